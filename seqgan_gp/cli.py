@@ -1,0 +1,179 @@
+"""The commands: train, sample, evaluate. Heavy imports wait inside the command that needs them."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import itertools
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from typing import Any
+
+from . import __version__
+from .errors import UserError
+
+
+def command(function: Callable[..., int]) -> Callable[..., int]:
+    """Bad input and failing disks end in one line on stderr and exit code 2; Ctrl-C in 130."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> int:
+        try:
+            return function(*args, **kwargs)
+        except UserError as error:
+            message = str(error)
+        except BrokenPipeError:  # the reader of our output, such as head, has what it wanted
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0
+        except OSError as error:
+            message = f"{error.filename or 'input or output'}: {error.strerror or error}"
+        except KeyboardInterrupt:
+            print("interrupted; nothing was written", file=sys.stderr)
+            return 130
+        if os.environ.get("RANK", "0") == "0":  # once, however many processes
+            print(f"error: {message}", file=sys.stderr)
+        return 2
+
+    return wrapped
+
+
+@command
+def train(arguments: list[str], prog: str = "seqgan-gp train") -> int:
+    """Train as the YAML file and the options say."""
+    from . import config
+
+    invocation = config.parse(arguments, prog)
+    from .training import trainer
+
+    return trainer.train(invocation)
+
+
+@command
+def sample(options: argparse.Namespace) -> int:
+    """Write sentences of a checkpoint, a line each, as they are drawn."""
+    from tqdm import tqdm
+
+    from .files import atomic_write
+    from .pretrained import Generator
+    from .training.setup import set_threads
+
+    set_threads(None)
+    generator = Generator.from_pretrained(options.run)
+    sentences = generator.sample(options.num, options.seed, options.temperature, options.batch_size)
+    with atomic_write(options.out) if options.out else nullcontext(sys.stdout) as file:
+        bar = tqdm(total=options.num, unit="sentence", unit_scale=True, disable=None if options.out else True)
+        while chunk := list(itertools.islice(sentences, options.batch_size)):
+            file.writelines(f"{s}\n" for s in chunk)
+            bar.update(len(chunk))
+        bar.close()
+    return 0
+
+
+@command
+def evaluate(options: argparse.Namespace) -> int:
+    """Score a file of samples; print a table, write JSON."""
+    from .files import atomic_write
+    from .metrics import report
+    from .text.grammar import Grammar
+    from .text.words import characters, read_lines, words
+
+    split = characters if options.unit == "character" else words
+    samples = read_lines(options.samples)
+    grammar = Grammar.load(options.grammar) if options.grammar else None
+    if options.reference:
+        reference = [line for line in read_lines(options.reference) if line.strip()]
+    elif grammar:
+        # Twice as many, so that each half is as large as the samples.
+        reference = list(itertools.islice(grammar.sentences(options.seed), 2 * len(samples)))
+    else:
+        raise UserError("real sentences are needed to compare with: pass --reference FILE, or --grammar NAME to draw them")
+    training = frozenset(map(split, read_lines(options.train))) if options.train else None
+    for name, lines, least in ((options.samples, samples, 2), (options.reference, reference, 4)):
+        if len(lines) < least:
+            raise UserError(f"{name}: {len(lines)} sentences are too few to score; at least {least} are needed")
+
+    def score(sentences: Sequence[str], against: Sequence[str]) -> dict[str, Any]:
+        tokens = list(map(split, sentences))
+        values = report.score(tokens, list(map(split, against)), training)
+        if grammar:
+            values |= report.oracle(grammar.log_probability(sentences), report.lengths(tokens))
+        return values
+
+    half, other_half = report.halves(reference)
+    result = {**score(samples, reference), "real": score(half, other_half)}
+    if options.json:
+        with atomic_write(options.json) as file:
+            json.dump(result, file, indent=2)
+            file.write("\n")
+    print(f"samples: {len(samples)} sentences of {options.samples} against {len(reference)} real ones")
+    print(f"real:    {len(half)} real sentences against the other {len(other_half)}")
+    print(
+        f"n-grams of {'characters' if split is characters else 'lower-cased words, punctuation apart'}; BLEU with smoothing method 1\n"
+    )
+    print(report.table(result))
+    return 0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The program `seqgan-gp`."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["train"]:  # its options are the keys of the config
+        return train(arguments[1:])
+    options = _parser().parse_args(arguments)
+    return options.command(options)
+
+
+def _positive(text: str) -> int:
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{value} is not over 0")
+    return value
+
+
+def _not_negative(text: str) -> float:
+    if not (value := float(text)) >= 0:
+        raise argparse.ArgumentTypeError(f"{value} is below 0")
+    return value
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="seqgan-gp",
+        description="Wasserstein GANs with gradient penalty on text and other discrete sequences.",
+        epilog="Several devices: accelerate launch -m seqgan_gp train --config text.yaml, or run.py of a checkout in its place.",
+    )
+    parser.add_argument("--version", action="version", version=f"seqgan-gp {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands.add_parser("train", help="train a generator and its critic; train --help lists every field", add_help=False)
+
+    p = commands.add_parser("sample", help="write sentences of a trained generator", description=sample.__doc__)
+    p.add_argument("run", metavar="RUN", help="run folder (its last checkpoint), a checkpoint, or a hub id")
+    p.add_argument("--num", type=_positive, default=10, help="sentences to write (default: %(default)s)")
+    p.add_argument("--out", metavar="FILE", help="text file, a sentence a line (default: the terminal)")
+    p.add_argument("--seed", type=int, default=0, help="the same seed gives the same sentences (default: %(default)s)")
+    p.add_argument(
+        "--temperature",
+        type=_not_negative,
+        help="draw tokens from softmax(logits / T), position by position; 0 takes the most probable (default: as trained)",
+    )
+    p.add_argument("--batch-size", type=_positive, default=1024, help="sentences at a time (default: %(default)s)")
+    p.set_defaults(command=sample)
+
+    p = commands.add_parser("evaluate", help="score samples beside real text", description=evaluate.__doc__)
+    p.add_argument("samples", metavar="SAMPLES", help="text file, a sentence a line; of any system")
+    p.add_argument("--reference", metavar="FILE", help="held-out real sentences, a line each")
+    p.add_argument("--train", metavar="FILE", help="training sentences: adds the fraction of samples that are not among them")
+    p.add_argument(
+        "--grammar",
+        metavar="NAME",
+        help="grammar of data/ (text) or a .pcfg file: adds grammatical and oracle_nll, and draws the reference if none is given",
+    )
+    p.add_argument(
+        "--unit", choices=("word", "character"), default="word", help="what n-grams are made of (default: %(default)s)"
+    )
+    p.add_argument("--seed", type=int, default=1_000_003, help="of the sentences drawn from the grammar (default: %(default)s)")
+    p.add_argument("--json", metavar="FILE", help="also write the scores here")
+    p.set_defaults(command=evaluate)
+    return parser

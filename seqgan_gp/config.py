@@ -1,0 +1,344 @@
+"""One typed description of an experiment: what a YAML file holds, what the command line overrides, what --help explains."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+import sys
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
+
+from jsonargparse import ArgumentParser, Namespace
+
+from . import shipped
+from .errors import UserError
+
+if TYPE_CHECKING:  # to a type checker they are plain numbers
+    PositiveInt = NonNegativeInt = int
+    PositiveFloat = NonNegativeFloat = ClosedUnitInterval = float
+else:  # at run time jsonargparse refuses a number out of range, and names the key
+    from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+
+@dataclass
+class CorpusConfig:
+    """Real sentences.
+
+    Args:
+        train: Training sentences: grammar:NAME (a grammar of data/, or the path of one), a file (.txt with one sentence a line,
+            .csv, .tsv, .json, .jsonl, .parquet), a folder of such files, or a hub id.
+        test: Held-out sentences, given like `train`; default: the split named test if the data set has one, else `holdout`
+            sentences of `train`.
+        column: Column that holds the text; a .txt file has no other than the default.
+        size: Number of training sentences to draw from a grammar.
+        holdout: Number of sentences to hold out where `test` is not given.
+        seed: Seed of the draw and of the split; it stays the same while `--seed` varies the training.
+    """
+
+    train: str = "grammar:text"
+    test: str | None = None
+    column: str = "text"
+    size: PositiveInt = 50_000
+    holdout: PositiveInt = 2_000
+    seed: NonNegativeInt = 0
+
+
+@dataclass
+class TokenizerConfig:
+    """Sentences to token ids.
+
+    Args:
+        kind: What a token is: a word or punctuation mark, a character, or a byte-level BPE piece learned from the corpus.
+        vocabulary: Largest number of tokens, with padding, unknown and end; rarer words and characters become unknown.
+        length: Positions of a sequence, in tokens with the end token; longer sentences are cut and counted.
+        lowercase: Fold case before tokenizing.
+        file: A tokenizer.json to use in place of a new one; `kind` and `lowercase` are then its own.
+    """
+
+    kind: Literal["word", "character", "bpe"] = "word"
+    vocabulary: PositiveInt = 5_000
+    length: PositiveInt = 16
+    lowercase: bool = False
+    file: str | None = None
+
+
+@dataclass
+class GeneratorConfig:
+    """The generator, a 1D-convolutional ResNet from noise to the logits of a whole sequence.
+
+    Args:
+        noise: Size of the normal noise that the whole sequence shares.
+        position_noise: Size of the normal noise that each position has to itself.
+        width: Channels of every hidden layer.
+        blocks: Number of residual blocks.
+        kernel: Positions that one convolution sees (odd).
+    """
+
+    noise: NonNegativeInt = 128
+    position_noise: NonNegativeInt = 0
+    width: PositiveInt = 64
+    blocks: NonNegativeInt = 2
+    kernel: PositiveInt = 3
+
+
+@dataclass
+class RelaxationConfig:
+    """From logits to a sequence that gradients flow through.
+
+    Args:
+        kind: softmax (soft tokens), straight-through (one-hot of the most probable token, gradient of the softmax), gumbel (soft
+            tokens sampled with Gumbel noise) or straight-through-gumbel (one-hot of a sampled token).
+        temperature: Of the softmax, over 0.
+    """
+
+    kind: Literal["softmax", "straight-through", "gumbel", "straight-through-gumbel"] = "straight-through"
+    temperature: PositiveFloat = 1.0
+
+
+@dataclass
+class CriticConfig:
+    """The critic, unit-norm token embeddings and a 1D-convolutional ResNet to one score.
+
+    Args:
+        embedding: Dimensions of a token's embedding.
+        embedding_std: Spread of the raw embeddings at the start, before they are normalised; smaller ones turn faster.
+        width: Channels of every hidden layer.
+        blocks: Number of residual blocks.
+        kernel: Positions that one convolution sees (odd).
+    """
+
+    embedding: PositiveInt = 32
+    embedding_std: PositiveFloat = 0.2
+    width: PositiveInt = 64
+    blocks: NonNegativeInt = 2
+    kernel: PositiveInt = 3
+
+
+@dataclass
+class PenaltyConfig:
+    """The gradient penalty that keeps the critic Lipschitz.
+
+    Args:
+        weight: Lambda, the weight of the penalty in the critic's loss; 0 trains without one.
+        sided: two pulls the gradient's norm to 1, one penalises only a norm over 1.
+        space: Where real and generated sequences are interpolated: the critic's embeddings, or one-hot tokens.
+    """
+
+    weight: NonNegativeFloat = 10.0
+    sided: Literal["two", "one"] = "two"
+    space: Literal["embedding", "one-hot"] = "embedding"
+
+
+@dataclass
+class OptimizerConfig:
+    """An optimiser of torch.optim.
+
+    Args:
+        name: Adam, AdamW, RMSprop, SGD or any other class of torch.optim.
+        lr: Learning rate.
+        options: Further arguments of that class, such as {weight_decay: 0.01}; betas are (0, 0.9) unless given.
+    """
+
+    name: str = "Adam"
+    lr: PositiveFloat = 1.5e-3
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class TrainConfig:
+    """The alternating loop.
+
+    Args:
+        steps: Generator steps.
+        batch_size: Sequences in one step, shared out over the processes.
+        critic_steps: Critic steps for each generator step.
+        critic: The critic's optimiser.
+        generator: The generator's optimiser.
+        decay_from: Fraction of the steps after which both learning rates fall linearly to zero; 1 keeps them constant.
+        average: Decay per step of the moving average of the generator's weights, which is what samples; 0 takes the last weights.
+        log_every: Steps between two lines of metrics.jsonl.
+        checkpoint_every: Steps between two checkpoints.
+        keep: Checkpoints to keep, the latest.
+        threads: CPU threads of each process; default: OMP_NUM_THREADS if that is over 1, else all cores shared over the
+            processes.
+    """
+
+    steps: PositiveInt = 9_000
+    batch_size: PositiveInt = 64
+    critic_steps: PositiveInt = 1
+    critic: OptimizerConfig = field(default_factory=OptimizerConfig)
+    generator: OptimizerConfig = field(default_factory=OptimizerConfig)
+    decay_from: ClosedUnitInterval = 0.5
+    average: ClosedUnitInterval = 0.998
+    log_every: PositiveInt = 50
+    checkpoint_every: PositiveInt = 1_000
+    keep: PositiveInt = 2
+    threads: PositiveInt | None = None
+
+
+@dataclass
+class EvaluationConfig:
+    """Samples and their scores during training.
+
+    Args:
+        every: Steps between two evaluations; the last step is always evaluated.
+        samples: Sentences to sample and score each time.
+    """
+
+    every: PositiveInt = 1_000
+    samples: PositiveInt = 1_000
+
+
+@dataclass
+class Config:
+    """The experiment.
+
+    Args:
+        seed: Seed of the weights, the batches and the noise.
+        trackers: Trackers of accelerate to log to besides metrics.jsonl, such as [tensorboard] or [wandb].
+    """
+
+    seed: NonNegativeInt = 0
+    trackers: list[str] = field(default_factory=list)
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    relaxation: RelaxationConfig = field(default_factory=RelaxationConfig)
+    critic: CriticConfig = field(default_factory=CriticConfig)
+    penalty: PenaltyConfig = field(default_factory=PenaltyConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+    def check(self) -> None:
+        """Raise a UserError for values that no single field can refuse."""
+        for name, part in (("generator", self.generator), ("critic", self.critic)):
+            if part.kernel % 2 == 0:
+                raise UserError(f"{name}.kernel is {part.kernel}: it must be odd, to see as far left as right")
+        if self.generator.noise + self.generator.position_noise == 0:
+            raise UserError("generator.noise and generator.position_noise are both 0: one of them must be at least 1")
+
+
+class _Parser(ArgumentParser):
+    """jsonargparse, with errors that are one line and name the nearest right key."""
+
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # type: ignore[override]
+        message = " ".join(str(message).split())
+        message = re.sub(r'^Parser key "([^"]*)":', r"\1:", message)
+        raise UserError(message + self._suggestion(message))
+
+    def _suggestion(self, message: str) -> str:
+        keys = [a.dest for a in self._actions if a.dest not in ("help", "print_config")]
+        nested = re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message)
+        flat = re.search(
+            r"(?:unrecognized arguments: --|Unrecognized arguments: --|does not accept option '|Key ')([\w.]+)", message
+        )
+        if not (nested or flat):
+            return ""
+        wrong = ".".join(nested.groups()) if nested else flat.group(1)  # type: ignore[union-attr]
+        close = difflib.get_close_matches(wrong, keys, n=1, cutoff=0.5)
+        if not close:  # the right name in the wrong section
+            close = [k for k in keys if k.rpartition(".")[2] == wrong.rpartition(".")[2]][:1]
+        return f"; did you mean {close[0]}?" if close else "; --help lists every key"
+
+
+def _parser(prog: str = "run.py") -> ArgumentParser:
+    parser = _Parser(
+        prog=prog,
+        description="Train a Wasserstein GAN with gradient penalty on sequences. Keys of the YAML file and of the command line are the same.",
+    )
+    parser.add_argument("--config", action="config", help="YAML file, by path or by its name in configs/. Options override it.")
+    # Run options are no part of the experiment that the YAML file describes.
+    parser.add_argument(
+        "--output", type=str | None, default=None, help="Run folder; default: runs/NAME for --config NAME.yaml."
+    )
+    parser.add_argument("--resume", action="store_true", help="Continue the run in the run folder from its last checkpoint.")
+    parser.add_argument("--overwrite", action="store_true", help="Delete the run in the run folder and start anew.")
+    parser.add_class_arguments(Config)
+    return parser
+
+
+@dataclass
+class Invocation:
+    """What the training command was asked for."""
+
+    config: Config
+    output: Path
+    resume: bool
+    overwrite: bool
+
+
+def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
+    """The training command line to an experiment.
+
+    Raises:
+        UserError: an unknown key, a value of another type or out of range, a missing file.
+    """
+    files, rest = _take_config(arguments)
+    paths = [shipped.find(f, "configs", ".yaml", "config") for f in files]
+    # The file first, wherever it stood: options override it.
+    values = _parse(_parser(prog), [*(f"--config={p}" for p in paths), *rest])
+    run = {key: values.pop(key) for key in ("output", "resume", "overwrite")}
+    if run["resume"] and run["overwrite"]:
+        raise UserError("--resume and --overwrite contradict each other: give one of them")
+    name = paths[-1].stem if paths else "default"
+    return Invocation(_build(values), Path(run["output"] or f"runs/{name}"), run["resume"], run["overwrite"])
+
+
+def _take_config(arguments: list[str]) -> tuple[list[str], list[str]]:
+    files, rest, left = [], [], iter(arguments)
+    for argument in left:
+        if argument == "--config":
+            value = next(left, None)
+            if value is None:
+                raise UserError("--config needs a file, or the name of one in configs/")
+            files.append(value)
+        elif argument.startswith("--config="):
+            files.append(argument.removeprefix("--config="))
+        else:
+            rest.append(argument)
+    return files, rest
+
+
+def _parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return parser.parse_args(arguments)
+
+
+def _build(values: Namespace) -> Config:
+    values.pop("config", None)
+    config = _instance(Config, values.as_dict())
+    config.check()
+    return config
+
+
+def _instance(cls: Any, values: dict[str, Any]) -> Any:
+    """Nested dataclasses from the nested dictionaries that jsonargparse has validated."""
+    made = {}
+    for f in dataclasses.fields(cls):
+        nested = f.default_factory() if f.default_factory is not dataclasses.MISSING else None
+        value = values[f.name]
+        made[f.name] = _instance(type(nested), value) if dataclasses.is_dataclass(nested) else value
+    return cls(**made)
+
+
+def save(config: Config, path: Path) -> None:
+    """Write every field, defaults too, as YAML."""
+    import yaml
+
+    path.write_text(yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, default_flow_style=None), encoding="utf-8")
+
+
+def load(path: Path) -> Config:
+    """Read what `save` wrote, or any YAML file of an experiment.
+
+    Raises:
+        UserError: an unknown key or a wrong value, with the path.
+    """
+    try:
+        return _build(_parse(_parser(), [f"--config={path}"]))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None

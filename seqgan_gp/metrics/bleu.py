@@ -1,0 +1,92 @@
+"""BLEU against many references, and self-BLEU, exactly and without a loop over pairs of sentences.
+
+BLEU clips the count of each n-gram at the largest count in any one reference (Papineni et al. 2002). With all sentences of a
+file as references that largest count is one number per n-gram. In self-BLEU a sentence's references are all the others: there
+the two largest counts, and who owns the larger, give every leave-one-out clip at once.
+Scores are those of nltk's `sentence_bleu` with equal weights and smoothing method 1, averaged over the hypotheses.
+"""
+
+import numpy as np
+
+from .ngrams import Counts, Sentences, count_ngrams, lengths
+
+SMOOTHING = 0.1  # Chen and Cherry 2014, method 1: a precision of 0 / m becomes 0.1 / m
+
+
+def bleu(hypotheses: Sentences, references: Sentences, max_n: int = 5) -> np.ndarray:
+    """BLEU-1 to BLEU-max_n of each hypothesis with all references: float64 (hypotheses, max_n) in [0, 1], higher is closer.
+
+    Raises:
+        ValueError: there are no references.
+    """
+    if not len(references):
+        raise ValueError("BLEU needs at least one reference")
+    clipped = []
+    for hypothesis, reference in count_ngrams([hypotheses, references], max_n):
+        largest = np.zeros(hypothesis.grams, dtype=np.int64)
+        np.maximum.at(largest, reference.gram, reference.count)
+        clipped.append(_clip(hypothesis, largest[hypothesis.gram], len(hypotheses)))
+    length = lengths(hypotheses)
+    available = np.unique(lengths(references))
+    return _combine(np.stack(clipped, axis=1), length, _closest(length, available))
+
+
+def self_bleu(sentences: Sentences, max_n: int = 5) -> np.ndarray:
+    """BLEU-1 to BLEU-max_n of each sentence with all others as references: float64 (sentences, max_n) in [0, 1], lower is more diverse.
+
+    It grows with the number of sentences: compare at equal numbers only (Zhu et al. 2018, Texygen).
+
+    Raises:
+        ValueError: fewer than two sentences.
+    """
+    if len(sentences) < 2:
+        raise ValueError("self-BLEU needs at least two sentences")
+    clipped = []
+    for (counts,) in count_ngrams([sentences], max_n):
+        # Within each n-gram the largest count comes first, the second largest next.
+        order = np.lexsort((-counts.count, counts.gram))
+        gram = counts.gram[order]
+        first = np.flatnonzero(np.diff(gram, prepend=-1))
+        second = np.minimum(first + 1, len(gram) - 1)
+        has_second = np.diff(first, append=len(gram)) > 1
+        largest = counts.count[order][first]
+        runner_up = np.where(has_second, counts.count[order][second], 0)
+        owner = counts.sentence[order][first]
+        of_others = np.where(owner[counts.gram] == counts.sentence, runner_up[counts.gram], largest[counts.gram])
+        clipped.append(_clip(counts, of_others, len(sentences)))
+    length = lengths(sentences)
+    available, number = np.unique(length, return_counts=True)
+    shared = np.isin(length, available[number > 1])
+    closest = np.where(shared, length, _closest_other(length, available))
+    return _combine(np.stack(clipped, axis=1), length, closest)
+
+
+def _clip(counts: Counts, limit: np.ndarray, sentences: int) -> np.ndarray:
+    """Numerator of the modified precision of each sentence."""
+    return np.bincount(counts.sentence, np.minimum(counts.count, limit), minlength=sentences)
+
+
+def _closest(length: np.ndarray, available: np.ndarray) -> np.ndarray:
+    """The available length (sorted) closest to each length; of two as close, the shorter."""
+    above = np.searchsorted(available, length).clip(max=len(available) - 1)
+    below = (above - 1).clip(min=0)
+    return np.where(length - available[below] <= available[above] - length, available[below], available[above])
+
+
+def _closest_other(length: np.ndarray, available: np.ndarray) -> np.ndarray:
+    """As `_closest`, but never the length itself."""
+    place = np.searchsorted(available, length)
+    below, above = (place - 1).clip(min=0), (place + 1).clip(max=len(available) - 1)
+    gap_below = np.where(place > 0, length - available[below], np.iinfo(np.int64).max)
+    gap_above = np.where(place < len(available) - 1, available[above] - length, np.iinfo(np.int64).max)
+    return np.where(gap_below <= gap_above, available[below], available[above])
+
+
+def _combine(clipped: np.ndarray, length: np.ndarray, closest: np.ndarray) -> np.ndarray:
+    """Brevity penalty times the geometric mean of the first n precisions, for every n."""
+    orders = np.arange(1, clipped.shape[1] + 1)
+    possible = (length[:, None] - orders + 1).clip(min=1)
+    precision = np.where(clipped == 0, SMOOTHING, clipped) / possible
+    mean = np.exp(np.cumsum(np.log(precision), axis=1) / orders)
+    brevity = np.exp(np.minimum(0, 1 - closest / length.clip(min=1)))
+    return np.where(clipped[:, :1] == 0, 0.0, brevity[:, None] * mean)

@@ -1,0 +1,85 @@
+"""The critic: a sequence of tokens to one score."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .layers import Conv1d, ReLU, ResidualBlock
+
+
+class ConvCritic(nn.Module):
+    """Embedding, 1D-convolutional ResNet, and one linear score of all positions (Gulrajani et al. 2017, section 5.3).
+
+    The rows of the embedding matrix are used at unit length: were they free, the critic could buy a larger distance between real
+    and generated sequences by growing them. A penalty on embedded points therefore bounds the Lipschitz constant of `score` on
+    (L, E) with the Euclidean norm over all L * E numbers, where two different tokens are at most 2 apart.
+
+    Args:
+        vocabulary: V.
+        length: L, positions.
+        embedding: E, dimensions of a token's embedding.
+        width: channels C of every hidden layer.
+        blocks: number of residual blocks.
+        kernel: positions that one convolution sees (odd).
+        embedding_std: spread of the raw embedding at the start; the smaller, the faster an optimiser turns the unit vectors.
+    """
+
+    def __init__(
+        self,
+        vocabulary: int,
+        length: int,
+        embedding: int = 32,
+        width: int = 64,
+        blocks: int = 2,
+        kernel: int = 3,
+        embedding_std: float = 0.2,
+    ):
+        super().__init__()
+        self.vocabulary, self.length = vocabulary, length
+        self.embedding = nn.Parameter(torch.randn(vocabulary, embedding) * embedding_std)
+        self.inward = Conv1d(embedding, width, 1)
+        self.blocks = nn.ModuleList(ResidualBlock(width, kernel) for _ in range(blocks))
+        self.activation = ReLU()
+        self.outward = nn.Linear(length * width, 1)
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        """Embeddings (B, L, E) of ids (B, L) int64, or of one-hot or soft tokens (B, L, V) float.
+
+        Raises:
+            ValueError: the shape is another one.
+        """
+        matrix = F.normalize(self.embedding, dim=1)
+        if tokens.dim() == 2 and not tokens.is_floating_point() and tokens.shape[1] == self.length:
+            return F.embedding(tokens, matrix)
+        if tokens.dim() == 3 and tokens.is_floating_point() and tokens.shape[1:] == (self.length, self.vocabulary):
+            return tokens @ matrix
+        kind = f"{str(tokens.dtype).removeprefix('torch.')} of shape {tuple(tokens.shape)}"
+        raise ValueError(
+            f"the critic takes ids (B, {self.length}) of an integer type or floating tokens "
+            f"(B, {self.length}, {self.vocabulary}), not {kind}"
+        )
+
+    def hidden_states(self, embedded: Tensor) -> list[Tensor]:
+        """Hidden states (B, L, C), first the input projection, then the output of every block."""
+        states = [self.inward(embedded)]
+        for block in self.blocks:
+            states.append(block(states[-1]))
+        return states
+
+    def score(self, embedded: Tensor) -> Tensor:
+        """Scores (B,) of embedded sequences (B, L, E); higher is more like real ones."""
+        return self.outward(self.activation(self.hidden_states(embedded)[-1]).flatten(1)).squeeze(1)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.score(self.embed(tokens))
+
+    def features(self, tokens: Tensor, layer: int = -1) -> Tensor:
+        """Hidden states (B, L, C) of one layer: 0 is the input projection, i the output of block i, -1 the last.
+
+        Raises:
+            IndexError: there is no such layer.
+        """
+        states = self.hidden_states(self.embed(tokens))
+        if not -len(states) <= layer < len(states):
+            raise IndexError(f"layer {layer}: this critic has layers 0 to {len(states) - 1}")
+        return states[layer]

@@ -1,0 +1,53 @@
+"""The generator: noise to the logits of a whole sequence at once."""
+
+import torch
+from torch import Tensor, nn
+
+from .layers import Conv1d, ReLU, ResidualBlock
+
+
+class ConvGenerator(nn.Module):
+    """1D-convolutional ResNet from noise (B, noise + L * position_noise) to logits (B, L, V) (Gulrajani et al. 2017, section 5.3).
+
+    Args:
+        vocabulary: V.
+        length: L, positions.
+        noise: size of the noise that the whole sequence shares.
+        position_noise: size of the noise that each position has to itself.
+        width: channels C of every hidden layer.
+        blocks: number of residual blocks.
+        kernel: positions that one convolution sees (odd).
+    """
+
+    def __init__(
+        self,
+        vocabulary: int,
+        length: int,
+        noise: int = 128,
+        position_noise: int = 0,
+        width: int = 64,
+        blocks: int = 2,
+        kernel: int = 3,
+    ):
+        super().__init__()
+        if noise + position_noise < 1:
+            raise ValueError("the generator needs noise: noise or position_noise must be at least 1")
+        self.vocabulary, self.length, self.noise, self.position_noise = vocabulary, length, noise, position_noise
+        self.noise_size = noise + length * position_noise
+        self.spread = nn.Linear(noise, length * width) if noise else None
+        self.local = nn.Linear(position_noise, width, bias=False) if position_noise else None
+        self.blocks = nn.Sequential(*(ResidualBlock(width, kernel) for _ in range(blocks)), ReLU())
+        self.logits = Conv1d(width, vocabulary, 1)
+
+    def sample_noise(self, batch: int, rng: torch.Generator | None = None) -> Tensor:
+        """Standard normal noise (batch, noise_size), drawn on the CPU so that every device sees the same."""
+        return torch.randn(batch, self.noise_size, generator=rng)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        shared, own = noise.split([self.noise, self.noise_size - self.noise], dim=1)
+        hidden = noise.new_zeros(())
+        if self.spread is not None:
+            hidden = hidden + self.spread(shared).unflatten(1, (self.length, -1))
+        if self.local is not None:
+            hidden = hidden + self.local(own.unflatten(1, (self.length, -1)))
+        return self.logits(self.blocks(hidden))

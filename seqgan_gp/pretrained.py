@@ -1,0 +1,214 @@
+"""What is left of a run to use: the generator and the critic with their tokenizer, from a folder that holds no pickle.
+
+A checkpoint holds `config.yaml`, `tokenizer.json` and `model.safetensors`, with weights under `generator.` and `critic.`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from . import config as configs
+from .config import Config
+from .errors import UserError
+from .models.critic import ConvCritic
+from .models.generator import ConvGenerator
+from .models.relaxations import relaxation, sample_ids
+from .text.tokenizer import Tokenizer
+
+CONFIG, TOKENIZER, WEIGHTS = FILES = ("config.yaml", "tokenizer.json", "model.safetensors")
+CHECKPOINTS = "checkpoints"
+
+
+def build_generator(config: Config, vocabulary: int) -> ConvGenerator:
+    c = config.generator
+    return ConvGenerator(vocabulary, config.tokenizer.length, c.noise, c.position_noise, c.width, c.blocks, c.kernel)
+
+
+def build_critic(config: Config, vocabulary: int) -> ConvCritic:
+    c = config.critic
+    return ConvCritic(vocabulary, config.tokenizer.length, c.embedding, c.width, c.blocks, c.kernel, c.embedding_std)
+
+
+def save(folder: Path, config: Config, tokenizer: Tokenizer, generator: nn.Module, critic: nn.Module) -> None:
+    """Write what is needed to sample and to probe."""
+    configs.save(config, folder / CONFIG)
+    tokenizer.save(folder / TOKENIZER)
+    weights = {f"generator.{k}": v for k, v in generator.state_dict().items()}
+    weights |= {f"critic.{k}": v for k, v in critic.state_dict().items()}
+    save_file({k: v.detach().cpu().contiguous() for k, v in weights.items()}, folder / WEIGHTS)
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """The checkpoints of a run folder, oldest first."""
+    return sorted((run / CHECKPOINTS).glob("step-*"))
+
+
+def locate(source: str | Path) -> Path:
+    """The checkpoint that `source` means: itself, the last one of a run folder, or a download from the hub.
+
+    Raises:
+        UserError: there is none, or it lacks a file.
+    """
+    path = Path(source)
+    if path.is_dir():
+        if found := checkpoints(path):
+            path = found[-1]
+    elif path.exists():
+        raise UserError(f"{path} is a file: give a run folder, a checkpoint in it, or a hub id")
+    elif re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(source)):
+        path = _download(str(source))
+    else:
+        raise UserError(
+            f"{path}: no such run folder; train one with: accelerate launch run.py --config text.yaml --output {path}"
+        )
+    missing = [name for name in FILES if not (path / name).is_file()]
+    if missing:
+        raise UserError(
+            f"{path}: not a complete checkpoint, {', '.join(missing)} missing; give a run folder or another checkpoint"
+        )
+    return path
+
+
+def _download(repo: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(repo, allow_patterns=list(FILES), etag_timeout=10))
+    except Exception as error:  # no network, no such repository, no access
+        cause = " ".join(str(error).split())[:200]
+        raise UserError(f"{repo}: neither a folder here nor to be had from the hub ({type(error).__name__}: {cause})") from None
+
+
+def _load(source: str | Path, part: str, build) -> tuple[nn.Module, Tokenizer, Config]:
+    folder = locate(source)
+    config = configs.load(folder / CONFIG)
+    tokenizer = Tokenizer.load(folder / TOKENIZER)
+    network = build(config, len(tokenizer))
+    try:
+        weights = load_file(folder / WEIGHTS)
+        network.load_state_dict({k.removeprefix(f"{part}."): v for k, v in weights.items() if k.startswith(f"{part}.")})
+    except (SafetensorError, RuntimeError) as error:
+        detail = " ".join(str(error).split("\n")[1 if "\n" in str(error) else 0].split())
+        raise UserError(
+            f"{folder / WEIGHTS} is not of the shape that {CONFIG} and {TOKENIZER} beside it describe: {detail}"
+        ) from None
+    return network.eval(), tokenizer, config
+
+
+@contextlib.contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Without gradients, in evaluation mode, and back."""
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        network.train(training)
+
+
+class Generator:
+    """A trained generator with its tokenizer.
+
+    Args:
+        network: noise (B, noise_size) to logits (B, L, V).
+        tokenizer: ids to sentences.
+        temperature: the default temperature of `sample`; 0 takes the most probable token at each position.
+    """
+
+    def __init__(self, network: ConvGenerator, tokenizer: Tokenizer, temperature: float = 0.0):
+        self.network, self.tokenizer, self.temperature = network, tokenizer, temperature
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path) -> Generator:
+        """From a run folder (its last checkpoint), a checkpoint, or a hub id.
+
+        Raises:
+            UserError: there is none, it is incomplete, or its files do not belong together.
+        """
+        network, tokenizer, config = _load(source, "generator", build_generator)
+        default = relaxation(config.relaxation.kind, config.relaxation.temperature).sampling_temperature
+        return cls(network, tokenizer, default)  # type: ignore[arg-type]
+
+    def sample_ids(
+        self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 1024
+    ) -> Iterator[np.ndarray]:
+        """Batches of token ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed and batch size."""
+        temperature = self.temperature if temperature is None else temperature
+        rng = torch.Generator().manual_seed(seed)
+        device = next(self.network.parameters()).device
+        with evaluating(self.network):
+            for start in range(0, num, batch_size):
+                noise = self.network.sample_noise(min(batch_size, num - start), rng).to(device)
+                yield sample_ids(self.network(noise), temperature, rng).cpu().numpy()
+
+    def sample(self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 1024) -> Iterator[str]:
+        """`num` sentences, drawn batch by batch as they are asked for.
+
+        Args:
+            temperature: tokens are drawn from softmax(logits / temperature), position by position; 0 takes the most
+                probable; default: what the generator was trained with.
+        """
+        for ids in self.sample_ids(num, seed, temperature, batch_size):
+            yield from self.tokenizer.decode(ids)
+
+
+class Critic:
+    """A trained critic with its tokenizer. Sequences are sentences, ids (B, L) int64, or one-hot or soft tokens (B, L, V) float.
+
+    Gradients flow to soft tokens and embeddings, so that the critic can be probed with them.
+
+    Args:
+        network: tokens to scores.
+        tokenizer: sentences to ids.
+    """
+
+    def __init__(self, network: ConvCritic, tokenizer: Tokenizer):
+        self.network, self.tokenizer = network, tokenizer
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path) -> Critic:
+        """From a run folder (its last checkpoint), a checkpoint, or a hub id.
+
+        Raises:
+            UserError: there is none, it is incomplete, or its files do not belong together.
+        """
+        network, tokenizer, _ = _load(source, "critic", build_critic)
+        return cls(network.requires_grad_(False), tokenizer)  # type: ignore[arg-type]
+
+    def tokens(self, sequences: str | Sequence[str] | Tensor) -> Tensor:
+        """Ids (B, L) of sentences; a tensor as it is, on the critic's device."""
+        device = self.network.embedding.device
+        if isinstance(sequences, Tensor):
+            return sequences.to(device)
+        sentences = [sequences] if isinstance(sequences, str) else list(sequences)
+        return torch.from_numpy(self.tokenizer.encode(sentences, self.network.length).ids).to(device)
+
+    def __call__(self, sequences: str | Sequence[str] | Tensor) -> Tensor:
+        """Scores (B,): higher is more like real sentences. Only differences between scores mean anything."""
+        return self.score(self.embed(sequences))
+
+    def embed(self, sequences: str | Sequence[str] | Tensor) -> Tensor:
+        """Embeddings (B, L, E)."""
+        return self.network.embed(self.tokens(sequences))
+
+    def score(self, embedded: Tensor) -> Tensor:
+        """Scores (B,) of embeddings (B, L, E)."""
+        return self.network.score(embedded)
+
+    def features(self, sequences: str | Sequence[str] | Tensor, layer: int = -1) -> Tensor:
+        """Hidden states (B, L, C) of one layer: 0 is the input projection, i the output of block i, -1 the last.
+
+        Raises:
+            IndexError: there is no such layer.
+        """
+        return self.network.features(self.tokens(sequences), layer)

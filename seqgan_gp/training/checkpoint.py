@@ -1,0 +1,83 @@
+"""Checkpoints: inference files and the full training state, written atomically, the last few kept."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from .. import pretrained
+from ..config import Config
+from ..errors import UserError
+from ..text.tokenizer import Tokenizer
+
+STATE = "state"
+
+
+class Progress:
+    """What a run must remember besides weights and optimisers: how far it is, and where its noise stands."""
+
+    def __init__(self, seed: int):
+        self.step = 0
+        self.rng = torch.Generator().manual_seed(seed)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"step": self.step, "rng": self.rng.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.step = state["step"]
+        self.rng.set_state(state["rng"].cpu())
+
+
+def save(
+    accelerator: Accelerator,
+    run: Path,
+    step: int,
+    keep: int,
+    config: Config,
+    tokenizer: Tokenizer,
+    generator: nn.Module,
+    critic: nn.Module,
+) -> Path:
+    """Write the checkpoint of `step` and delete all but the last `keep`. Every process calls this.
+
+    Args:
+        generator: the weights that sample (the moving average).
+    """
+    folder = run / pretrained.CHECKPOINTS / f"step-{step:07d}"
+    part = folder.with_name(f".{folder.name}.part")
+    if accelerator.is_main_process:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True)
+    accelerator.wait_for_everyone()
+    accelerator.save_state(str(part / STATE))
+    if accelerator.is_main_process:
+        pretrained.save(part, config, tokenizer, generator, critic)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.replace(part, folder)
+        for old in pretrained.checkpoints(run)[:-keep]:
+            shutil.rmtree(old)
+    accelerator.wait_for_everyone()
+    return folder
+
+
+def load(accelerator: Accelerator, run: Path) -> None:
+    """Put the run's last checkpoint into everything that the accelerator has prepared and registered; none is no error.
+
+    Raises:
+        UserError: it is incomplete or does not fit.
+    """
+    found = pretrained.checkpoints(run)
+    if not found:
+        return
+    try:
+        accelerator.load_state(str(found[-1] / STATE))
+    except Exception as error:  # missing and damaged files, other shapes: each has its own
+        cause = " ".join(str(error).split())[:200]
+        remedy = f"delete {found[-1]} and resume again from the one before"
+        raise UserError(f"{found[-1]}: cannot be resumed ({type(error).__name__}: {cause}); {remedy}") from None

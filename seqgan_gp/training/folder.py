@@ -1,0 +1,119 @@
+"""The run folder: made whole or not at all, and never overwritten unasked.
+
+runs/NAME/
+  config.yaml      every field of the experiment, defaults too
+  tokenizer.json
+  corpus/          train.txt and test.txt, the sentences as the run saw them
+  metrics.jsonl    one JSON object a line
+  curves.png       the metrics as a picture
+  samples/         sentences of every evaluation
+  checkpoints/     step-NNNNNNN, the last few
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from .. import config as configs
+from ..config import Config, Invocation
+from ..errors import UserError
+from ..files import atomic_write
+from ..pretrained import CHECKPOINTS, CONFIG, TOKENIZER
+from ..text.corpus import Corpus, load_grammar
+from ..text.tokenizer import Tokenizer
+from ..text.words import read_lines
+
+METRICS = "metrics.jsonl"
+# A resumed run must agree on these; the rest may change.
+FIXED = ("corpus", "tokenizer", "generator", "relaxation", "critic")
+
+
+def is_run(path: Path) -> bool:
+    return (path / CONFIG).is_file() and (path / METRICS).is_file()
+
+
+def check_free(invocation: Invocation) -> None:
+    """Raise a UserError unless the run folder may be made (or resumed) as asked."""
+    output = invocation.output
+    if invocation.resume:
+        if not is_run(output):
+            raise UserError(f"{output} holds no run to resume: leave out --resume, or give the run's folder with --output")
+        _check_same(configs.load(output / CONFIG), invocation.config, output)
+    elif is_run(output):
+        if not invocation.overwrite:
+            raise UserError(
+                f"{output} already holds a run: continue it with --resume, replace it with --overwrite, or give --output DIR"
+            )
+    elif output.exists() and (not output.is_dir() or any(output.iterdir())):
+        # --overwrite deletes runs, nothing else.
+        raise UserError(f"{output} exists and is not a run folder: give another --output DIR")
+
+
+def _check_same(saved: Config, asked: Config, output: Path) -> None:
+    one, other = dataclasses.asdict(saved), dataclasses.asdict(asked)
+    pairs = [(f"{part}.{key}", one[part][key], other[part][key]) for part in FIXED for key in one[part]]
+    pairs += [(f"train.{who}.name", one["train"][who]["name"], other["train"][who]["name"]) for who in ("critic", "generator")]
+    for key, was, now in pairs:
+        if was != now:
+            raise UserError(
+                f"{output} was trained with {key}={was}, not {now}: resume with the same value, or start anew in another --output"
+            )
+
+
+def create(output: Path, config: Config, corpus: Corpus, tokenizer: Tokenizer) -> None:
+    """Make the folder under another name, and give it its own when it is whole; a run that was there goes at that moment."""
+    part = output.with_name(f".{output.name}.part")
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        (part / "corpus").mkdir(parents=True)
+        (part / "samples").mkdir()
+        (part / CHECKPOINTS).mkdir()
+        configs.save(config, part / CONFIG)
+        tokenizer.save(part / TOKENIZER)
+        for name, sentences in (("train", corpus.train), ("test", corpus.test)):
+            with atomic_write(part / "corpus" / f"{name}.txt") as file:
+                file.writelines(f"{s}\n" for s in sentences)
+        (part / METRICS).touch()
+        if output.exists():
+            shutil.rmtree(output)
+        os.replace(part, output)
+    except OSError as error:
+        raise UserError(f"{output}: the run folder cannot be made ({error.strerror}); give another --output DIR") from None
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def read_corpus(output: Path, config: Config) -> Corpus:
+    """The sentences that `create` wrote, and the grammar that they came from."""
+    train, test = (read_lines(output / "corpus" / f"{name}.txt") for name in ("train", "test"))
+    return Corpus(train, test, load_grammar(config.corpus.train))
+
+
+class MetricsFile:
+    """`metrics.jsonl`, a line appended at a time; on resuming, lines after the resumed step are dropped."""
+
+    def __init__(self, path: Path, last_step: int):
+        self.path = path
+        rows = [row for row in read_metrics(path) if row["step"] <= last_step]
+        with atomic_write(path) as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+
+    def append(self, row: dict[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def read_metrics(path: Path) -> list[dict[str, Any]]:
+    """The rows of a metrics file; a last line that a crash cut short is left out."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows

@@ -1,0 +1,100 @@
+"""What one sees of a run: metrics.jsonl, trackers, samples of every evaluation, and curves.png."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from accelerate import Accelerator
+
+from ..metrics import report
+from ..pretrained import Generator
+from ..text.corpus import Corpus
+from ..text.words import characters, words
+from .folder import METRICS, MetricsFile, read_metrics
+
+
+class Evaluator:
+    """Scores samples of a generator against the held-out sentences, beside what as many real sentences score.
+
+    Args:
+        corpus: real sentences.
+        kind: of the tokenizer; n-grams are of characters for "character" and of words for the others.
+        samples: sentences to draw each time.
+    """
+
+    SEED = 0  # the same noise at every evaluation: curves show the generator, not the draw
+
+    def __init__(self, corpus: Corpus, kind: str, samples: int):
+        self.grammar, self.samples = corpus.grammar, samples
+        self.split = characters if kind == "character" else words
+        self.reference = [self.split(s) for s in corpus.test]
+        self.training = frozenset(map(self.split, corpus.train))
+        self.real = self.score(corpus.train[:samples])
+
+    def __call__(self, generator: Generator) -> tuple[dict[str, Any], list[str]]:
+        """Scores, and the sentences that they are of."""
+        ids = np.concatenate(list(generator.sample_ids(self.samples, self.SEED)))
+        sentences = generator.tokenizer.decode(ids)
+        return self.score(sentences) | {"well_formed": float(generator.tokenizer.well_formed(ids).mean())}, sentences
+
+    def score(self, sentences: list[str]) -> dict[str, Any]:
+        tokens = [self.split(s) for s in sentences]
+        values = report.score(tokens, self.reference, self.training)
+        if self.grammar:
+            values |= report.oracle(self.grammar.log_probability(sentences), np.array([len(t) for t in tokens]))
+        return values
+
+
+class Monitor:
+    """Where the main process writes what it measured."""
+
+    def __init__(self, accelerator: Accelerator, run: Path, last_step: int):
+        self.accelerator, self.run = accelerator, run
+        self.file = MetricsFile(run / METRICS, last_step)
+
+    def log(self, step: int, section: str, values: dict[str, Any]) -> None:
+        """A line of metrics.jsonl, its keys prefixed by `section`, and the same to the trackers."""
+        row = {f"{section}/{k}": v for k, v in values.items()}
+        self.file.append({"step": step, **row})
+        self.accelerator.log({k: v for k, v in row.items() if v is not None}, step=step)
+
+    def samples(self, step: int, sentences: list[str]) -> None:
+        path = self.run / "samples" / f"step-{step:07d}.txt"
+        path.write_text("".join(f"{s}\n" for s in sentences), encoding="utf-8")
+
+    def draw(self) -> None:
+        draw_curves(read_metrics(self.run / METRICS), self.run / "curves.png")
+
+
+PANELS = (
+    ("Wasserstein estimate", ("train/wasserstein",)),
+    ("critic's gradient norm at interpolates", ("train/gradient_norm",)),
+    ("n-gram JSD (bits)", ("eval/jsd_1", "eval/jsd_2", "eval/jsd_3", "eval/jsd_4")),
+    ("self-BLEU", ("eval/self_bleu_2", "eval/self_bleu_3", "eval/self_bleu_4", "eval/self_bleu_5")),
+    ("BLEU", ("eval/bleu_2", "eval/bleu_3", "eval/bleu_4", "eval/bleu_5")),
+    ("fractions", ("eval/grammatical", "eval/unique", "eval/well_formed")),
+)
+
+
+def draw_curves(rows: list[dict[str, Any]], path: Path) -> None:
+    """The metrics of a run as a picture; a dotted line is what real sentences score."""
+    from matplotlib.figure import Figure  # a second of import that only the end of an evaluation needs
+
+    real = {k.removeprefix("real/"): v for row in rows for k, v in row.items() if k.startswith("real/")}
+    figure = Figure(figsize=(13, 6.5), layout="constrained")
+    for axes, (title, keys) in zip(figure.subplots(2, 3).flat, PANELS, strict=True):
+        for key in keys:
+            points = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
+            if points:
+                name = key.partition("/")[2]
+                (line,) = axes.plot(*zip(*points, strict=True), label=name, marker="." if "eval" in key else "")
+                if real.get(name) is not None and not math.isnan(real[name]):
+                    axes.axhline(real[name], color=line.get_color(), linestyle=":")
+        axes.set(title=title, xlabel="step")
+        if axes.lines:
+            axes.legend(fontsize="small")
+    figure.suptitle("dotted: real sentences of the same number")
+    figure.savefig(path, dpi=110)

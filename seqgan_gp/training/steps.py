@@ -1,0 +1,64 @@
+"""One step of each player as the forward pass of one module, so that one forward and one backward pass go through DDP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ..adversarial import lipschitz, objectives
+from ..config import PenaltyConfig
+from ..models.critic import ConvCritic
+from ..models.generator import ConvGenerator
+
+SIDES = {"two": lipschitz.two_sided, "one": lipschitz.one_sided}
+
+
+class CriticStep(nn.Module):
+    """The critic's loss on real and generated sequences, the gradient penalty included."""
+
+    def __init__(self, critic: ConvCritic, penalty: PenaltyConfig):
+        super().__init__()
+        self.critic = critic
+        self.weight = penalty.weight
+        self.penalise = SIDES[penalty.sided]
+        self.one_hot = penalty.space == "one-hot"
+
+    def forward(self, real: Tensor, fake: Tensor, alpha: Tensor) -> dict[str, Tensor]:
+        """Means over the batch.
+
+        Args:
+            real: ids (B, L) int64.
+            fake: one-hot or soft tokens (B, L, V), a constant here.
+            alpha: place of each interpolate between fake (0) and real (1), (B,).
+        """
+        critic = self.critic
+        embedded_real, embedded_fake = critic.embed(real), critic.embed(fake)
+        real_score, fake_score = critic.score(torch.cat([embedded_real, embedded_fake])).float().chunk(2)
+        loss = objectives.wasserstein_critic_loss(real_score, fake_score).mean()
+        parts = {"critic_loss": loss, "wasserstein": -loss.detach()}
+        if self.weight:
+            # The interpolates have a forward pass of their own: in one pass with the others, the inner gradient would walk all three.
+            if self.one_hot:
+                points = lipschitz.interpolate(F.one_hot(real, critic.vocabulary).to(fake.dtype), fake, alpha)
+                norm = lipschitz.gradient_norm(critic, points)
+            else:
+                points = lipschitz.interpolate(embedded_real.float(), embedded_fake.float(), alpha)
+                norm = lipschitz.gradient_norm(critic.score, points)
+            penalty = self.penalise(norm).mean()
+            parts["critic_loss"] = loss + self.weight * penalty
+            parts |= {"penalty": penalty.detach(), "gradient_norm": norm.detach().mean()}
+        return parts
+
+
+class GeneratorStep(nn.Module):
+    """Noise (B, noise_size) to the one-hot or soft tokens (B, L, V) that the critic scores."""
+
+    def __init__(self, generator: ConvGenerator, relaxation: Callable[[Tensor], Tensor]):
+        super().__init__()
+        self.generator, self.relaxation = generator, relaxation
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return self.relaxation(self.generator(noise))

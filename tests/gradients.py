@@ -1,0 +1,25 @@
+"""Write the gradients of one step of each player; started by test_training.py, alone or through torchrun."""
+
+import sys
+
+import torch
+from accelerate import Accelerator
+from safetensors.torch import save_file
+
+from seqgan_gp import config
+from seqgan_gp.text.corpus import load_corpus
+from seqgan_gp.text.tokenizer import Tokenizer
+from seqgan_gp.training.trainer import Trainer
+
+out, *options = sys.argv[1:]
+c = config.parse(options).config
+torch.set_num_threads(1)
+corpus = load_corpus(c.corpus.train, None, "text", 64, 10, 0)
+trainer = Trainer(Accelerator(cpu=True), c, Tokenizer.train("word", corpus.train, 300), corpus.train)
+trainer.update_critic(trainer.batches[0])
+gradients = {f"critic.{n}": p.grad.clone() for n, p in trainer.critic.named_parameters()}
+trainer.update_generator()
+gradients |= {f"generator.{n}": p.grad.clone() for n, p in trainer.generator.named_parameters()}
+if trainer.accelerator.is_main_process:
+    save_file(gradients, out)
+trainer.accelerator.end_training()

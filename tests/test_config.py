@@ -1,0 +1,75 @@
+"""The typed description: files, overrides, errors."""
+
+import pytest
+
+from seqgan_gp import config, shipped
+from seqgan_gp.errors import UserError
+
+
+@pytest.mark.parametrize("path", sorted(shipped.folder("configs").glob("*.yaml")), ids=lambda p: p.stem)
+def test_every_shipped_config_is_valid(path):
+    invocation = config.parse(["--config", path.stem])
+    assert invocation.output.parts == ("runs", path.stem)
+
+
+def test_defaults_hold_without_a_file():
+    assert config.parse([]).config == config.Config()
+
+
+def test_options_override_the_file_wherever_they_stand(tmp_path):
+    (tmp_path / "mine.yaml").write_text("seed: 3\ntrain: {steps: 5, critic: {lr: 1e-4}}\n")
+    for arguments in (["--config", "{}", "--seed", "7"], ["--seed", "7", "--config={}"]):
+        invocation = config.parse([a.format(tmp_path / "mine.yaml") for a in arguments])
+        assert (invocation.config.seed, invocation.config.train.steps, invocation.config.train.critic.lr) == (7, 5, 1e-4)
+        assert invocation.config.train.generator.lr == config.OptimizerConfig().lr
+        assert str(invocation.output) == "runs/mine"
+
+
+def test_what_is_saved_is_what_is_loaded(tmp_path):
+    options = ["--train.critic.options.weight_decay", "0.1", "--trackers", "[tensorboard]", "--tokenizer.file", "t.json"]
+    original = config.parse(options).config
+    config.save(original, tmp_path / "c.yaml")
+    assert config.load(tmp_path / "c.yaml") == original
+
+
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [
+        (["--train.stpes", "3"], "did you mean train.steps"),
+        (["--train.critic.lrr=3"], "did you mean train.critic.lr"),
+        (["--steps", "3"], "did you mean train.steps"),
+        (["--sed", "3"], "did you mean seed"),
+        (["--tokenizer.length", "0"], "tokenizer.length"),
+        (["--penalty.weight", "-1"], "penalty.weight"),
+        (["--relaxation.kind", "hard"], "relaxation.kind"),
+        (["--relaxation.temperature", "0"], "relaxation.temperature"),
+        (["--train.steps", "many"], "train.steps"),
+        (["--generator.kernel", "4"], "odd"),
+        (["--generator.noise", "0"], "position_noise"),
+        (["--config", "nonesuch"], "text"),
+        (["--config"], "needs a file"),
+        (["--resume", "--overwrite"], "contradict"),
+    ],
+)
+def test_errors_are_one_line_that_names_the_key(arguments, complaint):
+    with pytest.raises(UserError, match=complaint) as error:
+        config.parse(arguments)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text, complaint", [("train: {stesp: 3}", "train.steps"), ("trian: {}", "did you mean"), ("a: [", "pars")]
+)
+def test_errors_in_a_file(tmp_path, text, complaint):
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(UserError, match=complaint):
+        config.parse(["--config", str(tmp_path / "bad.yaml")])
+
+
+def test_help_explains_every_field_with_its_default(capsys):
+    with pytest.raises(SystemExit):
+        config.parse(["--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    for action in config._parser()._actions:
+        assert action.help, f"{action.dest} has no help"
+    assert "Lambda, the weight of the penalty" in text and "default: 10.0" in text

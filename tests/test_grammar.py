@@ -1,0 +1,116 @@
+"""The grammar against nltk's own parser, exact sums, and its own samples."""
+
+import itertools
+import math
+import random
+from collections import Counter
+
+import nltk
+import numpy as np
+import pytest
+
+from seqgan_gp import shipped
+from seqgan_gp.errors import UserError
+from seqgan_gp.text.grammar import Grammar
+from seqgan_gp.text.words import words
+
+
+@pytest.fixture(scope="module")
+def text() -> Grammar:
+    return Grammar.load("text")
+
+
+def take(grammar, number, seed=0):
+    return list(itertools.islice(grammar.sentences(seed), number))
+
+
+def test_the_shipped_grammar_is_of_the_size_it_promises(text):
+    assert 150 <= len(text.vocabulary) <= 300
+    assert text.max_length == 15  # and an end token
+
+
+def test_it_samples_the_same_for_the_same_seed_and_only_its_own_language(text):
+    sentences = take(text, 500)
+    assert sentences == take(text, 500) != take(text, 500, seed=1)
+    assert max(len(words(s)) for s in sentences) <= text.max_length
+    assert np.isfinite(text.log_probability(sentences)).all()
+    assert len(set(sentences)) > 480
+
+
+def test_probabilities_are_those_of_nltk(text):
+    grammar = nltk.PCFG.fromstring((shipped.folder("data") / "text.pcfg").read_text())
+    parser = nltk.InsideChartParser(grammar)
+    for sentence in take(text, 25):
+        exact = math.log(sum(tree.prob() for tree in parser.parse(words(sentence))))
+        assert text.log_probability([sentence])[0] == pytest.approx(exact, rel=1e-3)  # the file rounds to 4 digits
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "the dogs sleeps.",  # number
+        "the dog sleep.",
+        "a dogs sleep.",
+        "the dog sleeps the cat.",  # intransitive
+        "the dog sees.",  # transitive
+        "dog the sleeps.",  # order
+        "the dog sleeps",  # no full stop
+        "the dog sleeps. .",
+        "the unicorn sleeps.",  # vocabulary
+        "",
+    ],
+)
+def test_what_is_not_in_the_language(text, wrong):
+    assert text.log_probability([wrong])[0] == -math.inf
+
+
+def test_probabilities_sum_over_all_parses_and_to_one():
+    # The number of parses of a^n is a Catalan number; each has probability 0.3^(n-1) 0.7^n.
+    grammar = Grammar("S -> S S [0.3] | 'a' [0.7]")
+    assert grammar.max_length == math.inf
+    exact = [math.comb(2 * n, n) / (n + 1) * 0.3**n * 0.7 ** (n + 1) for n in range(12)]
+    ours = np.exp(grammar.log_probability([" ".join("a" * (n + 1)) for n in range(12)]))
+    np.testing.assert_allclose(ours, exact, rtol=1e-12)
+    assert 0.99 < ours.sum() < 1
+
+
+def test_samples_have_the_frequencies_of_their_probabilities():
+    grammar = Grammar("S -> A B [0.5] | A [0.5]\nA -> 'x' [0.2] | 'y' [0.8]\nB -> 'z' [1.0]")
+    counts = Counter(take(grammar, 20_000))
+    assert len(counts) == 4
+    for sentence, count in counts.items():
+        assert count / 20_000 == pytest.approx(math.exp(grammar.log_probability([sentence])[0]), abs=0.015)
+
+
+def test_a_sampled_sentence_of_a_recursive_grammar_ends():
+    grammar = Grammar("S -> S S [0.45] | 'a' [0.55]")
+    assert len(grammar.sample(random.Random(3))) >= 1
+
+
+@pytest.mark.parametrize(
+    "source, complaint",
+    [
+        ("S -> 'a' [0.5]", "do not sum to 1"),
+        ("S -> A [1.0]", "no production for it"),
+        ("S -> [1.0]", "empty production"),
+        ("nonsense", "not a probabilistic grammar"),
+        ("S -> 'two words' [1.0]", "'two' 'words'"),
+    ],
+)
+def test_bad_grammars_say_what_is_wrong(tmp_path, source, complaint):
+    path = tmp_path / "bad.pcfg"
+    path.write_text(source)
+    with pytest.raises(UserError, match=complaint) as error:
+        Grammar.load(path)
+    assert "bad.pcfg" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_circle_of_unit_productions_is_refused_and_does_not_hang():
+    grammar = Grammar("S -> A [0.5] | 'a' [0.5]\nA -> S [1.0]")
+    with pytest.raises(UserError, match="circle"):
+        grammar.log_probability(["a"])
+
+
+def test_an_unknown_name_lists_the_shipped_ones():
+    with pytest.raises(UserError, match="text"):
+        Grammar.load("txet")

@@ -1,0 +1,121 @@
+"""Using what a run leaves: sampling and probing, from a run folder, a checkpoint or a download."""
+
+import shutil
+
+import pytest
+import torch
+from torch.nn.functional import one_hot
+
+from seqgan_gp import Critic, Generator, pretrained
+from seqgan_gp.errors import UserError
+from seqgan_gp.models.relaxations import RELAXATIONS, relaxation
+
+
+@pytest.fixture(scope="module")
+def critic(run):
+    return Critic.from_pretrained(run)
+
+
+def test_the_critic_scores_sentences_ids_one_hot_and_soft_tokens(critic):
+    sentences = ["the dog sleeps.", "dog the . sleeps"]
+    ids = critic.tokens(sentences)
+    hard = one_hot(ids, len(critic.tokenizer)).float()
+    scores = critic(sentences)
+    assert scores.shape == (2,)
+    torch.testing.assert_close(critic(ids), scores)
+    torch.testing.assert_close(critic(hard), scores)
+    torch.testing.assert_close(critic(hard * 0.5 + hard.flip(0) * 0.5)[0], critic(hard.flip(0) * 0.5 + hard * 0.5)[1])
+    torch.testing.assert_close(critic("the dog sleeps.")[0], scores[0])
+    torch.testing.assert_close(critic.score(critic.embed(sentences)), scores)
+
+
+def test_the_critic_gives_features_and_gradients(critic):
+    assert critic.features(["the dog sleeps."], layer=0).shape == (1, 16, 8)
+    with pytest.raises(IndexError):
+        critic.features(["the dog sleeps."], layer=9)
+    soft = torch.full((1, 16, len(critic.tokenizer)), 1 / len(critic.tokenizer), requires_grad=True)
+    critic(soft).sum().backward()
+    assert soft.grad.abs().sum() > 0
+    assert not any(p.requires_grad for p in critic.network.parameters())
+
+
+def test_a_seed_gives_the_same_sentences(run):
+    generator = Generator.from_pretrained(run)
+    one = list(generator.sample(30, seed=5, batch_size=8))
+    assert len(one) == 30
+    assert one == list(generator.sample(30, seed=5, batch_size=8)) != list(generator.sample(30, seed=6, batch_size=8))
+    hot = list(generator.sample(30, seed=5, temperature=2.0))
+    assert hot == list(generator.sample(30, seed=5, temperature=2.0)) != one
+
+
+def test_a_sample_is_lazy(run):
+    generator = Generator.from_pretrained(run)
+    stream = generator.sample(10**9)
+    assert isinstance(next(stream), str)
+
+
+@pytest.mark.parametrize("name", RELAXATIONS)
+def test_gumbel_generators_sample_and_the_others_take_the_most_probable(name):
+    assert relaxation(name).sampling_temperature == (1.0 if "gumbel" in name else 0.0)
+
+
+def test_a_run_means_its_last_checkpoint(run):
+    last = pretrained.checkpoints(run)[-1]
+    assert pretrained.locate(run) == pretrained.locate(last) == last
+    sentences = list(Generator.from_pretrained(run).sample(5))
+    assert sentences == list(Generator.from_pretrained(last).sample(5))
+
+
+def test_inference_files_alone_are_enough_and_hold_no_pickle(run, tmp_path):
+    last = pretrained.checkpoints(run)[-1]
+    for name in pretrained.FILES:
+        shutil.copy(last / name, tmp_path)
+    assert list(Generator.from_pretrained(tmp_path).sample(5)) == list(Generator.from_pretrained(run).sample(5))
+    assert Critic.from_pretrained(tmp_path)("the dog sleeps.").isfinite()
+
+
+@pytest.mark.parametrize("missing", pretrained.FILES)
+def test_an_incomplete_checkpoint_names_what_is_missing(run, tmp_path, missing):
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(pretrained.checkpoints(run)[-1], folder)
+    (folder / missing).unlink()
+    with pytest.raises(UserError, match=missing):
+        Generator.from_pretrained(folder)
+
+
+def test_a_checkpoint_of_another_shape_is_named(run, tmp_path):
+    folder = tmp_path / "checkpoint"
+    shutil.copytree(pretrained.checkpoints(run)[-1], folder)
+    text = (folder / "config.yaml").read_text()
+    (folder / "config.yaml").write_text(text.replace("width: 8", "width: 16"))
+    with pytest.raises(UserError, match="not of the shape") as error:
+        Critic.from_pretrained(folder)
+    assert "\n" not in str(error.value)
+    (folder / "model.safetensors").write_bytes(b"garbage")
+    with pytest.raises(UserError, match="model.safetensors"):
+        Critic.from_pretrained(folder)
+
+
+def test_a_hub_id_is_downloaded(run, monkeypatch):
+    last = pretrained.checkpoints(run)[-1]
+    asked = []
+
+    def download(repo, allow_patterns, **_):
+        asked.append((repo, allow_patterns))
+        return str(last)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert next(Generator.from_pretrained("someone/some-model").sample(1)) is not None
+    assert asked == [("someone/some-model", list(pretrained.FILES))]  # never the training state, which holds pickles
+
+
+def test_nothing_there(tmp_path, monkeypatch):
+    with pytest.raises(UserError, match="no such run"):
+        Generator.from_pretrained(tmp_path / "none")
+
+    def offline(*_, **__):
+        raise ConnectionError("no network")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", offline)
+    with pytest.raises(UserError, match="no network"):
+        Generator.from_pretrained("someone/some-model")

@@ -1,0 +1,282 @@
+"""The loop: what it updates, what it writes, how it stops and goes on."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY, train
+from safetensors.torch import load_file
+
+from seqgan_gp import config, pretrained
+from seqgan_gp.errors import UserError
+from seqgan_gp.training import folder, setup, trainer
+
+ROOT = Path(__file__).parent.parent
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(pretrained.checkpoints(run)[-1] / pretrained.WEIGHTS)
+
+
+def rows(run: Path) -> list[dict]:
+    return [json.loads(line) for line in (run / folder.METRICS).read_text().splitlines()]
+
+
+def test_a_run_folder_holds_everything(run):
+    names = {str(p.relative_to(run)) for p in run.rglob("*")}
+    for name in ("config.yaml", "tokenizer.json", "metrics.jsonl", "curves.png", "corpus/train.txt", "corpus/test.txt"):
+        assert name in names
+    assert {"samples/step-0000003.txt", "samples/step-0000006.txt"} <= names
+    assert [p.name for p in pretrained.checkpoints(run)] == ["step-0000003", "step-0000006"]
+    assert len((run / "samples" / "step-0000006.txt").read_text().splitlines()) == 20
+    assert not [n for n in names if n.endswith(".part")]
+
+
+def test_metrics_have_the_real_row_training_and_evaluation(run):
+    keys = {k: row["step"] for row in rows(run) for k in row}
+    for key in ("real/jsd_4", "train/wasserstein", "train/penalty", "train/gradient_norm", "train/steps_per_second"):
+        assert key in keys
+    for key in ("eval/self_bleu_4", "eval/jsd_4", "eval/grammatical", "eval/well_formed", "eval/novel"):
+        assert keys[key] == 6
+    assert [row["step"] for row in rows(run) if "train/penalty" in row] == [2, 3, 4, 6]
+    assert rows(run)[0]["real/grammatical"] == 1.0
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another(run, tmp_path):
+    assert train(tmp_path / "same") == train(tmp_path / "other", "--seed=1") == 0
+    ours = weights(run)
+    assert all(torch.equal(v, weights(tmp_path / "same")[k]) for k, v in ours.items())
+    assert not all(torch.equal(v, weights(tmp_path / "other")[k]) for k, v in ours.items())
+
+
+@pytest.mark.parametrize("kind", ["straight-through", "gumbel"])
+def test_a_resumed_run_ends_like_one_that_never_stopped(tmp_path, kind):
+    options = [f"--relaxation.kind={kind}", "--train.decay_from=1"]
+    assert train(tmp_path / "whole", *options) == 0
+    assert train(tmp_path / "parts", *options, "--train.steps=3") == 0
+    # As after a crash: a line of a later step, and one cut short.
+    with (tmp_path / "parts" / folder.METRICS).open("a") as file:
+        file.write('{"step": 5, "train/penalty": 1.0}\n{"step": 5, "tra')
+    assert train(tmp_path / "parts", *options, "--resume") == 0
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert all(torch.equal(v, parts[k]) for k, v in whole.items())
+    strip = ("train/steps_per_second",)
+    without = [[{k: v for k, v in row.items() if k not in strip} for row in rows(tmp_path / r)] for r in ("whole", "parts")]
+    # The first part logged step 3 as its last; everything after it is the same.
+    assert [r for r in without[0] if r["step"] > 3] == [r for r in without[1] if r["step"] > 3]
+    assert config.load(tmp_path / "parts" / "config.yaml").train.steps == 6
+
+
+def test_an_existing_run_is_kept_unless_asked(run, tmp_path, capsys):
+    before = sorted((p, p.stat().st_mtime_ns) for p in run.rglob("*"))
+    assert train(run) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert train(run, "--resume", "--generator.width=16") == 2
+    assert "generator.width=8" in capsys.readouterr().err
+    assert sorted((p, p.stat().st_mtime_ns) for p in run.rglob("*")) == before
+
+    assert train(tmp_path / "none", "--resume") == 2
+    assert "no run to resume" in capsys.readouterr().err
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    assert train(tmp_path / "mine", "--overwrite") == 2
+    assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_overwrite_replaces_a_run(tmp_path):
+    assert train(tmp_path / "run") == 0
+    assert train(tmp_path / "run", "--overwrite", "--train.steps=2") == 0
+    assert [p.name for p in pretrained.checkpoints(tmp_path / "run")] == ["step-0000002"]
+
+
+@pytest.mark.parametrize(
+    "options, complaint",
+    [
+        (["--corpus.train=missing.txt"], "missing.txt"),
+        (["--corpus.train=grammar:txet"], "txet"),
+        (["--tokenizer.file=missing.json"], "missing.json"),
+        (["--tokenizer.kind=bpe", "--tokenizer.vocabulary=10"], "--tokenizer.vocabulary"),
+        (["--tokenizer.length=0"], "tokenizer.length"),
+        (["--trackers=[nonesuch]"], "pip install nonesuch"),
+        (["--train.critic.name=Adamm"], "train.critic.name"),
+        (["--train.generator.name=SGD", "--train.generator.options={betas: [0, 0.9]}"], "train.generator.options: SGD"),
+        (["--train.critic.options={betas: [0, 7]}"], "train.critic.options"),
+    ],
+)
+def test_bad_input_is_one_line_exit_2_and_nothing_written(tmp_path, capsys, options, complaint):
+    assert train(tmp_path / "run", *options) == 2
+    error = capsys.readouterr().err
+    assert complaint in error and len(error.strip().splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path, capsys):
+    assert train(tmp_path / "run", "--train.steps=3") == 0
+    capsys.readouterr()
+    (pretrained.checkpoints(tmp_path / "run")[-1] / "state" / "optimizer.bin").write_bytes(b"not a state")
+    assert train(tmp_path / "run", "--resume") == 2
+    error = capsys.readouterr().err
+    assert "step-0000003" in error and "cannot be resumed" in error
+
+
+def test_a_diverging_run_stops_and_keeps_its_last_good_checkpoint(tmp_path, capsys):
+    assert train(tmp_path / "run", "--train.steps=3") == 0
+    good = weights(tmp_path / "run")
+    options = ["--train.critic.lr=1e30", "--train.generator.lr=1e30"]
+    assert train(tmp_path / "run", "--resume", "--train.steps=60", *options) == 2
+    assert "diverged" in capsys.readouterr().err
+    assert all(torch.equal(v, weights(tmp_path / "run")[k]) for k, v in good.items())
+    assert all(v.isfinite().all() for v in good.values())
+
+
+def test_several_critic_steps_for_each_generator_step(tmp_path):
+    one = build(["--train.critic_steps=5"])
+    one.step()
+    one.step()
+    updates = [next(iter(o.state.values()))["step"].item() for o in (one.critic_optimizer, one.generator_optimizer)]
+    assert updates == [10, 2]
+
+
+def test_each_player_moves_only_itself():
+    one = build([])
+    before = {k: v.clone() for k, v in one.generator.state_dict().items()}
+    one.update_critic(one.batches[0])
+    assert all(torch.equal(v, one.generator.state_dict()[k]) for k, v in before.items())
+    before = {k: v.clone() for k, v in one.critic.state_dict().items()}
+    one.update_generator()
+    assert all(torch.equal(v, one.critic.state_dict()[k]) for k, v in before.items())
+    assert all(p.requires_grad for p in one.critic.parameters())
+
+
+def test_the_average_follows_the_generator_and_samples():
+    one = build(["--train.average=0.9"])
+    mean = None
+    for _ in range(3):
+        one.step()
+        now = one.generator.logits.weight.detach()
+        mean = now.clone() if mean is None else 0.9 * mean + 0.1 * now
+    torch.testing.assert_close(one.sampler().network.logits.weight, mean)
+    assert build(["--train.average=0"]).sampler().network is not None
+
+
+def test_learning_rate_is_constant_then_falls_to_zero():
+    c = config.TrainConfig(steps=100, decay_from=0.5)
+    assert [trainer.learning_rate_factor(s, c) for s in (0, 50, 75, 100)] == [1, 1, 0.5, 0]
+    assert trainer.learning_rate_factor(99, config.TrainConfig(steps=100, decay_from=1.0)) == 1
+
+
+def test_optimisers_get_the_momentum_that_the_penalty_wants():
+    def options(**changes):
+        parameters = [torch.nn.Parameter(torch.zeros(1))]
+        return setup.make_optimizer("train.critic", config.OptimizerConfig(**changes), parameters).param_groups[0]
+
+    assert options()["betas"] == options(name="AdamW")["betas"] == (0.0, 0.9)
+    assert options(options={"betas": (0.5, 0.9)})["betas"] == (0.5, 0.9)
+    assert options(name="RMSprop")["momentum"] == options(name="SGD")["momentum"] == 0
+
+
+def build(options: list[str]) -> trainer.Trainer:
+    """A trainer on the tiny settings, without a run folder."""
+    from accelerate import Accelerator
+
+    from seqgan_gp.text.corpus import load_corpus
+    from seqgan_gp.text.tokenizer import Tokenizer
+
+    c = config.parse([*TINY, *options]).config
+    corpus = load_corpus(c.corpus.train, None, "text", 64, 10, 0)
+    tokenizer = Tokenizer.train("word", corpus.train, 300)
+    return trainer.Trainer(Accelerator(cpu=True), c, tokenizer, corpus.train)
+
+
+def test_threads_are_all_cores_unless_asked(monkeypatch):
+    before = torch.get_num_threads()
+    try:
+        cores = len(os.sched_getaffinity(0))
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as accelerate launch sets it
+        setup.set_threads(None)
+        assert torch.get_num_threads() == cores
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", str(cores))
+        setup.set_threads(None)
+        assert torch.get_num_threads() == 1
+        monkeypatch.setenv("OMP_NUM_THREADS", "3")
+        setup.set_threads(None)
+        assert torch.get_num_threads() == 3
+        setup.set_threads(2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def gradients(tmp_path: Path, processes: int, *options: str) -> dict[str, torch.Tensor]:
+    """Gradients of one critic and one generator step, from `processes` processes."""
+    out = tmp_path / f"gradients-{processes}.safetensors"
+    launcher = (
+        ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--master_port", "0"] if processes > 1 else []
+    )
+    command = [sys.executable, *launcher, str(ROOT / "tests" / "gradients.py"), str(out), *TINY, *options]
+    subprocess.run(
+        command, check=True, capture_output=True, cwd=tmp_path, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+    return load_file(out)
+
+
+def test_two_processes_give_the_gradients_of_one(tmp_path):
+    one, two = gradients(tmp_path, 1), gradients(tmp_path, 2)
+    assert len(one) > 10 and one.keys() == two.keys()
+    for name, gradient in one.items():
+        assert gradient.abs().sum() > 0, name
+        torch.testing.assert_close(two[name], gradient, atol=1e-6, rtol=1e-4)
+
+
+def start(run: Path, *options: str) -> subprocess.Popen:
+    command = [sys.executable, str(ROOT / "run.py"), *TINY, f"--output={run}", *options]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path, number):
+    process = start(tmp_path / "run", "--train.steps=100000", "--train.checkpoint_every=100000", "--evaluation.every=100000")
+    metrics = tmp_path / "run" / folder.METRICS
+    deadline = time.monotonic() + 60
+    while not (metrics.exists() and "train/penalty" in metrics.read_text()):
+        assert time.monotonic() < deadline and process.poll() is None, process.communicate()
+        time.sleep(0.1)
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "--resume" in error and "Traceback" not in error
+    (saved,) = pretrained.checkpoints(tmp_path / "run")
+    step = int(saved.name.removeprefix("step-"))
+    assert train(tmp_path / "run", f"--train.steps={step + 2}", "--resume") == 0
+    assert pretrained.checkpoints(tmp_path / "run")[-1].name == f"step-{step + 2:07d}"
+
+
+def test_accelerate_launch_runs_in_mixed_precision(tmp_path):
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--mixed_precision", "bf16", str(ROOT / "run.py")]
+    command = [*launch, *TINY, f"--output={tmp_path / 'run'}"]
+    subprocess.run(command, check=True, capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)})
+    assert all(v.dtype == torch.float32 for v in weights(tmp_path / "run").values())
+
+
+def test_a_tracker_gets_the_metrics(tmp_path):
+    pytest.importorskip("tensorboard")
+    assert train(tmp_path / "run", "--trackers=[tensorboard]") == 0
+    assert list((tmp_path / "run").rglob("events.out.tfevents*"))
+
+
+def test_the_folder_of_a_failed_start_is_not_left_behind(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folder.configs, "save", full)
+    with pytest.raises(UserError, match="No space left"):
+        folder.create(tmp_path / "run", config.Config(), None, None)  # type: ignore[arg-type]
+    assert list(tmp_path.iterdir()) == []
