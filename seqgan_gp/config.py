@@ -1,9 +1,8 @@
 """One typed description of an experiment: what a YAML file holds, what the command line overrides, what --help explains."""
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
+import json
 import re
 import sys
 import warnings
@@ -233,7 +232,8 @@ class _Parser(ArgumentParser):
         keys = [a.dest for a in self._actions if a.dest not in ("help", "print_config")]
         nested = re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message)
         flat = re.search(
-            r"(?:unrecognized arguments: --|Unrecognized arguments: --|does not accept option '|Key ')([\w.]+)", message
+            r"(?:unrecognized arguments: --|Unrecognized arguments: --|does not accept option .|Option '|Key ')([\w.]+)",
+            message,
         )
         if not (nested or flat):
             return ""
@@ -310,7 +310,8 @@ def _parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
 
 def _build(values: Namespace) -> Config:
     values.pop("config", None)
-    config = _instance(Config, values.as_dict())
+    # Through JSON, since jsonargparse's numbers with a range are classes of their own.
+    config = _instance(Config, json.loads(json.dumps(values.as_dict())))
     config.check()
     return config
 

@@ -58,7 +58,7 @@ def test_errors_are_one_line_that_names_the_key(arguments, complaint):
 
 
 @pytest.mark.parametrize(
-    "text, complaint", [("train: {stesp: 3}", "train.steps"), ("trian: {}", "did you mean"), ("a: [", "pars")]
+    "text, complaint", [("train: {stesp: 3}", "train.steps"), ("trian: {steps: 3}", "did you mean"), ("a: [", "pars")]
 )
 def test_errors_in_a_file(tmp_path, text, complaint):
     (tmp_path / "bad.yaml").write_text(text)

@@ -216,9 +216,7 @@ def test_threads_are_all_cores_unless_asked(monkeypatch):
 def gradients(tmp_path: Path, processes: int, *options: str) -> dict[str, torch.Tensor]:
     """Gradients of one critic and one generator step, from `processes` processes."""
     out = tmp_path / f"gradients-{processes}.safetensors"
-    launcher = (
-        ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--master_port", "0"] if processes > 1 else []
-    )
+    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--standalone"] if processes > 1 else []
     command = [sys.executable, *launcher, str(ROOT / "tests" / "gradients.py"), str(out), *TINY, *options]
     subprocess.run(
         command, check=True, capture_output=True, cwd=tmp_path, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)}
@@ -230,7 +228,8 @@ def test_two_processes_give_the_gradients_of_one(tmp_path):
     one, two = gradients(tmp_path, 1), gradients(tmp_path, 2)
     assert len(one) > 10 and one.keys() == two.keys()
     for name, gradient in one.items():
-        assert gradient.abs().sum() > 0, name
+        if name != "critic.outward.bias":  # a constant cancels in D(x) - D(G(z))
+            assert gradient.abs().sum() > 0, name
         torch.testing.assert_close(two[name], gradient, atol=1e-6, rtol=1e-4)
 
 

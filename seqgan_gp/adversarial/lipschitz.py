@@ -25,8 +25,7 @@ def gradient_norm(score: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
     """
     points = points.detach().requires_grad_()
     (gradient,) = torch.autograd.grad(score(points).sum(), points, create_graph=True)
-    if gradient.dtype in (torch.float16, torch.bfloat16):
-        gradient = gradient.float()
+    gradient = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
     return torch.linalg.vector_norm(gradient.flatten(1), dim=1)
 
 

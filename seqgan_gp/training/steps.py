@@ -36,7 +36,9 @@ class CriticStep(nn.Module):
         """
         critic = self.critic
         embedded_real, embedded_fake = critic.embed(real), critic.embed(fake)
-        real_score, fake_score = critic.score(torch.cat([embedded_real, embedded_fake])).float().chunk(2)
+        scores = critic.score(torch.cat([embedded_real, embedded_fake]))
+        # Under mixed precision the losses are still taken in float32.
+        real_score, fake_score = scores.to(torch.promote_types(scores.dtype, torch.float32)).chunk(2)
         loss = objectives.wasserstein_critic_loss(real_score, fake_score).mean()
         parts = {"critic_loss": loss, "wasserstein": -loss.detach()}
         if self.weight:
@@ -45,7 +47,7 @@ class CriticStep(nn.Module):
                 points = lipschitz.interpolate(F.one_hot(real, critic.vocabulary).to(fake.dtype), fake, alpha)
                 norm = lipschitz.gradient_norm(critic, points)
             else:
-                points = lipschitz.interpolate(embedded_real.float(), embedded_fake.float(), alpha)
+                points = lipschitz.interpolate(embedded_real, embedded_fake, alpha)
                 norm = lipschitz.gradient_norm(critic.score, points)
             penalty = self.penalise(norm).mean()
             parts["critic_loss"] = loss + self.weight * penalty

@@ -138,7 +138,7 @@ def train(invocation: Invocation) -> int:
     for key in ("critic", "generator"):
         make_optimizer(f"train.{key}", getattr(config.train, key), [torch.nn.Parameter(torch.zeros(1))])
 
-    accelerator = Accelerator(log_with=config.trackers, project_dir=str(run))
+    accelerator = Accelerator(log_with=config.trackers or None, project_dir=str(run))
     if accelerator.is_main_process:
         if invocation.resume:
             configs.save(config, run / pretrained.CONFIG)
