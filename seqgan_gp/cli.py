@@ -89,7 +89,9 @@ def evaluate(options: argparse.Namespace) -> int:
         # Twice as many, so that each half is as large as the samples.
         reference = list(itertools.islice(grammar.sentences(options.seed), 2 * len(samples)))
     else:
-        raise UserError("real sentences are needed to compare with: pass --reference FILE, or --grammar NAME to draw them")
+        raise UserError(
+            "real sentences are needed to compare with: pass --reference FILE, or --grammar NAME to draw them"
+        )
     training = frozenset(map(split, read_lines(options.train))) if options.train else None
     for name, lines, least in ((options.samples, samples, 2), (options.reference, reference, 4)):
         if len(lines) < least:
@@ -111,7 +113,8 @@ def evaluate(options: argparse.Namespace) -> int:
     print(f"samples: {len(samples)} sentences of {options.samples} against {len(reference)} real ones")
     print(f"real:    {len(half)} real sentences against the other {len(other_half)}")
     print(
-        f"n-grams of {'characters' if split is characters else 'lower-cased words, punctuation apart'}; BLEU with smoothing method 1\n"
+        f"n-grams of {'characters' if split is characters else 'lower-cased words, punctuation apart'}; "
+        "BLEU with smoothing method 1\n"
     )
     print(report.table(result))
     return 0
@@ -142,11 +145,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="seqgan-gp",
         description="Wasserstein GANs with gradient penalty on text and other discrete sequences.",
-        epilog="Several devices: accelerate launch -m seqgan_gp train --config text.yaml, or run.py of a checkout in its place.",
+        epilog="Several devices: accelerate launch -m seqgan_gp train --config text.yaml (run.py in a checkout).",
     )
     parser.add_argument("--version", action="version", version=f"seqgan-gp {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    commands.add_parser("train", help="train a generator and its critic; train --help lists every field", add_help=False)
+    commands.add_parser(
+        "train", help="train a generator and its critic; train --help lists every field", add_help=False
+    )
 
     p = commands.add_parser("sample", help="write sentences of a trained generator", description=sample.__doc__)
     p.add_argument("run", metavar="RUN", help="run folder (its last checkpoint), a checkpoint, or a hub id")
@@ -156,7 +161,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--temperature",
         type=_not_negative,
-        help="draw tokens from softmax(logits / T), position by position; 0 takes the most probable (default: as trained)",
+        help="draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
     )
     p.add_argument("--batch-size", type=_positive, default=1024, help="sentences at a time (default: %(default)s)")
     p.set_defaults(command=sample)
@@ -164,16 +169,20 @@ def _parser() -> argparse.ArgumentParser:
     p = commands.add_parser("evaluate", help="score samples beside real text", description=evaluate.__doc__)
     p.add_argument("samples", metavar="SAMPLES", help="text file, a sentence a line; of any system")
     p.add_argument("--reference", metavar="FILE", help="held-out real sentences, a line each")
-    p.add_argument("--train", metavar="FILE", help="training sentences: adds the fraction of samples that are not among them")
+    p.add_argument(
+        "--train", metavar="FILE", help="training sentences: adds the fraction of samples that are not among them"
+    )
     p.add_argument(
         "--grammar",
         metavar="NAME",
-        help="grammar of data/ (text) or a .pcfg file: adds grammatical and oracle_nll, and draws the reference if none is given",
+        help="grammar of data/ (text) or a .pcfg file: adds grammatical, oracle_nll, and a reference if none is given",
     )
     p.add_argument(
         "--unit", choices=("word", "character"), default="word", help="what n-grams are made of (default: %(default)s)"
     )
-    p.add_argument("--seed", type=int, default=1_000_003, help="of the sentences drawn from the grammar (default: %(default)s)")
+    p.add_argument(
+        "--seed", type=int, default=1_000_003, help="of the sentences drawn from the grammar (default: %(default)s)"
+    )
     p.add_argument("--json", metavar="FILE", help="also write the scores here")
     p.set_defaults(command=evaluate)
     return parser

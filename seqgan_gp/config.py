@@ -1,10 +1,9 @@
-"""One typed description of an experiment: what a YAML file holds, what the command line overrides, what --help explains."""
+"""One typed description of an experiment: the keys of a YAML file and of the command line, explained by --help."""
 
 import dataclasses
 import difflib
 import json
 import re
-import sys
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +15,11 @@ from . import shipped
 from .errors import UserError
 
 if TYPE_CHECKING:  # to a type checker they are plain numbers
-    PositiveInt = NonNegativeInt = int
-    PositiveFloat = NonNegativeFloat = ClosedUnitInterval = float
+    PositiveInt = int
+    NonNegativeInt = int
+    PositiveFloat = float
+    NonNegativeFloat = float
+    ClosedUnitInterval = float
 else:  # at run time jsonargparse refuses a number out of range, and names the key
     from jsonargparse.typing import ClosedUnitInterval, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
@@ -27,10 +29,10 @@ class CorpusConfig:
     """Real sentences.
 
     Args:
-        train: Training sentences: grammar:NAME (a grammar of data/, or the path of one), a file (.txt with one sentence a line,
-            .csv, .tsv, .json, .jsonl, .parquet), a folder of such files, or a hub id.
-        test: Held-out sentences, given like `train`; default: the split named test if the data set has one, else `holdout`
-            sentences of `train`.
+        train: Training sentences: grammar:NAME (a grammar of data/, or the path of one), a file (.txt with one
+            sentence a line, .csv, .tsv, .json, .jsonl, .parquet), a folder of such files, or a hub id.
+        test: Held-out sentences, given like `train`; default: the split named test if the data set has one, else
+            `holdout` sentences of `train`.
         column: Column that holds the text; a .txt file has no other than the default.
         size: Number of training sentences to draw from a grammar.
         holdout: Number of sentences to hold out where `test` is not given.
@@ -50,8 +52,10 @@ class TokenizerConfig:
     """Sentences to token ids.
 
     Args:
-        kind: What a token is: a word or punctuation mark, a character, or a byte-level BPE piece learned from the corpus.
-        vocabulary: Largest number of tokens, with padding, unknown and end; rarer words and characters become unknown.
+        kind: What a token is: a word or punctuation mark, a character, or a byte-level BPE piece learned from the
+            corpus.
+        vocabulary: Largest number of tokens, with padding, unknown and end; rarer words and characters become
+            unknown.
         length: Positions of a sequence, in tokens with the end token; longer sentences are cut and counted.
         lowercase: Fold case before tokenizing.
         file: A tokenizer.json to use in place of a new one; `kind` and `lowercase` are then its own.
@@ -88,8 +92,8 @@ class RelaxationConfig:
     """From logits to a sequence that gradients flow through.
 
     Args:
-        kind: softmax (soft tokens), straight-through (one-hot of the most probable token, gradient of the softmax), gumbel (soft
-            tokens sampled with Gumbel noise) or straight-through-gumbel (one-hot of a sampled token).
+        kind: softmax (soft tokens), straight-through (one-hot of the most probable token, gradient of the softmax),
+            gumbel (soft tokens sampled with Gumbel noise) or straight-through-gumbel (one-hot of a sampled token).
         temperature: Of the softmax, over 0.
     """
 
@@ -103,7 +107,8 @@ class CriticConfig:
 
     Args:
         embedding: Dimensions of a token's embedding.
-        embedding_std: Spread of the raw embeddings at the start, before they are normalised; smaller ones turn faster.
+        embedding_std: Spread of the raw embeddings at the start, before they are normalised; smaller ones turn
+            faster.
         width: Channels of every hidden layer.
         blocks: Number of residual blocks.
         kernel: Positions that one convolution sees (odd).
@@ -156,13 +161,15 @@ class TrainConfig:
         critic_steps: Critic steps for each generator step.
         critic: The critic's optimiser.
         generator: The generator's optimiser.
-        decay_from: Fraction of the steps after which both learning rates fall linearly to zero; 1 keeps them constant.
-        average: Decay per step of the moving average of the generator's weights, which is what samples; 0 takes the last weights.
+        decay_from: Fraction of the steps after which both learning rates fall linearly to zero; 1 keeps them
+            constant.
+        average: Decay per step of the moving average of the generator's weights, which is what samples; 0 takes the
+            last weights.
         log_every: Steps between two lines of metrics.jsonl.
         checkpoint_every: Steps between two checkpoints.
         keep: Checkpoints to keep, the latest.
-        threads: CPU threads of each process; default: OMP_NUM_THREADS if that is over 1, else all cores shared over the
-            processes.
+        threads: CPU threads of each process; default: OMP_NUM_THREADS if that is over 1, else all cores shared over
+            the processes.
     """
 
     steps: PositiveInt = 9_000
@@ -223,7 +230,7 @@ class Config:
 class _Parser(ArgumentParser):
     """jsonargparse, with errors that are one line and name the nearest right key."""
 
-    def error(self, message: str, ex: Exception | None = None) -> NoReturn:  # type: ignore[override]
+    def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         message = " ".join(str(message).split())
         message = re.sub(r'^Parser key "([^"]*)":', r"\1:", message)
         raise UserError(message + self._suggestion(message))
@@ -231,10 +238,7 @@ class _Parser(ArgumentParser):
     def _suggestion(self, message: str) -> str:
         keys = [a.dest for a in self._actions if a.dest not in ("help", "print_config")]
         nested = re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message)
-        flat = re.search(
-            r"(?:unrecognized arguments: --|Unrecognized arguments: --|does not accept option .|Option '|Key ')([\w.]+)",
-            message,
-        )
+        flat = re.search(r"(?:unrecognized arguments: --|ption '|Key ')([\w.]+)", message)
         if not (nested or flat):
             return ""
         wrong = ".".join(nested.groups()) if nested else flat.group(1)  # type: ignore[union-attr]
@@ -247,14 +251,15 @@ class _Parser(ArgumentParser):
 def _parser(prog: str = "run.py") -> ArgumentParser:
     parser = _Parser(
         prog=prog,
-        description="Train a Wasserstein GAN with gradient penalty on sequences. Keys of the YAML file and of the command line are the same.",
+        description="Train a Wasserstein GAN with gradient penalty on sequences. "
+        "The keys of a YAML file and the options of the command line are the same.",
     )
-    parser.add_argument("--config", action="config", help="YAML file, by path or by its name in configs/. Options override it.")
+    parser.add_argument("--config", action="config", help="YAML file, by path or by its name in configs/.")
     # Run options are no part of the experiment that the YAML file describes.
     parser.add_argument(
         "--output", type=str | None, default=None, help="Run folder; default: runs/NAME for --config NAME.yaml."
     )
-    parser.add_argument("--resume", action="store_true", help="Continue the run in the run folder from its last checkpoint.")
+    parser.add_argument("--resume", action="store_true", help="Continue the run from its last checkpoint.")
     parser.add_argument("--overwrite", action="store_true", help="Delete the run in the run folder and start anew.")
     parser.add_class_arguments(Config)
     return parser
@@ -330,7 +335,8 @@ def save(config: Config, path: Path) -> None:
     """Write every field, defaults too, as YAML."""
     import yaml
 
-    path.write_text(yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, default_flow_style=None), encoding="utf-8")
+    text = yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, default_flow_style=None)
+    path.write_text(text, encoding="utf-8")
 
 
 def load(path: Path) -> Config:

@@ -1,6 +1,8 @@
-"""What is left of a run to use: the generator and the critic with their tokenizer, from a folder that holds no pickle.
+"""What is left of a run to use: the generator and the critic with their tokenizer, from a folder that holds no
+pickle.
 
-A checkpoint holds `config.yaml`, `tokenizer.json` and `model.safetensors`, with weights under `generator.` and `critic.`.
+A checkpoint holds `config.yaml`, `tokenizer.json` and `model.safetensors`, with weights under `generator.` and
+`critic.`.
 """
 
 from __future__ import annotations
@@ -85,7 +87,9 @@ def _download(repo: str) -> Path:
         return Path(snapshot_download(repo, allow_patterns=list(FILES), etag_timeout=10))
     except Exception as error:  # no network, no such repository, no access
         cause = " ".join(str(error).split())[:200]
-        raise UserError(f"{repo}: neither a folder here nor to be had from the hub ({type(error).__name__}: {cause})") from None
+        raise UserError(
+            f"{repo}: neither a folder here nor to be had from the hub ({type(error).__name__}: {cause})"
+        ) from None
 
 
 def _load(source: str | Path, part: str, build) -> tuple[nn.Module, Tokenizer, Config]:
@@ -142,7 +146,7 @@ class Generator:
     def sample_ids(
         self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 1024
     ) -> Iterator[np.ndarray]:
-        """Batches of token ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed and batch size."""
+        """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed and batch size."""
         temperature = self.temperature if temperature is None else temperature
         rng = torch.Generator().manual_seed(seed)
         device = next(self.network.parameters()).device
@@ -151,7 +155,9 @@ class Generator:
                 noise = self.network.sample_noise(min(batch_size, num - start), rng).to(device)
                 yield sample_ids(self.network(noise), temperature, rng).cpu().numpy()
 
-    def sample(self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 1024) -> Iterator[str]:
+    def sample(
+        self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 1024
+    ) -> Iterator[str]:
         """`num` sentences, drawn batch by batch as they are asked for.
 
         Args:
@@ -163,7 +169,8 @@ class Generator:
 
 
 class Critic:
-    """A trained critic with its tokenizer. Sequences are sentences, ids (B, L) int64, or one-hot or soft tokens (B, L, V) float.
+    """A trained critic with its tokenizer. Sequences are sentences, ids (B, L) int64, or one-hot or soft tokens (B,
+    L, V) float.
 
     Gradients flow to soft tokens and embeddings, so that the critic can be probed with them.
 

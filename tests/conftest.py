@@ -10,7 +10,13 @@ DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 
 # Seconds, not minutes: enough to exercise every part, not enough to learn anything.
 TINY = [
-    *("--corpus.size=400", "--corpus.holdout=100", "--tokenizer.vocabulary=300", "--train.steps=6", "--train.batch_size=8"),
+    *(
+        "--corpus.size=400",
+        "--corpus.holdout=100",
+        "--tokenizer.vocabulary=300",
+        "--train.steps=6",
+        "--train.batch_size=8",
+    ),
     *("--generator.width=8", "--critic.width=8", "--critic.embedding=4", "--generator.noise=8", "--generator.blocks=1"),
     *("--train.log_every=2", "--train.checkpoint_every=3", "--evaluation.every=3", "--evaluation.samples=20"),
     *("--train.threads=1",),

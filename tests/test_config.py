@@ -20,13 +20,24 @@ def test_options_override_the_file_wherever_they_stand(tmp_path):
     (tmp_path / "mine.yaml").write_text("seed: 3\ntrain: {steps: 5, critic: {lr: 1e-4}}\n")
     for arguments in (["--config", "{}", "--seed", "7"], ["--seed", "7", "--config={}"]):
         invocation = config.parse([a.format(tmp_path / "mine.yaml") for a in arguments])
-        assert (invocation.config.seed, invocation.config.train.steps, invocation.config.train.critic.lr) == (7, 5, 1e-4)
+        assert (invocation.config.seed, invocation.config.train.steps, invocation.config.train.critic.lr) == (
+            7,
+            5,
+            1e-4,
+        )
         assert invocation.config.train.generator.lr == config.OptimizerConfig().lr
         assert str(invocation.output) == "runs/mine"
 
 
 def test_what_is_saved_is_what_is_loaded(tmp_path):
-    options = ["--train.critic.options.weight_decay", "0.1", "--trackers", "[tensorboard]", "--tokenizer.file", "t.json"]
+    options = [
+        "--train.critic.options.weight_decay",
+        "0.1",
+        "--trackers",
+        "[tensorboard]",
+        "--tokenizer.file",
+        "t.json",
+    ]
     original = config.parse(options).config
     config.save(original, tmp_path / "c.yaml")
     assert config.load(tmp_path / "c.yaml") == original

@@ -24,7 +24,9 @@ def test_norm_of_a_linear_critic_is_that_of_its_weights_over_all_dimensions(shap
 def test_norm_is_of_each_sample_by_itself():
     # D(u) = |u|^2 / 2 has gradient u: the norm of sample i is the norm of sample i.
     points = torch.randn(5, 4, 3)
-    torch.testing.assert_close(gradient_norm(lambda u: u.square().flatten(1).sum(1) / 2, points), points.flatten(1).norm(dim=1))
+    torch.testing.assert_close(
+        gradient_norm(lambda u: u.square().flatten(1).sum(1) / 2, points), points.flatten(1).norm(dim=1)
+    )
 
 
 def test_gradient_of_the_penalty_of_a_linear_critic_in_closed_form():
@@ -105,7 +107,8 @@ def test_gradients_of_the_whole_step_agree_with_finite_differences(space):
     real, fake, alpha = batch()
     fake, alpha = fake.double(), alpha.double()
     step = CriticStep(network, PenaltyConfig(weight=10.0, space=space))
-    # With embeddings as points, the penalty takes the interpolates as given: the embedding matrix moves only the scores.
+    # With embeddings as points, the penalty takes the interpolates as given: the embedding matrix moves only the
+    # scores.
     names = [n for n, _ in network.named_parameters() if n != "embedding" or space == "one-hot"]
     values = [network.get_parameter(n).detach().clone().requires_grad_() for n in names]
 
@@ -114,6 +117,16 @@ def test_gradients_of_the_whole_step_agree_with_finite_differences(space):
         return torch.func.functional_call(step, replaced, (real, fake, alpha))["critic_loss"]
 
     assert torch.autograd.gradcheck(loss, values, eps=1e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("space", ["embedding", "one-hot"])
+def test_ids_of_generated_tokens_are_as_good_as_one_hot_ones(space):
+    real, fake, alpha = batch()
+    ids = fake.argmax(-1)
+    step = CriticStep(critic(), PenaltyConfig(space=space))
+    one, other = step(real, ids, alpha), step(real, nn.functional.one_hot(ids, 11).float(), alpha)
+    for key, value in one.items():
+        torch.testing.assert_close(value, other[key])
 
 
 def test_without_weight_there_is_no_penalty():

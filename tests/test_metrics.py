@@ -32,7 +32,9 @@ def test_bleu_and_self_bleu_are_those_of_nltk(seed):
         for n in range(1, 6):
             weights = (1 / n,) * n
             assert ours[i, n - 1] == pytest.approx(sentence_bleu(references, hypothesis, weights, smoothing), abs=1e-12)
-            assert ours_self[i, n - 1] == pytest.approx(sentence_bleu(others, hypothesis, weights, smoothing), abs=1e-12)
+            assert ours_self[i, n - 1] == pytest.approx(
+                sentence_bleu(others, hypothesis, weights, smoothing), abs=1e-12
+            )
 
 
 def test_a_sentence_is_not_among_its_own_references():

@@ -54,7 +54,8 @@ def test_generator_gives_logits_of_the_whole_sequence(noise, position_noise):
     logits = generator(z)
     assert z.shape == (4, noise + 6 * position_noise) and logits.shape == (4, 6, 11)
     assert not torch.allclose(logits[0], logits[1])
-    # Noise of one position moves only what the convolutions see of it (2 blocks of 2 convolutions of kernel 3: 4 positions).
+    # Noise of one position moves only what the convolutions see of it (2 blocks of 2 convolutions of kernel 3: 4
+    # positions).
     if position_noise:
         z2 = z.clone()
         z2[:, noise : noise + position_noise] += 1
@@ -119,6 +120,16 @@ def test_straight_through_has_the_value_of_argmax_and_the_gradient_of_softmax():
     (hard * direction).sum().backward()
     (soft * direction).sum().backward()
     torch.testing.assert_close(a.grad, b.grad)
+
+
+@pytest.mark.parametrize("name", RELAXATIONS)
+def test_constant_tokens_are_the_same_tokens(name):
+    logits = torch.randn(4, 6, 11)
+    torch.manual_seed(1)
+    tokens = relaxation(name, 0.5)(logits)
+    torch.manual_seed(1)
+    constant = relaxation(name, 0.5).constant(logits)
+    torch.testing.assert_close(constant, tokens.argmax(-1) if "straight" in name else tokens)
 
 
 def test_sampled_ids_follow_the_softmax():

@@ -104,7 +104,9 @@ def test_a_file_that_is_no_tokenizer(tmp_path):
 
 
 def load(train, **changes):
-    return load_corpus(**{"train": str(train), "test": None, "column": "text", "size": 50, "holdout": 2, "seed": 0} | changes)
+    return load_corpus(
+        **{"train": str(train), "test": None, "column": "text", "size": 50, "holdout": 2, "seed": 0} | changes
+    )
 
 
 LINES = [f"sentence number {i}" for i in range(10)]

@@ -67,7 +67,9 @@ def test_a_resumed_run_ends_like_one_that_never_stopped(tmp_path, kind):
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(torch.equal(v, parts[k]) for k, v in whole.items())
     strip = ("train/steps_per_second",)
-    without = [[{k: v for k, v in row.items() if k not in strip} for row in rows(tmp_path / r)] for r in ("whole", "parts")]
+    without = [
+        [{k: v for k, v in row.items() if k not in strip} for row in rows(tmp_path / r)] for r in ("whole", "parts")
+    ]
     # The first part logged step 3 as its last; everything after it is the same.
     assert [r for r in without[0] if r["step"] > 3] == [r for r in without[1] if r["step"] > 3]
     assert config.load(tmp_path / "parts" / "config.yaml").train.steps == 6
@@ -216,7 +218,9 @@ def test_threads_are_all_cores_unless_asked(monkeypatch):
 def gradients(tmp_path: Path, processes: int, *options: str) -> dict[str, torch.Tensor]:
     """Gradients of one critic and one generator step, from `processes` processes."""
     out = tmp_path / f"gradients-{processes}.safetensors"
-    launcher = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--standalone"] if processes > 1 else []
+    launcher = (
+        ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--standalone"] if processes > 1 else []
+    )
     command = [sys.executable, *launcher, str(ROOT / "tests" / "gradients.py"), str(out), *TINY, *options]
     subprocess.run(
         command, check=True, capture_output=True, cwd=tmp_path, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)}
@@ -242,7 +246,9 @@ def start(run: Path, *options: str) -> subprocess.Popen:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path, number):
-    process = start(tmp_path / "run", "--train.steps=100000", "--train.checkpoint_every=100000", "--evaluation.every=100000")
+    process = start(
+        tmp_path / "run", "--train.steps=100000", "--train.checkpoint_every=100000", "--evaluation.every=100000"
+    )
     metrics = tmp_path / "run" / folder.METRICS
     deadline = time.monotonic() + 60
     while not (metrics.exists() and "train/penalty" in metrics.read_text()):
@@ -259,7 +265,15 @@ def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path, number):
 
 
 def test_accelerate_launch_runs_in_mixed_precision(tmp_path):
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--mixed_precision", "bf16", str(ROOT / "run.py")]
+    launch = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--cpu",
+        "--mixed_precision",
+        "bf16",
+        str(ROOT / "run.py"),
+    ]
     command = [*launch, *TINY, f"--output={tmp_path / 'run'}"]
     subprocess.run(command, check=True, capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)})
     assert all(v.dtype == torch.float32 for v in weights(tmp_path / "run").values())

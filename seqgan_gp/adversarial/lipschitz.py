@@ -19,7 +19,8 @@ def interpolate(real: Tensor, fake: Tensor, alpha: Tensor) -> Tensor:
 
 
 def gradient_norm(score: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
-    """The Euclidean norm of d score / d points over all dimensions of a sample: points (B, ...) -> (B,) float32 or wider.
+    """The Euclidean norm of d score / d points over all dimensions of a sample: points (B, ...) -> (B,) float32 or
+    wider.
 
     It can be differentiated again with respect to the parameters of `score`. The points are constants.
     """

@@ -1,4 +1,4 @@
-"""Adversarial losses, per sample: functions of scores (B,) to losses (B,), all to be minimised; the caller takes the mean."""
+"""Adversarial losses: functions of scores (B,) to losses (B,), all to be minimised; the caller takes the mean."""
 
 from torch import Tensor
 

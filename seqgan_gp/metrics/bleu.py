@@ -1,8 +1,8 @@
 """BLEU against many references, and self-BLEU, exactly and without a loop over pairs of sentences.
 
-BLEU clips the count of each n-gram at the largest count in any one reference (Papineni et al. 2002). With all sentences of a
-file as references that largest count is one number per n-gram. In self-BLEU a sentence's references are all the others: there
-the two largest counts, and who owns the larger, give every leave-one-out clip at once.
+BLEU clips the count of each n-gram at the largest count in any one reference (Papineni et al. 2002). With all
+sentences of a file as references that largest count is one number per n-gram. In self-BLEU a sentence's references
+are all the others: there the two largest counts, and who owns the larger, give every leave-one-out clip at once.
 Scores are those of nltk's `sentence_bleu` with equal weights and smoothing method 1, averaged over the hypotheses.
 """
 
@@ -14,7 +14,8 @@ SMOOTHING = 0.1  # Chen and Cherry 2014, method 1: a precision of 0 / m becomes 
 
 
 def bleu(hypotheses: Sentences, references: Sentences, max_n: int = 5) -> np.ndarray:
-    """BLEU-1 to BLEU-max_n of each hypothesis with all references: float64 (hypotheses, max_n) in [0, 1], higher is closer.
+    """BLEU-1 to BLEU-max_n of each hypothesis with all references: float64 (hypotheses, max_n) in [0, 1], higher is
+    closer.
 
     Raises:
         ValueError: there are no references.
@@ -32,7 +33,8 @@ def bleu(hypotheses: Sentences, references: Sentences, max_n: int = 5) -> np.nda
 
 
 def self_bleu(sentences: Sentences, max_n: int = 5) -> np.ndarray:
-    """BLEU-1 to BLEU-max_n of each sentence with all others as references: float64 (sentences, max_n) in [0, 1], lower is more diverse.
+    """BLEU-1 to BLEU-max_n of each sentence with all others as references: float64 (sentences, max_n) in [0, 1],
+    lower is more diverse.
 
     It grows with the number of sentences: compare at equal numbers only (Zhu et al. 2018, Texygen).
 

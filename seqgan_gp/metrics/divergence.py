@@ -6,7 +6,8 @@ from .ngrams import Sentences, count_ngrams
 
 
 def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
-    """Jensen-Shannon divergence in bits, within [0, 1], of two arrays of counts or weights over the same events (Lin 1991).
+    """Jensen-Shannon divergence in bits, within [0, 1], of two arrays of counts or weights over the same events (Lin
+    1991).
 
     NaN where one of the two is all zero.
     """
@@ -23,10 +24,11 @@ def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
 
 
 def ngram_jsd(samples: Sentences, reference: Sentences, max_n: int = 4) -> list[float]:
-    """Jensen-Shannon divergence between the n-grams of two corpora for n = 1..max_n, in bits: 0 is equal, 1 is disjoint.
+    """Jensen-Shannon divergence between the n-grams of two corpora for n = 1..max_n, in bits: 0 is equal, 1 is
+    disjoint.
 
-    The measure of Gulrajani et al. 2017 (section 5.3). Finite corpora of one language are not at 0: compare with what two halves of
-    real text score. NaN where one corpus has no sentence of n tokens.
+    The measure of Gulrajani et al. 2017 (section 5.3). Finite corpora of one language are not at 0: compare with what
+    two halves of real text score. NaN where one corpus has no sentence of n tokens.
     """
     result = []
     for one, other in count_ngrams([samples, reference], max_n):

@@ -1,15 +1,17 @@
-"""Counts of n-grams in lists of token sequences, as integer arrays: sorting in numpy takes the place of loops over sentences."""
+"""Counts of n-grams in lists of token sequences, as integer arrays: numpy sorts where others loop over sentences."""
 
 from collections.abc import Hashable, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
 Sentences = Sequence[Sequence[Hashable]]
 
 
-class Counts(NamedTuple):
-    """How often each n-gram occurs in each sentence: three parallel arrays, one entry for each pair that occurs, sorted by
+@dataclass(frozen=True)
+class Counts:
+    """How often each n-gram occurs in each sentence: three parallel arrays, one entry for each pair that occurs,
+    sorted by
     n-gram. N-gram numbers are 0..grams-1, the same in all corpora that were counted together."""
 
     gram: np.ndarray

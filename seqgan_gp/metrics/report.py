@@ -25,7 +25,9 @@ MEANING = {
 }
 
 
-def score(samples: Sentences, reference: Sentences, training: frozenset[tuple[Hashable, ...]] | None = None) -> dict[str, Any]:
+def score(
+    samples: Sentences, reference: Sentences, training: frozenset[tuple[Hashable, ...]] | None = None
+) -> dict[str, Any]:
     """Score samples against a reference.
 
     Args:

@@ -10,9 +10,10 @@ from .layers import Conv1d, ReLU, ResidualBlock
 class ConvCritic(nn.Module):
     """Embedding, 1D-convolutional ResNet, and one linear score of all positions (Gulrajani et al. 2017, section 5.3).
 
-    The rows of the embedding matrix are used at unit length: were they free, the critic could buy a larger distance between real
-    and generated sequences by growing them. A penalty on embedded points therefore bounds the Lipschitz constant of `score` on
-    (L, E) with the Euclidean norm over all L * E numbers, where two different tokens are at most 2 apart.
+    The rows of the embedding matrix are used at unit length: were they free, the critic could buy a larger distance
+        between real
+    and generated sequences by growing them. A penalty on embedded points therefore bounds the Lipschitz constant of
+    `score` on (L, E) with the Euclidean norm over all L * E numbers, where two different tokens are at most 2 apart.
 
     Args:
         vocabulary: V.
@@ -21,7 +22,8 @@ class ConvCritic(nn.Module):
         width: channels C of every hidden layer.
         blocks: number of residual blocks.
         kernel: positions that one convolution sees (odd).
-        embedding_std: spread of the raw embedding at the start; the smaller, the faster an optimiser turns the unit vectors.
+        embedding_std: spread of the raw embedding at the start; the smaller, the faster an optimiser turns the unit
+            vectors.
     """
 
     def __init__(

@@ -7,7 +7,8 @@ from .layers import Conv1d, ReLU, ResidualBlock
 
 
 class ConvGenerator(nn.Module):
-    """1D-convolutional ResNet from noise (B, noise + L * position_noise) to logits (B, L, V) (Gulrajani et al. 2017, section 5.3).
+    """1D-convolutional ResNet from noise (B, noise + L * position_noise) to logits (B, L, V) (Gulrajani et al. 2017,
+    section 5.3).
 
     Args:
         vocabulary: V.

@@ -8,8 +8,9 @@ from torch import Tensor, nn
 class ReLU(nn.Module):
     """max(x, 0), as a product with a mask that carries no gradient.
 
-    The value and all derivatives are those of nn.ReLU, whose second derivative is zero almost everywhere; but where the gradient
-    penalty differentiates twice, autograd then does not walk the forward pass a second time to add zeros.
+    The value and all derivatives are those of nn.ReLU, whose second derivative is zero almost everywhere; but where
+    the gradient penalty differentiates twice, autograd then does not walk the forward pass a second time to add
+    zeros.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -17,7 +18,8 @@ class ReLU(nn.Module):
 
 
 class Conv1d(nn.Linear):
-    """A convolution over positions with zero padding, (B, L, C) -> (B, L, D), as one matrix product over shifted copies.
+    """A convolution over positions with zero padding, (B, L, C) -> (B, L, D), as one matrix product over shifted
+    copies.
 
     Args:
         channels_in, channels_out: C and D.
@@ -26,7 +28,9 @@ class Conv1d(nn.Linear):
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int):
         if kernel % 2 == 0:
-            raise ValueError(f"kernel {kernel}: an odd number is needed, so that the output has as many positions as the input")
+            raise ValueError(
+                f"kernel {kernel}: an odd number is needed, so that the output has as many positions as the input"
+            )
         super().__init__(kernel * channels_in, channels_out)
         self.kernel = kernel
 
@@ -38,9 +42,11 @@ class Conv1d(nn.Linear):
 
 
 class ResidualBlock(nn.Module):
-    """x + scale * conv(relu(conv(relu(x)))), (B, L, C) -> (B, L, C): the block of Gulrajani et al. 2017 (appendix, language model).
+    """x + scale * conv(relu(conv(relu(x)))), (B, L, C) -> (B, L, C): the block of Gulrajani et al. 2017 (appendix,
+    language model).
 
-    No normalisation: batch norm would couple the samples of a batch, which a per-sample gradient penalty forbids in the critic.
+    No normalisation: batch norm would couple the samples of a batch, which a per-sample gradient penalty forbids in
+        the critic.
     """
 
     def __init__(self, width: int, kernel: int, scale: float = 0.3):

@@ -1,24 +1,27 @@
-"""From logits (B, L, V) to a sequence that the critic reads and gradients flow through.
-
-A relaxation has two sides: `__call__` gives the soft or one-hot sequence (B, L, V) of training; `ids` gives the tokens
-(B, L) that are written down. Gumbel noise comes from torch's global random state.
-"""
+"""From logits (B, L, V) to a sequence that the critic reads and gradients flow through."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 
-def straight_through(soft: Tensor, ids: Tensor) -> Tensor:
-    """One-hot of `ids` in value, with the gradient of `soft` (Bengio et al. 2013)."""
-    hard = torch.zeros_like(soft).scatter_(-1, ids.unsqueeze(-1), 1.0)
-    return hard + (soft - soft.detach())
+class StraightThrough(torch.autograd.Function):
+    """One-hot tokens (B, L, V) of ids (B, L) in value, with the gradient of `soft` (B, L, V) (Bengio et al. 2013)."""
+
+    @staticmethod
+    def forward(ctx: Any, soft: Tensor, ids: Tensor) -> Tensor:
+        return torch.zeros_like(soft).scatter_(-1, ids.unsqueeze(-1), 1.0)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0], None
 
 
 def sample_ids(logits: Tensor, temperature: float, rng: torch.Generator | None = None) -> Tensor:
-    """Tokens (B, L), each from softmax(logits / temperature) by the Gumbel-max trick; temperature 0 takes the most probable.
+    """Tokens (B, L), each from softmax(logits / temperature) by the Gumbel-max trick; temperature 0 takes the most
+    probable.
 
     Noise is drawn on the CPU, so that a seed gives the same tokens on every device.
     """
@@ -30,11 +33,11 @@ def sample_ids(logits: Tensor, temperature: float, rng: torch.Generator | None =
 
 @dataclass
 class Relaxation:
-    """How logits become a sequence.
+    """How logits become a sequence. Gumbel noise comes from torch's global random state.
 
     Args:
-        gumbel: add Gumbel noise, so that tokens are sampled (Jang et al. 2017; Maddison et al. 2017); else the noise of the
-            generator is the only chance.
+        gumbel: add Gumbel noise, so that tokens are sampled (Jang et al. 2017; Maddison et al. 2017); else the noise
+            of the generator is the only chance.
         hard: give one-hot tokens with the gradient of the soft ones (straight-through); else the soft ones.
         temperature: of the softmax, over 0; towards 0 the soft tokens become one-hot.
     """
@@ -44,15 +47,23 @@ class Relaxation:
     temperature: float = 1.0
 
     def __call__(self, logits: Tensor) -> Tensor:
-        """Tokens (B, L, V) that add up to 1 over V."""
-        if self.gumbel:
-            return F.gumbel_softmax(logits.float(), tau=self.temperature, hard=self.hard)
-        soft = (logits.float() / self.temperature).softmax(dim=-1)
-        return straight_through(soft, soft.argmax(dim=-1)) if self.hard else soft
+        """Tokens (B, L, V) that add up to 1 over V, with a gradient."""
+        logits = self._perturbed(logits)
+        soft = (logits / self.temperature).softmax(dim=-1)
+        return StraightThrough.apply(soft, logits.argmax(dim=-1)) if self.hard else soft
+
+    def constant(self, logits: Tensor) -> Tensor:
+        """The same tokens where no gradient is needed: ids (B, L) where they are one-hot, else (B, L, V)."""
+        return self._perturbed(logits).argmax(dim=-1) if self.hard else self(logits)
+
+    def _perturbed(self, logits: Tensor) -> Tensor:
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        # Minus the logarithm of an exponential variable is a Gumbel variable.
+        return logits - torch.empty_like(logits).exponential_().log() if self.gumbel else logits
 
     @property
     def sampling_temperature(self) -> float:
-        """The temperature at which `sample_ids` gives the tokens that training saw: Gumbel noise samples, the others take the most probable."""
+        """Where `sample_ids` gives what training saw: Gumbel noise samples tokens, the others take the best."""
         return 1.0 if self.gumbel else 0.0
 
 

@@ -33,8 +33,8 @@ def load_corpus(train: str, test: str | None, column: str, size: int, holdout: i
     """Load the sentences of an experiment.
 
     Args:
-        train: `grammar:NAME` (a grammar of `data/`, or a path), a file (.txt with a sentence a line, .csv, .tsv, .json,
-            .jsonl, .parquet), a folder of such files, or a hub id.
+        train: `grammar:NAME` (a grammar of `data/`, or a path), a file (.txt with a sentence a line, .csv, .tsv,
+            .json, .jsonl, .parquet), a folder of such files, or a hub id.
         test: the same for held-out sentences; without it, those of a split named `test` if the data set has one, else
             `holdout` sentences drawn at random from `train`.
         column: the column that holds the text; plain text files have no other.
@@ -72,7 +72,8 @@ def load_corpus(train: str, test: str | None, column: str, size: int, holdout: i
         splits["train"] = [sentences[i] for i in sorted(order[holdout:])]
     if len(splits["train"]) < 2 or len(held_out) < 2:
         raise UserError(
-            f"{train}: {len(splits['train'])} training and {len(held_out)} held-out sentences; at least two of each are needed"
+            f"{train}: {len(splits['train'])} training and {len(held_out)} held-out sentences; "
+            "at least two of each are needed"
         )
     return Corpus(splits["train"], held_out, grammar)
 
@@ -94,14 +95,18 @@ def _load_splits(source: str, column: str) -> dict[str, list[str]]:
         if loader != "parquet":
             read_lines(path)
         options = {"sep": "\t"} if path.suffix.lower() == ".tsv" else {}
-        splits = _columns(lambda datasets: datasets.load_dataset(loader, data_files=str(path), **options), source, column)
+        splits = _columns(
+            lambda datasets: datasets.load_dataset(loader, data_files=str(path), **options), source, column
+        )
     elif re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", source):
         splits = _columns(lambda datasets: datasets.load_dataset(source), source, column)
     else:
         raise UserError(f"corpus '{source}' not found; {REMEDY}")
     if "train" not in splits:
         if len(splits) > 1:
-            raise UserError(f"{source}: no split named train among {', '.join(splits)}; name the files train* and test*")
+            raise UserError(
+                f"{source}: no split named train among {', '.join(splits)}; name the files train* and test*"
+            )
         splits = {"train": next(iter(splits.values()))}
     for name, sentences in splits.items():
         if not sentences:

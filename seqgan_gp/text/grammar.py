@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -21,15 +21,15 @@ from .words import join, words
 if TYPE_CHECKING:
     from nltk.grammar import Nonterminal, ProbabilisticProduction
 
-    Symbol = str | Nonterminal
+    Symbol: TypeAlias = str | Nonterminal
 
 
 class Grammar:
     """A PCFG in nltk's notation, read, checked and parsed with by nltk.
 
     Args:
-        source: the text of the grammar: `NONTERMINAL -> symbols [probability] | ...`, words in quotes; the left side of the
-            first production is the start symbol.
+        source: the text of the grammar: `NONTERMINAL -> symbols [probability] | ...`, words in quotes; the left side
+            of the first production is the start symbol.
 
     Raises:
         UserError: nltk cannot read it, probabilities do not add up to 1, a production is empty, or a symbol has none.

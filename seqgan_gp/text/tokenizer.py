@@ -6,7 +6,6 @@ Three ids are the same for every tokenizer trained here: 0 padding, 1 unknown, 2
 from __future__ import annotations
 
 import functools
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -33,11 +32,13 @@ class Encoded(NamedTuple):
 
 
 def _word(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
-    """Words, and punctuation marks apart. A token carries the space before it, so that decoding gives the sentence back."""
+    """Words, and punctuation marks apart. A token carries the space before it: decoding gives the sentence back."""
     backend = Backend(models.WordLevel(unk_token=UNKNOWN))
     backend.normalizer = normalizers.Sequence([normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()])
     space = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
-    backend.pre_tokenizer = pre_tokenizers.Sequence([space, pre_tokenizers.Split(Regex(r"▁?(?:\w+|[^\w▁])"), "isolated")])
+    backend.pre_tokenizer = pre_tokenizers.Sequence(
+        [space, pre_tokenizers.Split(Regex(r"▁?(?:\w+|[^\w▁])"), "isolated")]
+    )
     # An unknown word has lost the space before it.
     backend.decoder = decoders.Sequence([decoders.Replace(UNKNOWN, "▁" + UNKNOWN), decoders.Metaspace()])
     return backend, trainers.WordLevelTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False)
@@ -58,7 +59,11 @@ def _bpe(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
     return backend, trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False)
 
 
-KINDS: dict[str, Callable[[int], tuple[Backend, trainers.Trainer]]] = {"word": _word, "character": _character, "bpe": _bpe}
+KINDS: dict[str, Callable[[int], tuple[Backend, trainers.Trainer]]] = {
+    "word": _word,
+    "character": _character,
+    "bpe": _bpe,
+}
 
 
 class Tokenizer:
@@ -73,9 +78,10 @@ class Tokenizer:
         backend.encode_special_tokens = True  # a literal "<pad>" in a sentence is text
         backend.add_special_tokens(list(SPECIAL))
         self.backend = backend
-        self.pad, self.unknown, self.end = (backend.token_to_id(token) for token in SPECIAL)
-        model_unknown = getattr(backend.model, "unk_token", None)
-        self._model_unknown = backend.token_to_id(model_unknown) if model_unknown else self.unknown
+        vocabulary = backend.get_vocab()
+        self.pad, self.unknown, self.end = (vocabulary[token] for token in SPECIAL)
+        # A tokenizer from elsewhere may have an unknown token of another name.
+        self._model_unknown = vocabulary[getattr(backend.model, "unk_token", None) or UNKNOWN]
 
     def __len__(self) -> int:
         return self.backend.get_vocab_size()
@@ -131,7 +137,7 @@ class Tokenizer:
         self.backend.save(str(path))
 
     def encode(self, sentences: Sequence[str], length: int) -> Encoded:
-        """Ids of each sentence, an end token, and padding up to `length`; a longer sentence loses its tail and the end token."""
+        """Ids of each sentence, an end token, padding up to `length`; what is longer loses its tail and the end."""
         ids = np.full((len(sentences), length), self.pad, dtype=np.int64)
         truncated = tokens = unknown = 0
         for start in range(0, len(sentences), 10_000):  # the library's own objects are large
@@ -161,8 +167,4 @@ class Tokenizer:
     @functools.cached_property
     def tokens(self) -> list[str]:
         """The token of each id."""
-        return [self.backend.id_to_token(i) for i in range(len(self))]
-
-    def to_json(self) -> dict:
-        """The content of `tokenizer.json`."""
-        return json.loads(self.backend.to_str())
+        return [self.backend.id_to_token(i) or "" for i in range(len(self))]

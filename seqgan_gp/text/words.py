@@ -6,14 +6,14 @@ from pathlib import Path
 
 from ..errors import UserError
 
-# A word keeps its hyphens, a clitic ('s, 're) its apostrophe: on captions this comes within .001 of nltk's word tokenizer, in
-# whose terms published BLEU figures are, without its second of import.
+# A word keeps its hyphens, a clitic ('s, 're) its apostrophe: on captions this comes within .001 of nltk's word
+# tokenizer, in whose terms published BLEU figures are, without its second of import.
 _WORD = re.compile(r"\w+(?:-\w+)*|'\w+|[^\w\s]")
 _NO_SPACE_BEFORE = frozenset(".,;:!?")
 
 
 def words(sentence: str, lowercase: bool = True) -> tuple[str, ...]:
-    """Words, with punctuation marks as words of their own; lower-cased, this is the tokenisation of published BLEU figures."""
+    """Words, with punctuation marks as words of their own; published BLEU figures are of lower-cased ones."""
     return tuple(_WORD.findall(sentence.lower() if lowercase else sentence))
 
 

@@ -67,7 +67,8 @@ def save(
 
 
 def load(accelerator: Accelerator, run: Path) -> None:
-    """Put the run's last checkpoint into everything that the accelerator has prepared and registered; none is no error.
+    """Put the run's last checkpoint into everything that the accelerator has prepared and registered; none is no
+    error.
 
     Raises:
         UserError: it is incomplete or does not fit.

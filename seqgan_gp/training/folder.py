@@ -42,12 +42,15 @@ def check_free(invocation: Invocation) -> None:
     output = invocation.output
     if invocation.resume:
         if not is_run(output):
-            raise UserError(f"{output} holds no run to resume: leave out --resume, or give the run's folder with --output")
+            raise UserError(
+                f"{output} holds no run to resume: leave out --resume, or give the run's folder with --output"
+            )
         _check_same(configs.load(output / CONFIG), invocation.config, output)
     elif is_run(output):
         if not invocation.overwrite:
             raise UserError(
-                f"{output} already holds a run: continue it with --resume, replace it with --overwrite, or give --output DIR"
+                f"{output} already holds a run: continue it with --resume, replace it with --overwrite, "
+                "or give another --output DIR"
             )
     elif output.exists() and (not output.is_dir() or any(output.iterdir())):
         # --overwrite deletes runs, nothing else.
@@ -57,16 +60,19 @@ def check_free(invocation: Invocation) -> None:
 def _check_same(saved: Config, asked: Config, output: Path) -> None:
     one, other = dataclasses.asdict(saved), dataclasses.asdict(asked)
     pairs = [(f"{part}.{key}", one[part][key], other[part][key]) for part in FIXED for key in one[part]]
-    pairs += [(f"train.{who}.name", one["train"][who]["name"], other["train"][who]["name"]) for who in ("critic", "generator")]
+    pairs += [
+        (f"train.{who}.name", one["train"][who]["name"], other["train"][who]["name"]) for who in ("critic", "generator")
+    ]
     for key, was, now in pairs:
         if was != now:
             raise UserError(
-                f"{output} was trained with {key}={was}, not {now}: resume with the same value, or start anew in another --output"
+                f"{output} was trained with {key}={was}, not {now}: resume with the same value, "
+                "or start anew in another --output"
             )
 
 
 def create(output: Path, config: Config, corpus: Corpus, tokenizer: Tokenizer) -> None:
-    """Make the folder under another name, and give it its own when it is whole; a run that was there goes at that moment."""
+    """Make the folder under another name, and rename it when it is whole; only then a run that was there goes."""
     part = output.with_name(f".{output.name}.part")
     try:
         shutil.rmtree(part, ignore_errors=True)
@@ -83,7 +89,9 @@ def create(output: Path, config: Config, corpus: Corpus, tokenizer: Tokenizer) -
             shutil.rmtree(output)
         os.replace(part, output)
     except OSError as error:
-        raise UserError(f"{output}: the run folder cannot be made ({error.strerror}); give another --output DIR") from None
+        raise UserError(
+            f"{output}: the run folder cannot be made ({error.strerror}); give another --output DIR"
+        ) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

@@ -8,6 +8,7 @@ import os
 import signal
 from collections.abc import Iterable, Iterator
 from types import FrameType
+from typing import Any
 
 import torch
 from accelerate.tracking import get_available_trackers
@@ -19,8 +20,8 @@ from ..errors import UserError
 def set_threads(threads: int | None) -> None:
     """CPU threads of this process.
 
-    `accelerate launch` and torchrun set OMP_NUM_THREADS=1 where the user set nothing, and torch then works on one core. So 1 counts
-    as not asked for, and the cores are shared out over the processes of this machine.
+    `accelerate launch` and torchrun set OMP_NUM_THREADS=1 where the user set nothing, and torch then works on one
+    core. So 1 counts as not asked for, and the cores are shared out over the processes of this machine.
     """
     if threads is None:
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -29,17 +30,23 @@ def set_threads(threads: int | None) -> None:
     torch.set_num_threads(threads)
 
 
-def make_optimizer(key: str, config: OptimizerConfig, parameters: Iterable[torch.nn.Parameter]) -> torch.optim.Optimizer:
+def make_optimizer(
+    key: str, config: OptimizerConfig, parameters: Iterable[torch.nn.Parameter]
+) -> torch.optim.Optimizer:
     """An optimiser of torch.optim by name.
 
-    Adam and its kin get betas (0, 0.9): momentum harms a critic whose target moves (Gulrajani et al. 2017, algorithm 1).
+    Adam and its kin get betas (0, 0.9): momentum harms a critic whose target moves (Gulrajani et al. 2017, algorithm
+    1).
 
     Raises:
         UserError: no such optimiser, or it refuses an option; the message names the key `key`.
     """
-    cls = getattr(torch.optim, config.name, None)
-    if not (inspect.isclass(cls) and issubclass(cls, torch.optim.Optimizer)) or cls is torch.optim.Optimizer:
-        raise UserError(f"{key}.name: no optimiser '{config.name}' in torch.optim; Adam, AdamW, RMSprop and SGD are there")
+    cls: Any = getattr(torch.optim, config.name, None)
+    known = inspect.isclass(cls) and torch.optim.Optimizer in cls.__mro__[1:]
+    if not known:
+        raise UserError(
+            f"{key}.name: no optimiser '{config.name}' in torch.optim; Adam, AdamW, RMSprop and SGD are there"
+        )
     takes = inspect.signature(cls).parameters
     options = ({"betas": (0.0, 0.9)} if "betas" in takes else {}) | config.options
     if unknown := options.keys() - takes.keys():
@@ -57,11 +64,13 @@ def check_trackers(names: list[str]) -> None:
     for name in names:
         if name not in available:
             there = ", ".join(available) or "none"
-            raise UserError(f"trackers: {name} is not installed: pip install {name}, or leave it out; installed here: {there}")
+            raise UserError(
+                f"trackers: {name} is not installed: pip install {name}, or leave it out; installed here: {there}"
+            )
 
 
 class StopRequest:
-    """Set by the first Ctrl-C or termination signal; the loop looks at it between steps. A second one ends the program at once."""
+    """Set by the first Ctrl-C or termination signal, and read by the loop between steps; a second one kills."""
 
     def __init__(self) -> None:
         self.requested = False

@@ -1,8 +1,6 @@
-"""One step of each player as the forward pass of one module, so that one forward and one backward pass go through DDP."""
+"""One step of each player as the forward of one module, so that one forward and one backward go through DDP."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +10,7 @@ from ..adversarial import lipschitz, objectives
 from ..config import PenaltyConfig
 from ..models.critic import ConvCritic
 from ..models.generator import ConvGenerator
+from ..models.relaxations import Relaxation
 
 SIDES = {"two": lipschitz.two_sided, "one": lipschitz.one_sided}
 
@@ -31,7 +30,7 @@ class CriticStep(nn.Module):
 
         Args:
             real: ids (B, L) int64.
-            fake: one-hot or soft tokens (B, L, V), a constant here.
+            fake: soft tokens (B, L, V), or ids (B, L) of one-hot ones; a constant here.
             alpha: place of each interpolate between fake (0) and real (1), (B,).
         """
         critic = self.critic
@@ -42,9 +41,10 @@ class CriticStep(nn.Module):
         loss = objectives.wasserstein_critic_loss(real_score, fake_score).mean()
         parts = {"critic_loss": loss, "wasserstein": -loss.detach()}
         if self.weight:
-            # The interpolates have a forward pass of their own: in one pass with the others, the inner gradient would walk all three.
+            # The interpolates have a forward pass of their own: in one pass with the others, the inner gradient would
+            # walk all three.
             if self.one_hot:
-                points = lipschitz.interpolate(F.one_hot(real, critic.vocabulary).to(fake.dtype), fake, alpha)
+                points = lipschitz.interpolate(_one_hot(real, critic), _one_hot(fake, critic), alpha)
                 norm = lipschitz.gradient_norm(critic, points)
             else:
                 points = lipschitz.interpolate(embedded_real, embedded_fake, alpha)
@@ -55,10 +55,17 @@ class CriticStep(nn.Module):
         return parts
 
 
-class GeneratorStep(nn.Module):
-    """Noise (B, noise_size) to the one-hot or soft tokens (B, L, V) that the critic scores."""
+def _one_hot(tokens: Tensor, critic: ConvCritic) -> Tensor:
+    """Ids (B, L) as one-hot tokens (B, L, V); tokens that are such already, as they are."""
+    if tokens.is_floating_point():
+        return tokens
+    return F.one_hot(tokens, critic.vocabulary).to(critic.embedding.dtype)
 
-    def __init__(self, generator: ConvGenerator, relaxation: Callable[[Tensor], Tensor]):
+
+class GeneratorStep(nn.Module):
+    """Noise (B, noise_size) to the one-hot or soft tokens (B, L, V) that the critic scores, with a gradient."""
+
+    def __init__(self, generator: ConvGenerator, relaxation: Relaxation):
         super().__init__()
         self.generator, self.relaxation = generator, relaxation
 

@@ -39,7 +39,8 @@ def learning_rate_factor(step: int, config: TrainConfig) -> float:
 class Trainer:
     """Networks, optimisers and data of one run, and the two updates.
 
-    The batch, the noise and the interpolation of every step are drawn for all processes alike and each takes its share: a run does
+    The batch, the noise and the interpolation of every step are drawn for all processes alike and each takes its
+        share: a run does
     not depend on how many processes it is spread over.
     """
 
@@ -56,7 +57,8 @@ class Trainer:
         set_seed(config.seed)
         generator = pretrained.build_generator(config, len(tokenizer))
         critic = pretrained.build_critic(config, len(tokenizer))
-        generator_step = GeneratorStep(generator, relaxation(config.relaxation.kind, config.relaxation.temperature))
+        self.relaxation = relaxation(config.relaxation.kind, config.relaxation.temperature)
+        generator_step = GeneratorStep(generator, self.relaxation)
         critic_step = CriticStep(critic, config.penalty)
         set_seed(config.seed, device_specific=True)  # Gumbel noise differs between processes
 
@@ -73,7 +75,10 @@ class Trainer:
     def step(self) -> dict[str, Tensor]:
         """`critic_steps` updates of the critic, one of the generator and of its average; the numbers of the last."""
         config, progress = self.config.train, self.progress
-        for optimizer, base in ((self.critic_optimizer, config.critic.lr), (self.generator_optimizer, config.generator.lr)):
+        for optimizer, base in (
+            (self.critic_optimizer, config.critic.lr),
+            (self.generator_optimizer, config.generator.lr),
+        ):
             for group in optimizer.param_groups:
                 group["lr"] = base * learning_rate_factor(progress.step, config)
         for i in range(config.critic_steps):
@@ -90,7 +95,7 @@ class Trainer:
         alpha = torch.rand(len(ids), generator=self.progress.rng)[self.mine].to(device)
         noise = self._noise()
         with torch.no_grad(), self.accelerator.autocast():
-            fake = self.accelerator.unwrap_model(self.generator_step)(noise)
+            fake = self.relaxation.constant(self.generator(noise))
         parts = self.critic_step(real, fake, alpha)
         self.critic_optimizer.zero_grad()
         self.accelerator.backward(parts["critic_loss"])
@@ -116,8 +121,7 @@ class Trainer:
     def sampler(self) -> pretrained.Generator:
         """What samples: the moving average of the generator."""
         network: Any = self.average.module if self.config.train.average else self.generator
-        default = relaxation(self.config.relaxation.kind).sampling_temperature
-        return pretrained.Generator(network, self.tokenizer, default)
+        return pretrained.Generator(network, self.tokenizer, self.relaxation.sampling_temperature)
 
     def save(self, run: Path) -> Path:
         """Write a checkpoint of this step."""
@@ -168,13 +172,13 @@ def prepare(run: Path, config: Config) -> None:
         tokenizer = Tokenizer.train(t.kind, corpus.train, t.vocabulary, t.lowercase)
     encoded = tokenizer.encode(corpus.train, t.length)
     folder.create(run, config, corpus, tokenizer)
-    print(f"{run}: {len(corpus.train):,} training and {len(corpus.test):,} held-out sentences, {len(tokenizer):,} tokens")
+    print(
+        f"{run}: {len(corpus.train):,} training and {len(corpus.test):,} held-out sentences, {len(tokenizer):,} tokens"
+    )
     if encoded.truncated:
         print(f"{encoded.truncated:,} training sentences are longer than tokenizer.length={t.length} and were cut")
     if encoded.unknown:
-        print(
-            f"{encoded.unknown:.2%} of the training tokens are unknown to the tokenizer (tokenizer.vocabulary={t.vocabulary})"
-        )
+        print(f"{encoded.unknown:.2%} of the training tokens are unknown (tokenizer.vocabulary={t.vocabulary})")
 
 
 def loop(trainer: Trainer, run: Path, corpus: Any, stop: StopRequest) -> int:
@@ -189,7 +193,9 @@ def loop(trainer: Trainer, run: Path, corpus: Any, stop: StopRequest) -> int:
             monitor.log(0, "real", evaluator.real)
     # In a log file a line every half minute is enough.
     interval = 0.5 if sys.stderr.isatty() else 30
-    bar = tqdm(total=steps, initial=progress.step, unit="step", disable=not main, mininterval=interval, dynamic_ncols=True)
+    bar = tqdm(
+        total=steps, initial=progress.step, unit="step", disable=not main, mininterval=interval, dynamic_ncols=True
+    )
     window: list[dict[str, Tensor]] = []
     window_start, saved = time.perf_counter(), progress.step
     while progress.step < steps and not _should_stop(accelerator, stop, progress.step):
@@ -234,7 +240,7 @@ def loop(trainer: Trainer, run: Path, corpus: Any, stop: StopRequest) -> int:
 
 
 def _should_stop(accelerator: Accelerator, stop: StopRequest, step: int) -> bool:
-    """Whether any process was asked to stop; several processes have to agree on the step, and ask one another every tenth."""
+    """Whether any process was asked to stop; they have to agree on the step, and ask one another every tenth."""
     if accelerator.num_processes == 1:
         return stop.requested
     if step % 10:
@@ -254,13 +260,17 @@ def _check_finite(values: dict[str, float], step: int, run: Path) -> None:
         if not math.isfinite(value):
             found = pretrained.checkpoints(run)
             last = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"
-            raise UserError(f"diverged: {key} is {value} by step {step}; {last}; lower train.critic.lr and train.generator.lr")
+            raise UserError(
+                f"diverged: {key} is {value} by step {step}; {last}; lower train.critic.lr and train.generator.lr"
+            )
 
 
 def _summary(step: int, scores: dict[str, Any], real: dict[str, Any], sentences: list[str]) -> str:
     keys = ("jsd_4", "self_bleu_4", "unique", "grammatical")
     numbers = "  ".join(
-        f"{k} {scores[k]:.3f} (real {real[k]:.3f})" for k in keys if scores.get(k) is not None and real.get(k) is not None
+        f"{k} {scores[k]:.3f} (real {real[k]:.3f})"
+        for k in keys
+        if scores.get(k) is not None and real.get(k) is not None
     )
     return "\n".join([f"step {step}: {numbers}", *(f"    {s}" for s in sentences[:3])])
 
