@@ -75,6 +75,8 @@ def sample(options: argparse.Namespace) -> int:
 @command
 def evaluate(options: argparse.Namespace) -> int:
     """Score a file of samples; print a table, write JSON."""
+    from tqdm import tqdm
+
     from .files import atomic_write
     from .metrics import report
     from .text.grammar import Grammar
@@ -101,7 +103,8 @@ def evaluate(options: argparse.Namespace) -> int:
         tokens = list(map(split, sentences))
         values = report.score(tokens, list(map(split, against)), training)
         if grammar:
-            values |= report.oracle(grammar.log_probability(sentences), report.lengths(tokens))
+            bar = tqdm(sentences, desc="parsing", unit="sentence", leave=False, disable=None)
+            values |= report.oracle(grammar.log_probability(bar), report.lengths(tokens))
         return values
 
     half, other_half = report.halves(reference)

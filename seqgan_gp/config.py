@@ -35,7 +35,8 @@ class CorpusConfig:
             `holdout` sentences of `train`.
         column: Column that holds the text; a .txt file has no other than the default.
         size: Number of training sentences to draw from a grammar.
-        holdout: Number of sentences to hold out where `test` is not given.
+        holdout: Number of sentences to hold out where `test` is not given; default: 2,000, or a tenth of them where that
+            is less.
         seed: Seed of the draw and of the split; it stays the same while `--seed` varies the training.
     """
 
@@ -43,7 +44,7 @@ class CorpusConfig:
     test: str | None = None
     column: str = "text"
     size: PositiveInt = 50_000
-    holdout: PositiveInt = 2_000
+    holdout: PositiveInt | None = None
     seed: NonNegativeInt = 0
 
 
@@ -225,6 +226,10 @@ class Config:
                 raise UserError(f"{name}.kernel is {part.kernel}: it must be odd, to see as far left as right")
         if self.generator.noise + self.generator.position_noise == 0:
             raise UserError("generator.noise and generator.position_noise are both 0: one of them must be at least 1")
+        if self.evaluation.samples < 2:
+            raise UserError("evaluation.samples is 1: self-BLEU needs at least 2")
+        if self.corpus.holdout == 1:
+            raise UserError("corpus.holdout is 1: at least 2 held-out sentences are needed to score with")
 
 
 class _Parser(ArgumentParser):

@@ -57,6 +57,8 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
         (["--train.steps", "many"], "train.steps"),
         (["--generator.kernel", "4"], "odd"),
         (["--generator.noise", "0"], "position_noise"),
+        (["--evaluation.samples", "1"], "at least 2"),
+        (["--corpus.holdout", "1"], "at least 2"),
         (["--config", "nonesuch"], "text"),
         (["--config"], "needs a file"),
         (["--resume", "--overwrite"], "contradict"),

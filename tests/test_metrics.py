@@ -88,6 +88,11 @@ def test_score_reports_fractions():
     assert score(samples, samples)["novel"] is None
 
 
+def test_a_generator_that_says_nothing_can_still_be_scored():
+    values = score([(), ()], [("a", "b"), ("b",)])
+    assert (values["bleu_2"], values["self_bleu_2"], values["unique"], values["jsd_1"]) == (0, 0, 0.5, None)
+
+
 def test_oracle_ignores_the_ungrammatical_in_the_likelihood():
     values = oracle(np.array([-2.0, -np.inf, -4.0]), np.array([2, 9, 4]))
     assert values == {"grammatical": pytest.approx(2 / 3), "oracle_nll": pytest.approx(1.0)}

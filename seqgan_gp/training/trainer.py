@@ -26,7 +26,7 @@ from ..text.corpus import load_corpus
 from ..text.tokenizer import Tokenizer
 from . import checkpoint, folder
 from .monitor import Evaluator, Monitor
-from .setup import StopRequest, check_trackers, make_optimizer, set_threads
+from .setup import StopRequest, check_trackers, keep_memory, make_optimizer, set_threads
 from .steps import CriticStep, GeneratorStep
 
 
@@ -137,6 +137,7 @@ def train(invocation: Invocation) -> int:
     """
     config, run = invocation.config, invocation.output
     set_threads(config.train.threads)
+    keep_memory()
     folder.check_free(invocation)
     check_trackers(config.trackers)
     for key in ("critic", "generator"):

@@ -1,0 +1,46 @@
+"""What the default run promises. Minutes long."""
+
+import json
+
+import numpy as np
+import pytest
+
+from seqgan_gp import Critic, Generator
+from seqgan_gp.cli import main
+from seqgan_gp.text.words import join, words
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def default_run(tmp_path_factory):
+    output = tmp_path_factory.mktemp("runs") / "text"
+    assert main(["train", "--config", "text.yaml", f"--output={output}"]) == 0
+    return output
+
+
+def test_the_default_run_learns_the_language(default_run, tmp_path):
+    samples, scores = tmp_path / "samples.txt", tmp_path / "scores.json"
+    assert main(["sample", str(default_run), "--num", "2000", "--out", str(samples), "--seed", "1"]) == 0
+    assert main(["evaluate", str(samples), "--grammar", "text", "--json", str(scores)]) == 0
+    result = json.loads(scores.read_text())
+    assert result["grammatical"] >= 0.5
+    assert result["unique"] >= 0.95
+    assert result["self_bleu_4"] <= result["real"]["self_bleu_4"] + 0.15
+
+    generator = Generator.from_pretrained(default_run)
+    ids = np.concatenate(list(generator.sample_ids(2000, seed=1)))
+    assert generator.tokenizer.well_formed(ids).mean() >= 0.98
+
+    rows = [json.loads(line) for line in (default_run / "metrics.jsonl").read_text().splitlines()]
+    curve = [row for row in rows if "eval/jsd_4" in row]
+    assert curve[-1]["eval/jsd_4"] < curve[0]["eval/jsd_4"]
+    assert curve[-1]["eval/grammatical"] > curve[len(curve) // 2]["eval/grammatical"] > curve[0]["eval/grammatical"]
+
+
+def test_the_critic_of_the_default_run_knows_the_order_of_words(default_run):
+    critic = Critic.from_pretrained(default_run)
+    real = (default_run / "corpus" / "test.txt").read_text().splitlines()
+    rng = np.random.default_rng(0)
+    shuffled = [join([*rng.permutation(words(s)[:-1]), "."]) for s in real]
+    assert (critic(real) > critic(shuffled)).float().mean() > 0.9
