@@ -35,8 +35,8 @@ class CorpusConfig:
             `holdout` sentences of `train`.
         column: Column that holds the text; a .txt file has no other than the default.
         size: Number of training sentences to draw from a grammar.
-        holdout: Number of sentences to hold out where `test` is not given; default: 2,000, or a tenth of them where that
-            is less.
+        holdout: Number of sentences to hold out where `test` is not given; default: 2,000, or a tenth of all where
+            that is less.
         seed: Seed of the draw and of the split; it stays the same while `--seed` varies the training.
     """
 

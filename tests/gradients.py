@@ -1,4 +1,4 @@
-"""Write the gradients of one step of each player; started by test_training.py, alone or through torchrun."""
+"""Gradients of one step of each player, and weights some steps later; test_training.py starts it, alone or by torchrun."""
 
 import sys
 
@@ -20,6 +20,10 @@ trainer.update_critic(trainer.batches[0])
 gradients = {f"critic.{n}": p.grad.clone() for n, p in trainer.critic.named_parameters()}
 trainer.update_generator()
 gradients |= {f"generator.{n}": p.grad.clone() for n, p in trainer.generator.named_parameters()}
+for _ in range(3):
+    trainer.step()
+gradients |= {f"weights.{n}": p.detach().clone() for n, p in trainer.generator.named_parameters()}
+gradients |= {f"weights.{n}": p.detach().clone() for n, p in trainer.critic.named_parameters()}
 if trainer.accelerator.is_main_process:
     save_file(gradients, out)
 trainer.accelerator.end_training()

@@ -1,5 +1,7 @@
 """The gradient penalty and the losses against closed forms: one test for each mistake that public code makes."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -9,8 +11,6 @@ from seqgan_gp.adversarial.objectives import wasserstein_critic_loss, wasserstei
 from seqgan_gp.config import PenaltyConfig
 from seqgan_gp.models.critic import ConvCritic
 from seqgan_gp.training.steps import CriticStep
-
-torch.set_default_dtype(torch.float32)
 
 
 @pytest.mark.parametrize("shape", [(7,), (5, 3), (4, 3, 2)])
@@ -27,6 +27,16 @@ def test_norm_is_of_each_sample_by_itself():
     torch.testing.assert_close(
         gradient_norm(lambda u: u.square().flatten(1).sum(1) / 2, points), points.flatten(1).norm(dim=1)
     )
+
+
+def test_norm_is_taken_in_float32_under_mixed_precision():
+    weight = torch.full((300, 300), 1.0, requires_grad=True)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        norm = gradient_norm(lambda u: (u @ weight).flatten(1).sum(1), torch.randn(2, 5, 300, dtype=torch.bfloat16))
+    assert norm.dtype == torch.float32
+    torch.testing.assert_close(norm, torch.full((2,), 300 * math.sqrt(5 * 300)), rtol=1e-2, atol=0)
+    norm.sum().backward()
+    assert weight.grad.isfinite().all()
 
 
 def test_gradient_of_the_penalty_of_a_linear_critic_in_closed_form():

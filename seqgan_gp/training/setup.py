@@ -34,8 +34,8 @@ def set_threads(threads: int | None) -> None:
 def keep_memory() -> None:
     """Make glibc keep the memory of large tensors for the next step.
 
-    By default it returns blocks over 32 MB to the system at once, and the kernel clears their pages anew at every step: with
-    a vocabulary of 5,000 that was a quarter of the time (276 and 304 ms a step by default, 203 and 204 ms so).
+    By default it returns blocks over 32 MB to the system at once, and the kernel clears their pages anew at every step:
+    with a vocabulary of 5,000 that was a quarter of the time of a step.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # not Linux, or another C library
         mallopt = ctypes.CDLL(None).mallopt

@@ -138,13 +138,13 @@ def train(invocation: Invocation) -> int:
     config, run = invocation.config, invocation.output
     set_threads(config.train.threads)
     keep_memory()
-    folder.check_free(invocation)
     check_trackers(config.trackers)
     for key in ("critic", "generator"):
         make_optimizer(f"train.{key}", getattr(config.train, key), [torch.nn.Parameter(torch.zeros(1))])
 
     accelerator = Accelerator(log_with=config.trackers or None, project_dir=str(run))
-    if accelerator.is_main_process:
+    if accelerator.is_main_process:  # the others wait: they must not see a half-made folder, nor take it for an old run
+        folder.check_free(invocation)
         if invocation.resume:
             configs.save(config, run / pretrained.CONFIG)
         else:
