@@ -8,7 +8,7 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import Any
 
@@ -31,7 +31,7 @@ def command(function: Callable[..., int]) -> Callable[..., int]:
         except OSError as error:
             message = f"{error.filename or 'input or output'}: {error.strerror or error}"
         except KeyboardInterrupt:
-            print("interrupted; nothing was written", file=sys.stderr)
+            print("interrupted", file=sys.stderr)
             return 130
         if os.environ.get("RANK", "0") == "0":  # once, however many processes
             print(f"error: {message}", file=sys.stderr)
@@ -46,9 +46,9 @@ def train(arguments: list[str], prog: str = "seqgan-gp train") -> int:
     from . import config
 
     invocation = config.parse(arguments, prog)
-    from .training import trainer
+    from .training.experiment import run
 
-    return trainer.train(invocation)
+    return run(*invocation)
 
 
 @command
@@ -57,11 +57,11 @@ def sample(options: argparse.Namespace) -> int:
     from tqdm import tqdm
 
     from .files import atomic_write
+    from .machine import best_device, set_threads
     from .pretrained import Generator
-    from .training.setup import set_threads
 
     set_threads(None)
-    generator = Generator.from_pretrained(options.run)
+    generator = Generator.from_pretrained(options.run, best_device())
     sentences = generator.sample(options.num, options.seed, options.temperature, options.batch_size)
     with atomic_write(options.out) if options.out else nullcontext(sys.stdout) as file:
         bar = tqdm(total=options.num, unit="sentence", unit_scale=True, disable=None if options.out else True)
@@ -75,50 +75,46 @@ def sample(options: argparse.Namespace) -> int:
 @command
 def evaluate(options: argparse.Namespace) -> int:
     """Score a file of samples; print a table, write JSON."""
-    from tqdm import tqdm
-
     from .files import atomic_write
     from .metrics import report
+    from .scoring import Scorer
     from .text.grammar import Grammar
-    from .text.words import characters, read_lines, words
+    from .text.words import read_lines
 
-    split = characters if options.unit == "character" else words
     samples = read_lines(options.samples)
     grammar = Grammar.load(options.grammar) if options.grammar else None
     if options.reference:
         reference = [line for line in read_lines(options.reference) if line.strip()]
+        half, other_half = report.halves(reference)
     elif grammar:
-        # Twice as many, so that each half is as large as the samples.
-        reference = list(itertools.islice(grammar.sentences(options.seed), 2 * len(samples)))
+        # As many as the samples in each half, so that both columns of the table are of equal sizes.
+        stream = grammar.sentences(options.seed)
+        half, other_half = (list(itertools.islice(stream, len(samples))) for _ in range(2))
+        reference = other_half
     else:
         raise UserError(
             "real sentences are needed to compare with: pass --reference FILE, or --grammar NAME to draw them"
         )
-    training = frozenset(map(split, read_lines(options.train))) if options.train else None
-    for name, lines, least in ((options.samples, samples, 2), (options.reference, reference, 4)):
+    training = read_lines(options.train) if options.train else None
+    for name, lines, least in ((options.samples, samples, 2), (options.reference, half, 2)):
         if len(lines) < least:
-            raise UserError(f"{name}: {len(lines)} sentences are too few to score; at least {least} are needed")
+            raise UserError(f"{name}: too few sentences to score; at least 2 samples and 4 real sentences are needed")
 
-    def score(sentences: Sequence[str], against: Sequence[str]) -> dict[str, Any]:
-        tokens = list(map(split, sentences))
-        values = report.score(tokens, list(map(split, against)), training)
-        if grammar:
-            bar = tqdm(sentences, desc="parsing", unit="sentence", leave=False, disable=None)
-            values |= report.oracle(grammar.log_probability(bar), report.lengths(tokens))
-        return values
-
-    half, other_half = report.halves(reference)
-    result = {**score(samples, reference), "real": score(half, other_half)}
+    scores = Scorer(reference, options.unit, training, grammar)(samples, progress=True)
+    real = Scorer(other_half, options.unit, training, grammar)(half, progress=True)
+    result = {**scores, "real": real}
     if options.json:
         with atomic_write(options.json) as file:
             json.dump(result, file, indent=2)
             file.write("\n")
-    print(f"samples: {len(samples)} sentences of {options.samples} against {len(reference)} real ones")
-    print(f"real:    {len(half)} real sentences against the other {len(other_half)}")
-    print(
-        f"n-grams of {'characters' if split is characters else 'lower-cased words, punctuation apart'}; "
-        "BLEU with smoothing method 1\n"
-    )
+    print(f"samples: {len(samples):,} sentences of {options.samples} against {len(reference):,} real ones")
+    print(f"real:    {len(half):,} real sentences against {len(other_half):,} others")
+    if len(samples) != len(half):
+        print(
+            "The two differ in number: BLEU grows with the references, self-BLEU with the samples, JSD falls with both."
+        )
+    unit = "characters" if options.unit == "character" else "lower-cased words, punctuation apart"
+    print(f"n-grams of {unit}; BLEU with smoothing method 1\n")
     print(report.table(result))
     return 0
 

@@ -5,14 +5,16 @@ import difflib
 import json
 import re
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
 from . import shipped
 from .errors import UserError
+from .files import atomic_write
 
 if TYPE_CHECKING:  # to a type checker they are plain numbers
     PositiveInt = int
@@ -108,8 +110,8 @@ class CriticConfig:
 
     Args:
         embedding: Dimensions of a token's embedding.
-        embedding_std: Spread of the raw embeddings at the start, before they are normalised; smaller ones turn
-            faster.
+        embedding_std: Standard deviation of the raw embeddings at the start, before they are normalised; smaller ones
+            rotate faster.
         width: Channels of every hidden layer.
         blocks: Number of residual blocks.
         kernel: Positions that one convolution sees (odd).
@@ -228,6 +230,8 @@ class Config:
             raise UserError("generator.noise and generator.position_noise are both 0: one of them must be at least 1")
         if self.evaluation.samples < 2:
             raise UserError("evaluation.samples is 1: self-BLEU needs at least 2")
+        if self.train.average == 1:
+            raise UserError("train.average is 1: the average would never move; give a decay below 1, such as 0.998")
         if self.corpus.holdout == 1:
             raise UserError("corpus.holdout is 1: at least 2 held-out sentences are needed to score with")
 
@@ -241,7 +245,8 @@ class _Parser(ArgumentParser):
         raise UserError(message + self._suggestion(message))
 
     def _suggestion(self, message: str) -> str:
-        keys = [a.dest for a in self._actions if a.dest not in ("help", "print_config")]
+        names = [a.dest for a in self._actions if a.dest not in ("help", "print_config")]
+        keys = [k for k in names if not any(other.startswith(f"{k}.") for other in names)]  # fields, not sections
         nested = re.search(r"Group '([\w.]+)' does not accept option '([\w.]+)'", message)
         flat = re.search(r"(?:unrecognized arguments: --|ption '|Key ')([\w.]+)", message)
         if not (nested or flat):
@@ -256,6 +261,7 @@ class _Parser(ArgumentParser):
 def _parser(prog: str = "run.py") -> ArgumentParser:
     parser = _Parser(
         prog=prog,
+        allow_abbrev=False,  # --over must not delete a run
         description="Train a Wasserstein GAN with gradient penalty on sequences. "
         "The keys of a YAML file and the options of the command line are the same.",
     )
@@ -270,14 +276,13 @@ def _parser(prog: str = "run.py") -> ArgumentParser:
     return parser
 
 
-@dataclass
-class Invocation:
-    """What the training command was asked for."""
+class Invocation(NamedTuple):
+    """What the training command was asked for: an experiment, its run folder, and what to do with a run in it."""
 
     config: Config
     output: Path
-    resume: bool
-    overwrite: bool
+    resume: bool = False
+    overwrite: bool = False
 
 
 def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
@@ -336,12 +341,26 @@ def _instance(cls: Any, values: dict[str, Any]) -> Any:
     return cls(**made)
 
 
+def flat(config: Config) -> dict[str, Any]:
+    """Every field by its key on the command line, such as train.critic.lr."""
+
+    def walk(prefix: str, fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+        for name, value in fields.items():
+            if isinstance(value, dict) and name != "options":
+                yield from walk(f"{prefix}{name}.", value)
+            else:
+                yield prefix + name, value
+
+    return dict(walk("", dataclasses.asdict(config)))
+
+
 def save(config: Config, path: Path) -> None:
     """Write every field, defaults too, as YAML."""
     import yaml
 
     text = yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, default_flow_style=None)
-    path.write_text(text, encoding="utf-8")
+    with atomic_write(path) as file:
+        file.write(text)
 
 
 def load(path: Path) -> Config:

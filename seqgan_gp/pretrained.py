@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -72,6 +74,10 @@ def locate(source: str | Path) -> Path:
         raise UserError(
             f"{path}: no such run folder; train one with: accelerate launch run.py --config text.yaml --output {path}"
         )
+    if not any((path / name).is_file() for name in FILES if name != CONFIG) or (path / CHECKPOINTS).is_dir():
+        raise UserError(
+            f"{path} has no checkpoint yet: train on with --resume, or give another run folder or checkpoint"
+        )
     missing = [name for name in FILES if not (path / name).is_file()]
     if missing:
         raise UserError(
@@ -92,7 +98,10 @@ def _download(repo: str) -> Path:
         ) from None
 
 
-def _load(source: str | Path, part: str, build) -> tuple[nn.Module, Tokenizer, Config]:
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def _load(source: str | Path, part: str, build: Callable[[Config, int], Network]) -> tuple[Network, Tokenizer, Config]:
     folder = locate(source)
     config = configs.load(folder / CONFIG)
     tokenizer = Tokenizer.load(folder / TOKENIZER)
@@ -133,7 +142,7 @@ class Generator:
         self.network, self.tokenizer, self.temperature = network, tokenizer, temperature
 
     @classmethod
-    def from_pretrained(cls, source: str | Path) -> Generator:
+    def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Generator:
         """From a run folder (its last checkpoint), a checkpoint, or a hub id.
 
         Raises:
@@ -141,19 +150,23 @@ class Generator:
         """
         network, tokenizer, config = _load(source, "generator", build_generator)
         default = relaxation(config.relaxation.kind, config.relaxation.temperature).sampling_temperature
-        return cls(network, tokenizer, default)  # type: ignore[arg-type]
+        return cls(network.to(device), tokenizer, default)
+
+    def __call__(self, noise: Tensor) -> Tensor:
+        """Logits (B, L, V) of noise (B, noise_size), with a gradient; `network.sample_noise` draws noise."""
+        return self.network(noise)
 
     def sample_ids(
         self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 1024
     ) -> Iterator[np.ndarray]:
-        """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed and batch size."""
+        """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed."""
         temperature = self.temperature if temperature is None else temperature
-        rng = torch.Generator().manual_seed(seed)
+        noise_rng, token_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
         device = next(self.network.parameters()).device
         with evaluating(self.network):
             for start in range(0, num, batch_size):
-                noise = self.network.sample_noise(min(batch_size, num - start), rng).to(device)
-                yield sample_ids(self.network(noise), temperature, rng).cpu().numpy()
+                noise = self.network.sample_noise(min(batch_size, num - start), noise_rng).to(device)
+                yield sample_ids(self.network(noise), temperature, token_rng).cpu().numpy()
 
     def sample(
         self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 1024
@@ -183,14 +196,14 @@ class Critic:
         self.network, self.tokenizer = network, tokenizer
 
     @classmethod
-    def from_pretrained(cls, source: str | Path) -> Critic:
+    def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Critic:
         """From a run folder (its last checkpoint), a checkpoint, or a hub id.
 
         Raises:
             UserError: there is none, it is incomplete, or its files do not belong together.
         """
         network, tokenizer, _ = _load(source, "critic", build_critic)
-        return cls(network.requires_grad_(False), tokenizer)  # type: ignore[arg-type]
+        return cls(network.requires_grad_(False).to(device), tokenizer)
 
     def tokens(self, sequences: str | Sequence[str] | Tensor) -> Tensor:
         """Ids (B, L) of sentences; a tensor as it is, on the critic's device."""
@@ -198,7 +211,11 @@ class Critic:
         if isinstance(sequences, Tensor):
             return sequences.to(device)
         sentences = [sequences] if isinstance(sequences, str) else list(sequences)
-        return torch.from_numpy(self.tokenizer.encode(sentences, self.network.length).ids).to(device)
+        encoded = self.tokenizer.encode(sentences, self.network.length)
+        if encoded.truncated:
+            length = self.network.length
+            warnings.warn(f"{encoded.truncated} sentences are longer than {length} tokens and were cut", stacklevel=3)
+        return torch.from_numpy(encoded.ids).to(device)
 
     def __call__(self, sequences: str | Sequence[str] | Tensor) -> Tensor:
         """Scores (B,): higher is more like real sentences. Only differences between scores mean anything."""

@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch
 
 from seqgan_gp.cli import main
+
+torch.set_num_threads(1)  # tensors here are tiny: threads would only wait for one another
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 

@@ -1,4 +1,4 @@
-"""Gradients of one step of each player, and weights some steps later; test_training.py starts it, alone or by torchrun."""
+"""Gradients of one step of each player, and weights some steps later; started by test_training.py."""
 
 import sys
 

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +38,7 @@ def test_evaluate_writes_every_key_beside_real_text(files, capsys):
     for key in KEYS:
         assert f"{key} " in table
     assert "100 sentences" in table and "smoothing method 1" in table
+    assert "differ in number" not in table  # 100 samples, and halves of 100
 
 
 def test_evaluate_with_a_grammar_needs_no_reference(files, capsys):
@@ -128,6 +130,17 @@ def test_sample_leaves_nothing_half_written(run, tmp_path, capsys, monkeypatch):
     assert main(["sample", str(run), "--out", str(tmp_path / "samples.txt")]) == 2
     assert "No space left" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_devices_pipes_and_links_are_written_to_and_not_replaced(run, tmp_path, capsys):
+    (tmp_path / "real.txt").write_text("old")
+    (tmp_path / "link.txt").symlink_to(tmp_path / "real.txt")
+    assert main(["sample", str(run), "--num", "3", "--out", str(tmp_path / "link.txt")]) == 0
+    assert (tmp_path / "link.txt").is_symlink() and len((tmp_path / "real.txt").read_text().splitlines()) == 3
+    assert main(["sample", str(run), "--num", "3", "--out", "/dev/null"]) == 0
+    assert not Path("/dev/null").is_file()
+    assert main(["sample", str(run), "--num", "3", "--out", str(tmp_path)]) == 2
+    assert "is a folder" in capsys.readouterr().err
 
 
 def test_help_is_quick_to_import():

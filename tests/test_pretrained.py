@@ -3,6 +3,7 @@
 import re
 import shutil
 
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import one_hot
@@ -25,7 +26,9 @@ def test_the_critic_scores_sentences_ids_one_hot_and_soft_tokens(critic):
     assert scores.shape == (2,)
     torch.testing.assert_close(critic(ids), scores)
     torch.testing.assert_close(critic(hard), scores)
-    torch.testing.assert_close(critic(hard * 0.5 + hard.flip(0) * 0.5)[0], critic(hard.flip(0) * 0.5 + hard * 0.5)[1])
+    mixed = 0.3 * hard + 0.7 * hard.flip(0)  # a mixture of tokens is embedded as the mixture of their embeddings
+    torch.testing.assert_close(critic.embed(mixed), 0.3 * critic.embed(ids) + 0.7 * critic.embed(ids.flip(0)))
+    torch.testing.assert_close(critic(mixed), critic.score(critic.embed(mixed)))
     torch.testing.assert_close(critic("the dog sleeps.")[0], scores[0])
     torch.testing.assert_close(critic.score(critic.embed(sentences)), scores)
 
@@ -47,6 +50,27 @@ def test_a_seed_gives_the_same_sentences(run):
     assert one == list(generator.sample(30, seed=5, batch_size=8)) != list(generator.sample(30, seed=6, batch_size=8))
     hot = list(generator.sample(30, seed=5, temperature=2.0))
     assert hot == list(generator.sample(30, seed=5, temperature=2.0)) != one
+
+
+@pytest.mark.parametrize("temperature", [0.0, 1.0])
+def test_the_batch_size_does_not_change_the_sentences(run, temperature):
+    generator = Generator.from_pretrained(run)
+    one, other = (list(generator.sample(30, 5, temperature, batch_size)) for batch_size in (30, 7))
+    assert one == other
+
+
+def test_the_generator_gives_logits_with_a_gradient(run):
+    generator = Generator.from_pretrained(run)
+    noise = generator.network.sample_noise(3, np.random.default_rng(0)).requires_grad_()
+    logits = generator(noise)
+    assert logits.shape == (3, 16, len(generator.tokenizer))
+    logits.sum().backward()
+    assert noise.grad.abs().sum() > 0
+
+
+def test_the_critic_says_when_it_cuts_a_sentence(critic):
+    with pytest.warns(UserWarning, match="1 sentences are longer than 16 tokens"):
+        critic(["the dog sleeps.", "the dog " * 20])
 
 
 def test_a_sample_is_lazy(run):
@@ -82,6 +106,12 @@ def test_an_incomplete_checkpoint_names_what_is_missing(run, tmp_path, missing):
     (folder / missing).unlink()
     with pytest.raises(UserError, match=re.escape(missing)):
         Generator.from_pretrained(folder)
+
+
+def test_a_run_without_a_checkpoint_says_so(run, tmp_path):
+    shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("step-*"))
+    with pytest.raises(UserError, match="no checkpoint yet"):
+        Generator.from_pretrained(tmp_path / "run")
 
 
 def test_a_checkpoint_of_another_shape_is_named(run, tmp_path):

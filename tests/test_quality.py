@@ -1,6 +1,8 @@
 """What the default run promises. Minutes long."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -36,6 +38,17 @@ def test_the_default_run_learns_the_language(default_run, tmp_path):
     curve = [row for row in rows if "eval/jsd_4" in row]
     assert curve[-1]["eval/jsd_4"] < curve[0]["eval/jsd_4"]
     assert curve[-1]["eval/grammatical"] > curve[len(curve) // 2]["eval/grammatical"] > curve[0]["eval/grammatical"]
+
+
+def test_the_example_of_the_readme_runs_as_written(default_run, tmp_path, monkeypatch, capsys):
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "text").symlink_to(default_run)
+    monkeypatch.chdir(tmp_path)
+    exec(example, {})
+    printed = capsys.readouterr().out.splitlines()
+    assert printed == [line.split("# ")[1].split(":")[0] for line in example.splitlines() if line.startswith("print")]
 
 
 def test_the_critic_of_the_default_run_knows_the_order_of_words(default_run):

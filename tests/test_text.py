@@ -153,6 +153,16 @@ def test_a_given_test_file_and_a_folder_with_splits(tmp_path):
     assert (corpus.train, corpus.test) == (LINES, ["one more", "and another"])
 
 
+def test_a_folder_of_several_kinds_is_refused_rather_than_half_read(tmp_path):
+    write(tmp_path, "txt")
+    write(tmp_path, "csv")
+    with pytest.raises(UserError, match="several kinds"):
+        load(tmp_path)
+    (tmp_path / "sub").mkdir()
+    with pytest.raises(UserError, match="none of"):
+        load(tmp_path / "sub")
+
+
 def test_line_breaks_inside_a_sentence_become_spaces(tmp_path):
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps({"text": f"one\ntwo {i}\n"}) for i in range(6)))
     assert load(tmp_path / "a.jsonl").train[0].startswith("one two ")

@@ -8,14 +8,16 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import TINY, train
 from safetensors.torch import load_file
 
-from seqgan_gp import config, pretrained
+from seqgan_gp import config, machine, pretrained
+from seqgan_gp.cli import main
 from seqgan_gp.errors import UserError
-from seqgan_gp.training import folder, setup, trainer
+from seqgan_gp.training import checkpoint, experiment, folder, setup, trainer
 
 ROOT = Path(__file__).parent.parent
 
@@ -77,10 +79,14 @@ def test_a_resumed_run_ends_like_one_that_never_stopped(tmp_path, kind):
 
 def test_an_existing_run_is_kept_unless_asked(run, tmp_path, capsys):
     before = sorted((p, p.stat().st_mtime_ns) for p in run.rglob("*"))
-    assert train(run) == 2
-    assert "--resume" in capsys.readouterr().err
-    assert train(run, "--resume", "--generator.width=16") == 2
-    assert "generator.width=8" in capsys.readouterr().err
+    for options, complaint in [
+        ([], "--resume"),
+        (["--resume", "--generator.width=16"], "generator.width=8"),
+        (["--resume", "--seed=5"], "seed=0"),
+        (["--over"], "--over"),
+    ]:
+        assert train(run, *options) == 2
+        assert complaint in capsys.readouterr().err
     assert sorted((p, p.stat().st_mtime_ns) for p in run.rglob("*")) == before
 
     assert train(tmp_path / "none", "--resume") == 2
@@ -89,6 +95,28 @@ def test_an_existing_run_is_kept_unless_asked(run, tmp_path, capsys):
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     assert train(tmp_path / "mine", "--overwrite") == 2
     assert (tmp_path / "mine" / "thesis.txt").exists()
+
+
+def test_the_last_few_checkpoints_are_kept(tmp_path):
+    assert train(tmp_path / "run", "--train.checkpoint_every=1", "--train.keep=2") == 0
+    assert [p.name for p in pretrained.checkpoints(tmp_path / "run")] == ["step-0000005", "step-0000006"]
+
+
+def test_a_failed_save_leaves_the_checkpoint_before(tmp_path, monkeypatch, capsys):
+    save = pretrained.save
+
+    def full(folder, *parts):
+        if "0000006" in folder.name:
+            raise OSError(28, "No space left on device")
+        save(folder, *parts)
+
+    monkeypatch.setattr(checkpoint.pretrained, "save", full)
+    assert train(tmp_path / "run") == 2
+    assert "No space left" in capsys.readouterr().err
+    assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-0000003"]
+    monkeypatch.undo()
+    assert train(tmp_path / "run", "--resume") == 0
+    assert pretrained.checkpoints(tmp_path / "run")[-1].name == "step-0000006"
 
 
 def test_overwrite_replaces_a_run(tmp_path):
@@ -105,7 +133,9 @@ def test_overwrite_replaces_a_run(tmp_path):
         (["--tokenizer.file=missing.json"], "missing.json"),
         (["--tokenizer.kind=bpe", "--tokenizer.vocabulary=10"], "--tokenizer.vocabulary"),
         (["--tokenizer.length=0"], "tokenizer.length"),
-        (["--trackers=[nonesuch]"], "pip install nonesuch"),
+        (["--trackers=[tensorbord]"], "did you mean tensorboard"),
+        (["--trackers=[comet_ml]"], "comet_ml is not installed"),
+        (["--over"], "--over"),
         (["--train.critic.name=Adamm"], "train.critic.name"),
         (["--train.generator.name=SGD", "--train.generator.options={betas: [0, 0.9]}"], "train.generator.options: SGD"),
         (["--train.critic.options={betas: [0, 7]}"], "train.critic.options"),
@@ -156,6 +186,44 @@ def test_each_player_moves_only_itself():
     assert all(p.requires_grad for p in one.critic.parameters())
 
 
+def test_the_critic_learns_to_tell_and_the_generator_to_please():
+    one = build(["--train.batch_size=64", "--penalty.weight=1"])
+    ids, noise = torch.from_numpy(one.batches[0]), one.generator.sample_noise(64, np.random.default_rng(0))
+
+    def scores() -> tuple[float, float]:
+        with torch.no_grad():
+            return one.critic(ids).mean().item(), one.critic(one.relaxation(one.generator(noise))).mean().item()
+
+    real, fake = scores()
+    for _ in range(20):
+        one.update_critic(one.batches[0])
+    assert scores()[0] - scores()[1] > real - fake + 0.1
+    fake = scores()[1]
+    for _ in range(20):
+        one.update_generator()
+    assert scores()[1] > fake + 0.1
+
+
+def test_the_learning_rate_reaches_both_optimisers():
+    one = build(["--train.steps=4", "--train.decay_from=0.5", "--train.critic.lr=0.1", "--train.generator.lr=0.2"])
+    rates = []
+    for _ in range(4):
+        one.step()
+        rates.append((one.critic_optimizer.param_groups[0]["lr"], one.generator_optimizer.param_groups[0]["lr"]))
+    assert rates == [(0.1, 0.2)] * 3 + [(0.05, 0.1)]
+
+
+def test_the_average_is_what_a_checkpoint_holds(tmp_path):
+    one = build(["--train.average=0.5"])
+    one.step()
+    one.step()
+    (tmp_path / "checkpoints").mkdir()
+    one.save(tmp_path)
+    saved = weights(tmp_path)["generator.logits.weight"]
+    torch.testing.assert_close(saved, one.average.module.logits.weight.detach())
+    assert not torch.allclose(saved, one.generator.logits.weight)
+
+
 def test_the_average_follows_the_generator_and_samples():
     one = build(["--train.average=0.9"])
     mean = None
@@ -164,7 +232,10 @@ def test_the_average_follows_the_generator_and_samples():
         now = one.generator.logits.weight.detach()
         mean = now.clone() if mean is None else 0.9 * mean + 0.1 * now
     torch.testing.assert_close(one.sampler().network.logits.weight, mean)
-    assert build(["--train.average=0"]).sampler().network is not None
+    last = build(["--train.average=0"])
+    last.step()
+    last.step()
+    torch.testing.assert_close(last.sampler().network.logits.weight, last.generator.logits.weight)
 
 
 def test_learning_rate_is_constant_then_falls_to_zero():
@@ -201,15 +272,15 @@ def test_threads_are_all_cores_unless_asked(monkeypatch):
     try:
         cores = len(os.sched_getaffinity(0))
         monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as accelerate launch sets it
-        setup.set_threads(None)
+        machine.set_threads(None)
         assert torch.get_num_threads() == cores
         monkeypatch.setenv("LOCAL_WORLD_SIZE", str(cores))
-        setup.set_threads(None)
+        machine.set_threads(None)
         assert torch.get_num_threads() == 1
-        monkeypatch.setenv("OMP_NUM_THREADS", "3")
-        setup.set_threads(None)
+        monkeypatch.setenv("OMP_NUM_THREADS", "3,1")
+        machine.set_threads(None)
         assert torch.get_num_threads() == 3
-        setup.set_threads(2)
+        machine.set_threads(2)
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
@@ -231,10 +302,12 @@ def gradients(tmp_path: Path, processes: int, *options: str) -> dict[str, torch.
 def test_two_processes_give_the_gradients_of_one(tmp_path):
     one, two = gradients(tmp_path, 1), gradients(tmp_path, 2)
     assert len(one) > 10 and one.keys() == two.keys()
+    # Rounding differs, and three steps of Adam carry it on.
     for name, gradient in one.items():
-        if name != "critic.outward.bias":  # a constant cancels in D(x) - D(G(z))
+        if name != "critic.output.bias":  # a constant cancels in D(x) - D(G(z))
             assert gradient.abs().sum() > 0, name
-        torch.testing.assert_close(two[name], gradient, atol=1e-6, rtol=1e-4)
+        atol = 1e-3 if name.startswith("weights.") else 1e-6
+        torch.testing.assert_close(two[name], gradient, atol=atol, rtol=1e-4)
 
 
 def start(run: Path, *options: str) -> subprocess.Popen:
@@ -264,19 +337,80 @@ def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path, number):
     assert pretrained.checkpoints(tmp_path / "run")[-1].name == f"step-{step + 2:07d}"
 
 
+def launch(*command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_accelerate_launch_runs_in_mixed_precision(tmp_path):
-    launch = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--cpu",
-        "--mixed_precision",
-        "bf16",
-        str(ROOT / "run.py"),
-    ]
-    command = [*launch, *TINY, f"--output={tmp_path / 'run'}"]
-    subprocess.run(command, check=True, capture_output=True, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)})
-    assert all(v.dtype == torch.float32 for v in weights(tmp_path / "run").values())
+    start = ["accelerate.commands.launch", "--cpu", "--mixed_precision"]
+    for precision in ("no", "bf16"):
+        launch(*start, precision, str(ROOT / "run.py"), *TINY, f"--output={tmp_path / precision}")
+    full, mixed = weights(tmp_path / "no"), weights(tmp_path / "bf16")
+    assert all(v.dtype == torch.float32 for v in mixed.values())
+    # The flag reaches the networks: the runs differ, but by no more than a few steps of rounding.
+    assert not all(torch.equal(v, mixed[k]) for k, v in full.items())
+    assert all((v - mixed[k]).abs().max() < 0.05 for k, v in full.items())
+
+
+def test_two_processes_train_and_resume_like_one(run, tmp_path):
+    start = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(ROOT / "run.py")]
+    launch(*start, *TINY, "--train.steps=3", "--train.decay_from=1", f"--output={tmp_path / 'two'}")
+    launch(*start, *TINY, "--train.decay_from=1", f"--output={tmp_path / 'two'}", "--resume")
+    assert train(tmp_path / "one", "--train.decay_from=1") == 0
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for name, weight in one.items():
+        torch.testing.assert_close(two[name], weight, atol=5e-3, rtol=1e-3)
+    assert [row["step"] for row in rows(tmp_path / "two") if "eval/jsd_4" in row] == [3, 6]
+
+
+def test_captions_train_sample_and_score(coco, tmp_path):
+    corpus = [f"--corpus.train={coco / 'coco' / 'train.txt'}", f"--corpus.test={coco / 'coco' / 'test.txt'}"]
+    run, samples = tmp_path / "run", tmp_path / "samples.txt"
+    options = ["--train.steps=2", "--evaluation.samples=20", "--generator.width=8", "--critic.width=8"]
+    assert main(["train", "--config", "coco.yaml", *corpus, *options, f"--output={run}"]) == 0
+    assert main(["sample", str(run), "--num", "50", "--out", str(samples)]) == 0
+    assert (
+        main(
+            [
+                "evaluate",
+                str(samples),
+                "--reference",
+                str(coco / "coco" / "test.txt"),
+                "--train",
+                str(coco / "coco" / "train.txt"),
+            ]
+        )
+        == 0
+    )
+
+
+@pytest.mark.parametrize("kind", ["character", "bpe"])
+def test_other_tokenizers_train_sample_and_score(tmp_path, kind):
+    run, samples = tmp_path / "run", tmp_path / "samples.txt"
+    assert train(run, f"--tokenizer.kind={kind}", "--tokenizer.length=40") == 0
+    assert main(["sample", str(run), "--num", "20", "--out", str(samples)]) == 0
+    assert main(["evaluate", str(samples), "--reference", str(run / "corpus" / "test.txt"), "--unit", "character"]) == 0
+    # Scored by characters where tokens are characters: sentences of one character after another, not of a few words.
+    assert (rows(run)[0]["real/mean_length"] > 20) is (kind == "character")
+
+
+def test_steps_per_second_leave_evaluation_out(tmp_path, monkeypatch):
+    evaluate = experiment.Evaluator.__call__
+
+    def slow(self, generator):
+        time.sleep(1.0)
+        return evaluate(self, generator)
+
+    monkeypatch.setattr(experiment.Evaluator, "__call__", slow)
+    assert train(tmp_path / "run", "--evaluation.every=1", "--train.log_every=6", "--train.checkpoint_every=6") == 0
+    assert all(row["train/steps_per_second"] > 1.5 for row in rows(tmp_path / "run") if "train/steps_per_second" in row)
 
 
 def test_a_tracker_gets_the_metrics(tmp_path):

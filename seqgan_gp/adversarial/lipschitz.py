@@ -31,7 +31,10 @@ def gradient_norm(score: Callable[[Tensor], Tensor], points: Tensor) -> Tensor:
 
 
 def two_sided(norm: Tensor) -> Tensor:
-    """(norm - 1)^2: the gradient is 1 everywhere between the two distributions (Gulrajani et al. 2017, equation 3)."""
+    """(norm - 1)^2 (Gulrajani et al. 2017, equation 3).
+
+    Between two distributions the gradient norm of the optimal critic is 1 almost everywhere (there, proposition 1).
+    """
     return (norm - 1).square()
 
 

@@ -11,9 +11,9 @@ class ConvCritic(nn.Module):
     """Embedding, 1D-convolutional ResNet, and one linear score of all positions (Gulrajani et al. 2017, section 5.3).
 
     The rows of the embedding matrix are used at unit length: were they free, the critic could buy a larger distance
-        between real
-    and generated sequences by growing them. A penalty on embedded points therefore bounds the Lipschitz constant of
-    `score` on (L, E) with the Euclidean norm over all L * E numbers, where two different tokens are at most 2 apart.
+    between real and generated sequences by growing them. A penalty in embedding space presses the slope of `score` to 1
+    with respect to the Euclidean norm over all L * E numbers, where two different tokens are at most 2 apart; one in
+    one-hot space does so for the whole critic over L * V numbers, where they are sqrt(2) apart.
 
     Args:
         vocabulary: V.
@@ -22,8 +22,8 @@ class ConvCritic(nn.Module):
         width: channels C of every hidden layer.
         blocks: number of residual blocks.
         kernel: positions that one convolution sees (odd).
-        embedding_std: spread of the raw embedding at the start; the smaller, the faster an optimiser turns the unit
-            vectors.
+        embedding_std: standard deviation of the raw embeddings at the start; the smaller, the faster an optimiser
+            rotates the unit vectors.
     """
 
     def __init__(
@@ -39,10 +39,10 @@ class ConvCritic(nn.Module):
         super().__init__()
         self.vocabulary, self.length = vocabulary, length
         self.embedding = nn.Parameter(torch.randn(vocabulary, embedding) * embedding_std)
-        self.inward = Conv1d(embedding, width, 1)
+        self.input_projection = Conv1d(embedding, width, 1)
         self.blocks = nn.ModuleList(ResidualBlock(width, kernel) for _ in range(blocks))
         self.activation = ReLU()
-        self.outward = nn.Linear(length * width, 1)
+        self.output = nn.Linear(length * width, 1)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Embeddings (B, L, E) of ids (B, L) int64, or of one-hot or soft tokens (B, L, V) float.
@@ -63,14 +63,14 @@ class ConvCritic(nn.Module):
 
     def hidden_states(self, embedded: Tensor) -> list[Tensor]:
         """Hidden states (B, L, C), first the input projection, then the output of every block."""
-        states = [self.inward(embedded)]
+        states = [self.input_projection(embedded)]
         for block in self.blocks:
             states.append(block(states[-1]))
         return states
 
     def score(self, embedded: Tensor) -> Tensor:
         """Scores (B,) of embedded sequences (B, L, E); higher is more like real ones."""
-        return self.outward(self.activation(self.hidden_states(embedded)[-1]).flatten(1)).squeeze(1)
+        return self.output(self.activation(self.hidden_states(embedded)[-1]).flatten(1)).squeeze(1)
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.score(self.embed(tokens))

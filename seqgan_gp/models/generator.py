@@ -1,5 +1,6 @@
 """The generator: noise to the logits of a whole sequence at once."""
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -35,20 +36,23 @@ class ConvGenerator(nn.Module):
             raise ValueError("the generator needs noise: noise or position_noise must be at least 1")
         self.vocabulary, self.length, self.noise, self.position_noise = vocabulary, length, noise, position_noise
         self.noise_size = noise + length * position_noise
-        self.spread = nn.Linear(noise, length * width) if noise else None
-        self.local = nn.Linear(position_noise, width, bias=False) if position_noise else None
+        self.project_noise = nn.Linear(noise, length * width) if noise else None
+        self.project_position_noise = nn.Linear(position_noise, width, bias=False) if position_noise else None
         self.blocks = nn.Sequential(*(ResidualBlock(width, kernel) for _ in range(blocks)), ReLU())
         self.logits = Conv1d(width, vocabulary, 1)
 
-    def sample_noise(self, batch: int, rng: torch.Generator | None = None) -> Tensor:
-        """Standard normal noise (batch, noise_size), drawn on the CPU so that every device sees the same."""
-        return torch.randn(batch, self.noise_size, generator=rng)
+    def sample_noise(self, batch: int, rng: np.random.Generator) -> Tensor:
+        """Standard normal noise (batch, noise_size) on the CPU.
+
+        numpy's stream is the same however it is cut into batches, and on every device.
+        """
+        return torch.from_numpy(rng.standard_normal((batch, self.noise_size), dtype=np.float32))
 
     def forward(self, noise: Tensor) -> Tensor:
         shared, own = noise.split([self.noise, self.noise_size - self.noise], dim=1)
         hidden = noise.new_zeros(())
-        if self.spread is not None:
-            hidden = hidden + self.spread(shared).unflatten(1, (self.length, -1))
-        if self.local is not None:
-            hidden = hidden + self.local(own.unflatten(1, (self.length, -1)))
+        if self.project_noise is not None:
+            hidden = hidden + self.project_noise(shared).unflatten(1, (self.length, -1))
+        if self.project_position_noise is not None:
+            hidden = hidden + self.project_position_noise(own.unflatten(1, (self.length, -1)))
         return self.logits(self.blocks(hidden))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,15 +20,15 @@ class StraightThrough(torch.autograd.Function):
         return gradients[0], None
 
 
-def sample_ids(logits: Tensor, temperature: float, rng: torch.Generator | None = None) -> Tensor:
+def sample_ids(logits: Tensor, temperature: float, rng: np.random.Generator) -> Tensor:
     """Tokens (B, L), each from softmax(logits / temperature) by the Gumbel-max trick; temperature 0 takes the most
     probable.
 
-    Noise is drawn on the CPU, so that a seed gives the same tokens on every device.
+    numpy's stream is the same however it is cut into batches, and on every device.
     """
     if temperature == 0:
         return logits.argmax(dim=-1)
-    exponential = torch.empty(logits.shape).exponential_(generator=rng).to(logits.device)
+    exponential = torch.from_numpy(rng.standard_exponential(tuple(logits.shape), dtype=np.float32)).to(logits.device)
     return (logits.float() / temperature - exponential.log()).argmax(dim=-1)
 
 
@@ -52,7 +53,7 @@ class Relaxation:
         soft = (logits / self.temperature).softmax(dim=-1)
         return StraightThrough.apply(soft, logits.argmax(dim=-1)) if self.hard else soft
 
-    def constant(self, logits: Tensor) -> Tensor:
+    def detached(self, logits: Tensor) -> Tensor:
         """The same tokens where no gradient is needed: ids (B, L) where they are one-hot, else (B, L, V)."""
         return self._perturbed(logits).argmax(dim=-1) if self.hard else self(logits)
 
@@ -63,7 +64,7 @@ class Relaxation:
 
     @property
     def sampling_temperature(self) -> float:
-        """Where `sample_ids` gives what training saw: Gumbel noise samples tokens, the others take the best."""
+        """The default of `sample_ids`: 1 where Gumbel noise samples tokens, else 0, the most probable one."""
         return 1.0 if self.gumbel else 0.0
 
 

@@ -93,7 +93,14 @@ def _load_splits(source: str, column: str) -> dict[str, list[str]]:
     """The sentences of each split of a file, a folder or a hub data set; there is always a split named train."""
     path = Path(source)
     if path.is_dir():
-        for file in sorted(path.rglob("*.txt")):
+        files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in LOADERS]
+        kinds = sorted({LOADERS[file.suffix.lower()] for file in files})
+        if len(kinds) != 1:  # the library would load one kind and pass over the others
+            found = f"files of several kinds ({', '.join(kinds)})" if kinds else f"none of {', '.join(LOADERS)}"
+            raise UserError(
+                f"{source}: a folder must hold files of one kind, and holds {found}; name one file or folder"
+            )
+        for file in files if kinds != ["parquet"] else []:
             read_lines(file)  # names the bad line where a file is not UTF-8
         splits = _columns(lambda datasets: datasets.load_dataset(str(path)), source, column)
     elif path.exists() or path.suffix.lower() in LOADERS:

@@ -6,15 +6,11 @@ Three ids are the same for every tokenizer trained here: 0 padding, 1 unknown, 2
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-
-os.environ.setdefault("TOKENIZERS_PARALLELISM", "true")  # or the library warns after a fork by a data loader
-
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Backend
 
@@ -163,6 +159,11 @@ class Tokenizer:
     def _lengths(self, ids: np.ndarray) -> np.ndarray:
         stop = (ids == self.pad) | (ids == self.end)
         return np.where(stop.any(axis=1), stop.argmax(axis=1), ids.shape[1])
+
+    @property
+    def unit(self) -> str:
+        """What sentences are best scored in: "character" where every token is one, else "word"."""
+        return "character" if all(len(t) == 1 for t in self.tokens if t not in SPECIAL) else "word"
 
     @functools.cached_property
     def tokens(self) -> list[str]:

@@ -1,7 +1,7 @@
 """Sentences as lines of text files, and as lists of words."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from ..errors import UserError
@@ -20,6 +20,9 @@ def words(sentence: str, lowercase: bool = True) -> tuple[str, ...]:
 def characters(sentence: str) -> tuple[str, ...]:
     """The characters of a sentence, as they are."""
     return tuple(sentence)
+
+
+UNITS: dict[str, Callable[[str], tuple[str, ...]]] = {"word": words, "character": characters}
 
 
 def join(tokens: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
 from accelerate import Accelerator
 from torch import nn
 
@@ -24,14 +24,14 @@ class Progress:
 
     def __init__(self, seed: int):
         self.step = 0
-        self.rng = torch.Generator().manual_seed(seed)
+        self.rng = np.random.default_rng(seed)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"step": self.step, "rng": self.rng.get_state()}
+        return {"step": self.step, "rng": self.rng.bit_generator.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.step = state["step"]
-        self.rng.set_state(state["rng"].cpu())
+        self.rng.bit_generator.state = state["rng"]
 
 
 def save(
@@ -55,13 +55,17 @@ def save(
         shutil.rmtree(part, ignore_errors=True)
         part.mkdir(parents=True)
     accelerator.wait_for_everyone()
-    accelerator.save_state(str(part / STATE))
-    if accelerator.is_main_process:
-        pretrained.save(part, config, tokenizer, generator, critic)
-        shutil.rmtree(folder, ignore_errors=True)
-        os.replace(part, folder)
-        for old in pretrained.checkpoints(run)[:-keep]:
-            shutil.rmtree(old)
+    try:
+        accelerator.save_state(str(part / STATE))
+        if accelerator.is_main_process:
+            pretrained.save(part, config, tokenizer, generator, critic)
+            shutil.rmtree(folder, ignore_errors=True)
+            os.replace(part, folder)
+            for old in pretrained.checkpoints(run)[:-keep]:
+                shutil.rmtree(old)
+    except BaseException:  # a full disk, a second Ctrl-C: the checkpoints before stay as they were
+        shutil.rmtree(part, ignore_errors=True)
+        raise
     accelerator.wait_for_everyone()
     return folder
 

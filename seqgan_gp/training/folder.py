@@ -12,7 +12,6 @@ runs/NAME/
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 import shutil
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import config as configs
-from ..config import Config, Invocation
+from ..config import Config
 from ..errors import UserError
 from ..files import atomic_write
 from ..pretrained import CHECKPOINTS, CONFIG, TOKENIZER
@@ -30,24 +29,26 @@ from ..text.words import read_lines
 
 METRICS = "metrics.jsonl"
 # A resumed run must agree on these; the rest may change.
-FIXED = ("corpus", "tokenizer", "generator", "relaxation", "critic")
+FIXED = (
+    *("seed", "corpus", "tokenizer", "generator", "relaxation", "critic"),
+    *("train.batch_size", "train.critic_steps", "train.critic.name", "train.generator.name"),
+)
 
 
 def is_run(path: Path) -> bool:
     return (path / CONFIG).is_file() and (path / METRICS).is_file()
 
 
-def check_free(invocation: Invocation) -> None:
+def check_free(output: Path, config: Config, resume: bool, overwrite: bool) -> None:
     """Raise a UserError unless the run folder may be made (or resumed) as asked."""
-    output = invocation.output
-    if invocation.resume:
+    if resume:
         if not is_run(output):
             raise UserError(
                 f"{output} holds no run to resume: leave out --resume, or give the run's folder with --output"
             )
-        _check_same(configs.load(output / CONFIG), invocation.config, output)
+        _check_same(configs.load(output / CONFIG), config, output)
     elif is_run(output):
-        if not invocation.overwrite:
+        if not overwrite:
             raise UserError(
                 f"{output} already holds a run: continue it with --resume, replace it with --overwrite, "
                 "or give another --output DIR"
@@ -58,21 +59,18 @@ def check_free(invocation: Invocation) -> None:
 
 
 def _check_same(saved: Config, asked: Config, output: Path) -> None:
-    one, other = dataclasses.asdict(saved), dataclasses.asdict(asked)
-    pairs = [(f"{part}.{key}", one[part][key], other[part][key]) for part in FIXED for key in one[part]]
-    pairs += [
-        (f"train.{who}.name", one["train"][who]["name"], other["train"][who]["name"]) for who in ("critic", "generator")
-    ]
-    for key, was, now in pairs:
-        if was != now:
+    was, now = configs.flat(saved), configs.flat(asked)
+    for key in was:
+        if was[key] != now[key] and any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED):
             raise UserError(
-                f"{output} was trained with {key}={was}, not {now}: resume with the same value, "
+                f"{output} was trained with {key}={was[key]}, not {now[key]}: resume with the same value, "
                 "or start anew in another --output"
             )
 
 
 def create(output: Path, config: Config, corpus: Corpus, tokenizer: Tokenizer) -> None:
     """Make the folder under another name, and rename it when it is whole; only then a run that was there goes."""
+    output = output.resolve()
     part = output.with_name(f".{output.name}.part")
     try:
         shutil.rmtree(part, ignore_errors=True)

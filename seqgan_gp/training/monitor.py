@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from accelerate import Accelerator
 
-from ..metrics import report
 from ..pretrained import Generator
+from ..scoring import Scorer
 from ..text.corpus import Corpus
-from ..text.words import characters, words
 from .folder import METRICS, MetricsFile, read_metrics
 
 
@@ -21,31 +20,25 @@ class Evaluator:
 
     Args:
         corpus: real sentences.
-        kind: of the tokenizer; n-grams are of characters for "character" and of words for the others.
+        unit: what n-grams are made of, "word" or "character".
         samples: sentences to draw each time.
     """
 
     SEED = 0  # the same noise at every evaluation: curves show the generator, not the draw
 
-    def __init__(self, corpus: Corpus, kind: str, samples: int):
-        self.grammar, self.samples = corpus.grammar, samples
-        self.split = characters if kind == "character" else words
-        self.reference = [self.split(s) for s in corpus.test]
-        self.training = frozenset(map(self.split, corpus.train))
-        self.real = self.score(corpus.train[:samples])
+    def __init__(self, corpus: Corpus, unit: str, samples: int):
+        self.samples = samples
+        self.scorer = Scorer(corpus.test, unit, corpus.train, corpus.grammar)
+        rng = np.random.default_rng(self.SEED)
+        drawn = rng.choice(len(corpus.train), min(samples, len(corpus.train)), replace=False)
+        self.real = self.scorer([corpus.train[i] for i in drawn])
+        del self.real["novel"]  # they are the training sentences
 
     def __call__(self, generator: Generator) -> tuple[dict[str, Any], list[str]]:
         """Scores, and the sentences that they are of."""
         ids = np.concatenate(list(generator.sample_ids(self.samples, self.SEED)))
         sentences = generator.tokenizer.decode(ids)
-        return self.score(sentences) | {"well_formed": float(generator.tokenizer.well_formed(ids).mean())}, sentences
-
-    def score(self, sentences: list[str]) -> dict[str, Any]:
-        tokens = [self.split(s) for s in sentences]
-        values = report.score(tokens, self.reference, self.training)
-        if self.grammar:
-            values |= report.oracle(self.grammar.log_probability(sentences), np.array([len(t) for t in tokens]))
-        return values
+        return self.scorer(sentences) | {"well_formed": float(generator.tokenizer.well_formed(ids).mean())}, sentences
 
 
 class Monitor:

@@ -1,11 +1,10 @@
-"""What the loop needs from the machine and from torch: threads, optimisers, trackers, and a way to stop."""
+"""What the loop is given: optimisers, trackers, and a way to stop."""
 
 from __future__ import annotations
 
 import contextlib
-import ctypes
+import difflib
 import inspect
-import os
 import signal
 from collections.abc import Iterable, Iterator
 from types import FrameType
@@ -13,34 +12,10 @@ from typing import Any
 
 import torch
 from accelerate.tracking import get_available_trackers
+from accelerate.utils import LoggerType
 
 from ..config import OptimizerConfig
 from ..errors import UserError
-
-
-def set_threads(threads: int | None) -> None:
-    """CPU threads of this process.
-
-    `accelerate launch` and torchrun set OMP_NUM_THREADS=1 where the user set nothing, and torch then works on one
-    core. So 1 counts as not asked for, and the cores are shared out over the processes of this machine.
-    """
-    if threads is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        asked = int(os.environ.get("OMP_NUM_THREADS") or 1)
-        threads = asked if asked > 1 else max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
-    torch.set_num_threads(threads)
-
-
-def keep_memory() -> None:
-    """Make glibc keep the memory of large tensors for the next step.
-
-    By default it returns blocks over 32 MB to the system at once, and the kernel clears their pages anew at every step:
-    with a vocabulary of 5,000 that was a quarter of the time of a step.
-    """
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # not Linux, or another C library
-        mallopt = ctypes.CDLL(None).mallopt
-        mallopt(-4, 0)  # M_MMAP_MAX: no blocks of their own
-        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: no shrinking of the heap
 
 
 def make_optimizer(
@@ -73,13 +48,15 @@ def make_optimizer(
 
 def check_trackers(names: list[str]) -> None:
     """Raise a UserError for a tracker that accelerate does not know or whose package is not installed."""
+    known = [str(t.value) for t in LoggerType if t != LoggerType.ALL]
     available = [str(getattr(t, "value", t)) for t in get_available_trackers()]
     for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"accelerate has {', '.join(known)}"
+            raise UserError(f"trackers: there is no tracker {name}; {remedy}")
         if name not in available:
-            there = ", ".join(available) or "none"
-            raise UserError(
-                f"trackers: {name} is not installed: pip install {name}, or leave it out; installed here: {there}"
-            )
+            raise UserError(f"trackers: {name} is not installed; install its package with pip, or leave it out")
 
 
 class StopRequest:

@@ -1,4 +1,4 @@
-"""One step of each player as the forward of one module, so that one forward and one backward go through DDP."""
+"""What each player differentiates, as the forward of one module, so that DDP sees one forward and one backward."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ SIDES = {"two": lipschitz.two_sided, "one": lipschitz.one_sided}
 
 
 class CriticStep(nn.Module):
-    """The critic's loss on real and generated sequences, the gradient penalty included."""
+    """The critic's loss on real and generated sequences, the gradient penalty included.
+
+    The interpolates of the penalty are constants: in embedding space the penalty moves the layers behind the embedding,
+    not the embedding matrix; in one-hot space it moves both.
+    """
 
     def __init__(self, critic: ConvCritic, penalty: PenaltyConfig):
         super().__init__()
@@ -62,7 +66,7 @@ def _one_hot(tokens: Tensor, critic: ConvCritic) -> Tensor:
     return F.one_hot(tokens, critic.vocabulary).to(critic.embedding.dtype)
 
 
-class GeneratorStep(nn.Module):
+class RelaxedGenerator(nn.Module):
     """Noise (B, noise_size) to the one-hot or soft tokens (B, L, V) that the critic scores, with a gradient."""
 
     def __init__(self, generator: ConvGenerator, relaxation: Relaxation):

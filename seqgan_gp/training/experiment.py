@@ -1,0 +1,189 @@
+"""One experiment from its config to its run folder: prepare, step, log, evaluate, save, stop and go on."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from tqdm import tqdm
+
+from .. import config as configs
+from .. import pretrained
+from ..config import Config
+from ..errors import UserError
+from ..machine import keep_memory, set_threads
+from ..text.corpus import Corpus, load_corpus
+from ..text.tokenizer import Tokenizer
+from . import checkpoint, folder
+from .monitor import Evaluator, Monitor
+from .setup import StopRequest, check_trackers, make_optimizer
+from .trainer import Trainer
+
+
+def run(config: Config, output: Path, resume: bool = False, overwrite: bool = False) -> int:
+    """Train.
+
+    Args:
+        config: the experiment.
+        output: the run folder to make, or to go on with.
+        resume: continue the run in `output` from its last checkpoint.
+        overwrite: replace the run in `output`.
+
+    Returns:
+        The exit code: 0, or 130 after Ctrl-C.
+
+    Raises:
+        UserError: bad input, before anything is written; or the run has diverged.
+    """
+    set_threads(config.train.threads)
+    keep_memory()
+    check_trackers(config.trackers)
+    for key in ("critic", "generator"):
+        make_optimizer(f"train.{key}", getattr(config.train, key), [torch.nn.Parameter(torch.zeros(1))])
+    accelerator = Accelerator(log_with=config.trackers or None, project_dir=str(output))
+    size, processes = config.train.batch_size, accelerator.num_processes
+    if size % processes:
+        raise UserError(f"train.batch_size is {size}: it must be a multiple of the {processes} processes that share it")
+    if accelerator.is_main_process:  # the others wait: they must not see a half-made folder, nor take it for an old run
+        folder.check_free(output, config, resume, overwrite)
+        if not resume:
+            prepare(config, output)
+    accelerator.wait_for_everyone()
+
+    corpus = folder.read_corpus(output, config)
+    trainer = Trainer(accelerator, config, Tokenizer.load(output / pretrained.TOKENIZER), corpus.train)
+    if resume:
+        checkpoint.load(accelerator, output)
+    if accelerator.is_main_process:
+        configs.save(config, output / pretrained.CONFIG)  # a resumed run may have other steps
+        _describe(trainer, corpus, output)
+    accelerator.init_trackers("seqgan_gp", config={k: _trackable(v) for k, v in configs.flat(config).items()})
+    with StopRequest().listening() as stop:
+        code = loop(trainer, output, corpus, stop)
+    accelerator.end_training()
+    return code
+
+
+def prepare(config: Config, output: Path) -> None:
+    """Load the corpus, learn or load the tokenizer, and make the run folder."""
+    c, t = config.corpus, config.tokenizer
+    corpus = load_corpus(c.train, c.test, c.column, c.size, c.holdout, c.seed)
+    if t.file:
+        tokenizer = Tokenizer.load(t.file)
+        tokenizer.check_size(t.vocabulary)
+    else:
+        tokenizer = Tokenizer.train(t.kind, corpus.train, t.vocabulary, t.lowercase)
+    folder.create(output, config, corpus, tokenizer)
+
+
+def loop(trainer: Trainer, output: Path, corpus: Corpus, stop: StopRequest) -> int:
+    """Step until the end or until asked to stop."""
+    accelerator, config, progress = trainer.accelerator, trainer.config, trainer.progress
+    main, steps = accelerator.is_main_process, config.train.steps
+    if main:
+        monitor = Monitor(accelerator, output, progress.step)
+        evaluator = Evaluator(corpus, trainer.tokenizer.unit, config.evaluation.samples)
+        if progress.step == 0:
+            monitor.log(0, "real", evaluator.real)
+    # In a log file a line every half minute is enough.
+    interval = 0.5 if sys.stderr.isatty() else 30
+    bar = tqdm(total=steps, initial=progress.step, unit="step", disable=not main, mininterval=interval)
+    window: list[dict[str, Tensor]] = []
+    start, saved = time.perf_counter(), progress.step
+    while progress.step < steps and not _should_stop(accelerator, stop, progress.step):
+        window.append(trainer.step())
+        bar.update()
+        step, last = progress.step, progress.step == steps
+        save_due = last or step % config.train.checkpoint_every == 0
+        evaluation_due = last or step % config.evaluation.every == 0
+        if not (save_due or evaluation_due or step % config.train.log_every == 0):
+            continue
+        values = _means(accelerator, window)
+        _check_finite(values, step, output)
+        values["steps_per_second"] = len(window) / (time.perf_counter() - start)
+        for name, optimizer in (("critic", trainer.critic_optimizer), ("generator", trainer.generator_optimizer)):
+            values[f"{name}_lr"] = optimizer.param_groups[0]["lr"]
+        if main:
+            monitor.log(step, "train", values)
+            shown = {"W": "wasserstein", "penalty": "penalty", "|grad|": "gradient_norm"}
+            bar.set_postfix({k: f"{values[v]:.3g}" for k, v in shown.items() if v in values}, refresh=False)
+        if main and evaluation_due:
+            scores, sentences = evaluator(trainer.sampler())
+            monitor.log(step, "eval", scores)
+            monitor.samples(step, sentences)
+            monitor.draw()
+            bar.write(_summary(step, scores, evaluator.real, sentences))
+        if save_due:
+            trainer.save(output)
+            saved = step
+        window.clear()
+        start = time.perf_counter()  # evaluation and saving are not training speed
+    bar.close()
+    if progress.step >= steps:
+        if main:
+            print(f"done: {output}; sample with: seqgan-gp sample {output} --num 1000 --out samples.txt")
+        return 0
+    if window:
+        _check_finite(_means(accelerator, window), progress.step, output)
+    if saved != progress.step:
+        trainer.save(output)
+    if main:
+        again = "continue with the same command and --resume"
+        print(f"\nstopped after step {progress.step}, checkpoint saved; {again}", file=sys.stderr)
+    return 130
+
+
+def _describe(trainer: Trainer, corpus: Corpus, output: Path) -> None:
+    encoded, t = trainer.encoded, trainer.config.tokenizer
+    sizes = f"{len(corpus.train):,} training and {len(corpus.test):,} held-out sentences"
+    print(f"{output}: {sizes}, {len(trainer.tokenizer):,} tokens")
+    if encoded.truncated:
+        print(f"{encoded.truncated:,} training sentences are longer than tokenizer.length={t.length} and were cut")
+    if encoded.unknown:
+        print(f"{encoded.unknown:.2%} of the training tokens are unknown (tokenizer.vocabulary={t.vocabulary})")
+
+
+def _should_stop(accelerator: Accelerator, stop: StopRequest, step: int) -> bool:
+    """Whether any process was asked to stop; they have to agree on the step, and ask one another every tenth."""
+    if accelerator.num_processes == 1:
+        return stop.requested
+    if step % 10:
+        return False
+    return bool(accelerator.reduce(torch.tensor(float(stop.requested), device=accelerator.device)).item())
+
+
+def _means(accelerator: Accelerator, window: list[dict[str, Tensor]]) -> dict[str, float]:
+    """Means over steps and processes."""
+    keys = list(window[0])
+    table = torch.stack([torch.stack([parts[k].float() for k in keys]) for parts in window]).mean(dim=0)
+    return dict(zip(keys, accelerator.reduce(table, reduction="mean").tolist(), strict=True))
+
+
+def _check_finite(values: dict[str, float], step: int, output: Path) -> None:
+    for key, value in values.items():
+        if not math.isfinite(value):
+            found = pretrained.checkpoints(output)
+            last = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"
+            raise UserError(
+                f"diverged: {key} is {value} by step {step}; {last}; lower train.critic.lr and train.generator.lr"
+            )
+
+
+def _summary(step: int, scores: dict[str, Any], real: dict[str, Any], sentences: list[str]) -> str:
+    keys = ("jsd_4", "self_bleu_4", "unique", "grammatical")
+    numbers = "  ".join(
+        f"{k} {scores[k]:.3f} (real {real[k]:.3f})"
+        for k in keys
+        if scores.get(k) is not None and real.get(k) is not None
+    )
+    return "\n".join([f"step {step}: {numbers}", *(f"    {s}" for s in sentences[:3])])
+
+
+def _trackable(value: Any) -> Any:
+    return value if isinstance(value, int | float | str | bool) else str(value)
