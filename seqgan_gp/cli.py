@@ -28,6 +28,8 @@ def command(function: Callable[..., int]) -> Callable[..., int]:
         except BrokenPipeError:  # the reader of our output, such as head, has what it wanted
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 0
+        except MemoryError:
+            message = "not enough memory: shorten tokenizer.length, the batch or the corpus"
         except OSError as error:
             message = f"{error.filename or 'input or output'}: {error.strerror or error}"
         except KeyboardInterrupt:
@@ -63,8 +65,9 @@ def sample(options: argparse.Namespace) -> int:
     set_threads(None)
     generator = Generator.from_pretrained(options.run, best_device())
     sentences = generator.sample(options.num, options.seed, options.temperature, options.batch_size)
-    with atomic_write(options.out) if options.out else nullcontext(sys.stdout) as file:
-        bar = tqdm(total=options.num, unit="sentence", unit_scale=True, disable=None if options.out else True)
+    to_file = options.out not in (None, "-")
+    with atomic_write(options.out) if to_file else nullcontext(sys.stdout) as file:
+        bar = tqdm(total=options.num, unit="sentence", unit_scale=True, disable=None if to_file else True)
         while chunk := list(itertools.islice(sentences, options.batch_size)):
             file.writelines(f"{s}\n" for s in chunk)
             bar.update(len(chunk))
@@ -128,16 +131,17 @@ def main(arguments: list[str] | None = None) -> int:
     return options.command(options)
 
 
-def _positive(text: str) -> int:
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{value} is not over 0")
-    return value
+def _at_least(least: float, kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    def number(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value < float("inf"):
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least {least}")
+        return value
 
-
-def _not_negative(text: str) -> float:
-    if not (value := float(text)) >= 0:
-        raise argparse.ArgumentTypeError(f"{value} is below 0")
-    return value
+    return number
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -154,15 +158,20 @@ def _parser() -> argparse.ArgumentParser:
 
     p = commands.add_parser("sample", help="write sentences of a trained generator", description=sample.__doc__)
     p.add_argument("run", metavar="RUN", help="run folder (its last checkpoint), a checkpoint, or a hub id")
-    p.add_argument("--num", type=_positive, default=10, help="sentences to write (default: %(default)s)")
+    p.add_argument("--num", type=_at_least(1, int), default=10, help="sentences to write (default: %(default)s)")
     p.add_argument("--out", metavar="FILE", help="text file, a sentence a line (default: the terminal)")
-    p.add_argument("--seed", type=int, default=0, help="the same seed gives the same sentences (default: %(default)s)")
+    p.add_argument(
+        "--seed",
+        type=_at_least(0, int),
+        default=0,
+        help="the same seed gives the same sentences (default: 0)",
+    )
     p.add_argument(
         "--temperature",
-        type=_not_negative,
+        type=_at_least(0, float),
         help="draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
     )
-    p.add_argument("--batch-size", type=_positive, default=1024, help="sentences at a time (default: %(default)s)")
+    p.add_argument("--batch-size", type=_at_least(1, int), default=1024, help="sentences at a time (default: 1024)")
     p.set_defaults(command=sample)
 
     p = commands.add_parser("evaluate", help="score samples beside real text", description=evaluate.__doc__)
@@ -180,7 +189,10 @@ def _parser() -> argparse.ArgumentParser:
         "--unit", choices=("word", "character"), default="word", help="what n-grams are made of (default: %(default)s)"
     )
     p.add_argument(
-        "--seed", type=int, default=1_000_003, help="of the sentences drawn from the grammar (default: %(default)s)"
+        "--seed",
+        type=_at_least(0, int),
+        default=1_000_003,
+        help="of sentences drawn from the grammar (default: %(default)s)",
     )
     p.add_argument("--json", metavar="FILE", help="also write the scores here")
     p.set_defaults(command=evaluate)

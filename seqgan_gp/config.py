@@ -3,6 +3,7 @@
 import dataclasses
 import difflib
 import json
+import math
 import re
 import warnings
 from collections.abc import Iterator
@@ -230,6 +231,13 @@ class Config:
             raise UserError("generator.noise and generator.position_noise are both 0: one of them must be at least 1")
         if self.evaluation.samples < 2:
             raise UserError("evaluation.samples is 1: self-BLEU needs at least 2")
+        if self.seed >= 2**32 or self.corpus.seed >= 2**32:
+            raise UserError("seed and corpus.seed must be below 2**32")
+        for key, value in flat(self).items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UserError(f"{key} is {value}: a finite number is needed")
+        if (self.train.threads or 0) > 1024:
+            raise UserError(f"train.threads is {self.train.threads}: at most 1024")
         if self.train.average == 1:
             raise UserError("train.average is 1: the average would never move; give a decay below 1, such as 0.998")
         if self.corpus.holdout == 1:
@@ -294,6 +302,8 @@ def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
     files, rest = _take_config(arguments)
     paths = [shipped.find(f, "configs", ".yaml", "config") for f in files]
     # The file first, wherever it stood: options override it.
+    for path in paths:
+        load(path)  # by itself first, so that an error in it names it
     values = _parse(_parser(prog), [*(f"--config={p}" for p in paths), *rest])
     run = {key: values.pop(key) for key in ("output", "resume", "overwrite")}
     if run["resume"] and run["overwrite"]:
@@ -326,19 +336,20 @@ def _parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
 def _build(values: Namespace) -> Config:
     values.pop("config", None)
     # Through JSON, since jsonargparse's numbers with a range are classes of their own.
-    config = _instance(Config, json.loads(json.dumps(values.as_dict())))
+    config = _instance(Config(), json.loads(json.dumps(values.as_dict())), "")
     config.check()
     return config
 
 
-def _instance(cls: Any, values: dict[str, Any]) -> Any:
-    """Nested dataclasses from the nested dictionaries that jsonargparse has validated."""
+def _instance(default: Any, values: dict[str, Any], section: str) -> Any:
+    """Nested dataclasses from nested dictionaries that jsonargparse has validated, but for empty values."""
     made = {}
-    for f in dataclasses.fields(cls):
-        nested = f.default_factory() if f.default_factory is not dataclasses.MISSING else None
-        value = values[f.name]
-        made[f.name] = _instance(type(nested), value) if dataclasses.is_dataclass(nested) else value
-    return cls(**made)
+    for f in dataclasses.fields(default):
+        value, other = values[f.name], getattr(default, f.name)
+        if value is None and other is not None:
+            raise UserError(f"{section}{f.name} has no value: give one, or leave the key out")
+        made[f.name] = _instance(other, value, f"{section}{f.name}.") if dataclasses.is_dataclass(other) else value
+    return type(default)(**made)
 
 
 def flat(config: Config) -> dict[str, Any]:
@@ -367,9 +378,17 @@ def load(path: Path) -> Config:
     """Read what `save` wrote, or any YAML file of an experiment.
 
     Raises:
-        UserError: an unknown key or a wrong value, with the path.
+        UserError: not YAML, no mapping of keys to values, an unknown key or a wrong value; with the path.
     """
+    import yaml
+
     try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(content, dict):
+            raise UserError("no keys with values in it; --help lists the keys")
+        for key, value in content.items():
+            if dataclasses.is_dataclass(getattr(Config(), str(key), None)) and not isinstance(value, dict):
+                raise UserError(f"{key} is a section: give keys with values in it, or leave it out")
         return _build(_parse(_parser(), [f"--config={path}"]))
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
+    except (UserError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"{path}: {' '.join(str(error).split())}") from None

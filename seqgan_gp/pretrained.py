@@ -53,7 +53,8 @@ def save(folder: Path, config: Config, tokenizer: Tokenizer, generator: nn.Modul
 
 def checkpoints(run: Path) -> list[Path]:
     """The checkpoints of a run folder, oldest first."""
-    return sorted((run / CHECKPOINTS).glob("step-*"))
+    found = [path for path in (run / CHECKPOINTS).glob("step-*") if re.fullmatch(r"step-\d+", path.name)]
+    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
 
 
 def locate(source: str | Path) -> Path:
@@ -109,11 +110,12 @@ def _load(source: str | Path, part: str, build: Callable[[Config, int], Network]
     try:
         weights = load_file(folder / WEIGHTS)
         network.load_state_dict({k.removeprefix(f"{part}."): v for k, v in weights.items() if k.startswith(f"{part}.")})
-    except (SafetensorError, RuntimeError) as error:
-        detail = " ".join(str(error).split("\n")[1 if "\n" in str(error) else 0].split())
-        raise UserError(
-            f"{folder / WEIGHTS} is not of the shape that {CONFIG} and {TOKENIZER} beside it describe: {detail}"
-        ) from None
+    except SafetensorError as error:
+        raise UserError(f"{folder / WEIGHTS} is damaged ({error}); use another checkpoint") from None
+    except RuntimeError as error:
+        detail = " ".join(str(error).partition("\n")[2].split())[:200]
+        described = f"the shape that {CONFIG} and {TOKENIZER} beside it describe"
+        raise UserError(f"{folder / WEIGHTS} is not of {described}: {detail}") from None
     return network.eval(), tokenizer, config
 
 

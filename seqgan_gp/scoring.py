@@ -7,7 +7,7 @@ from typing import Any
 
 from .metrics import report
 from .text.grammar import Grammar
-from .text.words import UNITS
+from .text.words import UNITS, words
 
 
 class Scorer:
@@ -39,5 +39,5 @@ class Scorer:
         values = report.score(tokens, self.reference, self.training)
         if self.grammar:
             bar = tqdm(sentences, desc="parsing", unit="sentence", leave=False, disable=None if progress else True)
-            values |= report.oracle(self.grammar.log_probability(bar), report.lengths(tokens))
+            values |= report.oracle(self.grammar.log_probability(bar), report.lengths([words(s) for s in sentences]))
         return values

@@ -54,6 +54,8 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
         (["--learning_rate", "1"], "did you mean train.critic.lr|--help lists"),
         (["--resum"], "--resum"),
         (["--train.average", "1"], "never move"),
+        (["--seed", "4294967296"], "below"),
+        (["--train.threads", "1000000"], "1024"),
         (["--penalty.weight", "-1"], "penalty.weight"),
         (["--relaxation.kind", "hard"], "relaxation.kind"),
         (["--relaxation.temperature", "0"], "relaxation.temperature"),
@@ -74,12 +76,25 @@ def test_errors_are_one_line_that_names_the_key(arguments, complaint):
 
 
 @pytest.mark.parametrize(
-    "text, complaint", [("train: {stesp: 3}", "train.steps"), ("trian: {steps: 3}", "did you mean"), ("a: [", "pars")]
+    "text, complaint",
+    [
+        ("train: {stesp: 3}", "train.steps"),
+        ("trian: {steps: 3}", "did you mean"),
+        ("a: [", "pars"),
+        ("[1, 2]", "no keys"),
+        ("", "no keys"),
+        ("train:", "is a section"),
+        ("train: [1]", "is a section"),
+        ("seed: null", "seed has no value"),
+        ("corpus: {train: null}", "corpus.train has no value"),
+        ("train: {critic: {lr: .inf}}", "finite"),
+    ],
 )
 def test_errors_in_a_file(tmp_path, text, complaint):
     (tmp_path / "bad.yaml").write_text(text)
-    with pytest.raises(UserError, match=complaint):
+    with pytest.raises(UserError, match=complaint) as error:
         config.parse(["--config", str(tmp_path / "bad.yaml")])
+    assert "bad.yaml" in str(error.value) and "\n" not in str(error.value)
 
 
 def test_help_explains_every_field_with_its_default(capsys):

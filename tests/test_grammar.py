@@ -106,9 +106,24 @@ def test_bad_grammars_say_what_is_wrong(tmp_path, source, complaint):
 
 
 def test_a_circle_of_unit_productions_is_refused_and_does_not_hang():
-    grammar = Grammar("S -> A [0.5] | 'a' [0.5]\nA -> S [1.0]")
     with pytest.raises(UserError, match="circle"):
-        grammar.log_probability(["a"])
+        Grammar("S -> A [0.5] | 'a' [0.5]\nA -> S [1.0]")
+
+
+def test_a_production_that_stands_twice_counts_twice():
+    grammar = Grammar("S -> A 'x' [1.0]\nA -> 'a' [0.25] | 'a' [0.25] | 'b' [0.5]")
+    assert np.exp(grammar.log_probability(["a x", "b x"])).tolist() == pytest.approx([0.5, 0.5])
+
+
+@pytest.mark.parametrize("source", ["S -> S S [0.9] | 'a' [0.1]", "S -> S 'a' [1.0]"])
+def test_a_grammar_whose_sentences_never_end_is_refused(source):
+    with pytest.raises(UserError, match="recursion"):
+        take(Grammar(source), 20)
+
+
+def test_a_sentence_that_nests_too_deeply_is_an_error_and_not_a_traceback():
+    with pytest.raises(UserError, match="601 words"):
+        Grammar("S -> 'a' S [0.9] | 'b' [0.1]").log_probability(["a " * 600 + "b"])
 
 
 def test_an_unknown_name_lists_the_shipped_ones():

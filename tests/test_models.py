@@ -64,6 +64,13 @@ def test_generator_gives_logits_of_the_whole_sequence(noise, position_noise):
         assert moved[:, 0].all() and not moved[:, 5].any()
 
 
+def test_positions_are_told_apart_without_shared_noise():
+    generator = ConvGenerator(vocabulary=11, length=12, noise=0, position_noise=2, width=5)
+    torch.nn.init.normal_(generator.positions)
+    logits = generator(torch.ones(1, generator.noise_size))
+    assert not torch.allclose(logits[0, 5], logits[0, 6])  # same noise, far from both edges
+
+
 def test_generator_without_noise_is_refused():
     with pytest.raises(ValueError, match="noise"):
         ConvGenerator(vocabulary=11, length=6, noise=0)

@@ -3,6 +3,8 @@
 import json
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 from seqgan_gp.errors import UserError
@@ -95,6 +97,20 @@ def test_a_foreign_tokenizer_gets_the_missing_tokens(tmp_path):
         tokenizer.check_size(5)
 
 
+def test_a_tokenizer_with_gaps_in_its_ids_is_refused(tmp_path):
+    from tokenizers import Tokenizer as Backend
+    from tokenizers import models
+
+    Backend(models.WordLevel({"a": 0, "b": 10, "[UNK]": 3}, unk_token="[UNK]")).save(str(tmp_path / "t.json"))
+    with pytest.raises(UserError, match="gaps"):
+        Tokenizer.load(tmp_path / "t.json")
+
+
+def test_a_decoded_sentence_is_one_line():
+    tokenizer = Tokenizer.train("bpe", ["a\nb"], 50)
+    assert tokenizer.decode(tokenizer.encode(["a\nb"], 8).ids) == ["a b"]
+
+
 def test_a_file_that_is_no_tokenizer(tmp_path):
     (tmp_path / "t.json").write_text("{}")
     with pytest.raises(UserError, match=r"t\.json"):
@@ -124,9 +140,6 @@ def write(folder, form):
     elif form == "jsonl":
         path.write_text("\n".join(json.dumps({"text": s}) for s in LINES))
     else:
-        import pyarrow
-        import pyarrow.parquet
-
         pyarrow.parquet.write_table(pyarrow.table({"text": LINES}), path)
     return path
 
@@ -163,6 +176,26 @@ def test_a_folder_of_several_kinds_is_refused_rather_than_half_read(tmp_path):
         load(tmp_path / "sub")
 
 
+def test_cells_that_look_like_numbers_or_missing_values_are_text(tmp_path):
+    cells = ["NA", "null", "None", "007", "1e5", "nan", "x"]
+    (tmp_path / "a.csv").write_text("password\n" + "\n".join(cells))
+    corpus = load(tmp_path / "a.csv", column="password")
+    assert sorted(corpus.train + corpus.test) == sorted(cells)
+
+
+def test_a_csv_may_be_tested_on_a_text_file(tmp_path):
+    (tmp_path / "a.csv").write_text("sentence\none\ntwo\n")
+    (tmp_path / "t.txt").write_text("\ufeffthree\nfour\n", encoding="utf-8")
+    corpus = load(tmp_path / "a.csv", column="sentence", test=str(tmp_path / "t.txt"))
+    assert (corpus.train, corpus.test) == (["one", "two"], ["three", "four"])
+
+
+def test_a_file_name_is_no_pattern(tmp_path):
+    (tmp_path / "b[1]*.txt").write_text("\n".join(LINES))
+    (tmp_path / "b1.txt").write_text("other\n" * 9)
+    assert "other" not in load(tmp_path / "b[1]*.txt").train
+
+
 def test_line_breaks_inside_a_sentence_become_spaces(tmp_path):
     (tmp_path / "a.jsonl").write_text("\n".join(json.dumps({"text": f"one\ntwo {i}\n"}) for i in range(6)))
     assert load(tmp_path / "a.jsonl").train[0].startswith("one two ")
@@ -179,7 +212,7 @@ def test_bad_corpora_name_the_thing_and_the_remedy(tmp_path):
     (tmp_path / "latin.txt").write_bytes("fine\nfine too\ncaf\xe9\n".encode("latin1"))
     (tmp_path / "short.txt").write_text("a\nb\nc\n")
     (tmp_path / "broken.json").write_text("[{")
-    (tmp_path / "numbers.csv").write_text("text\n1\n2\n3\n4\n")
+    pyarrow.parquet.write_table(pyarrow.table({"text": [1, 2, 3, 4]}), tmp_path / "numbers.parquet")
     write(tmp_path, "csv")
     for train, options, complaint in [
         ("none.txt", {}, "no such file"),
@@ -188,12 +221,13 @@ def test_bad_corpora_name_the_thing_and_the_remedy(tmp_path):
         ("short.txt", {}, "--corpus.test FILE"),
         ("corpus.csv", {"holdout": 6}, "--corpus.holdout 2"),
         ("broken.json", {}, "cannot be loaded"),
-        ("numbers.csv", {}, "int64, not text"),
+        ("numbers.parquet", {}, "int64, not text"),
+        ("", {}, "empty"),
         ("corpus.csv", {"column": "sentence"}, "one of: id, text"),
         ("corpus.csv", {"test": "no/such/place"}, "not found"),
     ]:
         with pytest.raises(UserError, match=complaint) as error:
-            load(tmp_path / train, **options)
+            load(tmp_path / train if train else "", **options)
         assert "\n" not in str(error.value)
 
 

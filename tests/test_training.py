@@ -83,6 +83,8 @@ def test_an_existing_run_is_kept_unless_asked(run, tmp_path, capsys):
         ([], "--resume"),
         (["--resume", "--generator.width=16"], "generator.width=8"),
         (["--resume", "--seed=5"], "seed=0"),
+        (["--resume", "--train.critic.options={weight_decay: 0.5}"], "train.critic.options"),
+        (["--resume", "--train.steps=3"], "at step 6 already"),
         (["--over"], "--over"),
     ]:
         assert train(run, *options) == 2
@@ -138,7 +140,10 @@ def test_overwrite_replaces_a_run(tmp_path):
         (["--over"], "--over"),
         (["--train.critic.name=Adamm"], "train.critic.name"),
         (["--train.generator.name=SGD", "--train.generator.options={betas: [0, 0.9]}"], "train.generator.options: SGD"),
-        (["--train.critic.options={betas: [0, 7]}"], "train.critic.options"),
+        (["--train.critic.name=LBFGS"], "train.critic: LBFGS"),
+        (["--train.critic.name=SparseAdam"], "train.critic: SparseAdam"),
+        (["--corpus.train="], "empty"),
+        (["--train.critic.options={betas: [0, 7]}"], "train.critic: Adam"),
     ],
 )
 def test_bad_input_is_one_line_exit_2_and_nothing_written(tmp_path, capsys, options, complaint):
@@ -362,6 +367,9 @@ def test_accelerate_launch_runs_in_mixed_precision(tmp_path):
 def test_two_processes_train_and_resume_like_one(run, tmp_path):
     start = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(ROOT / "run.py")]
     launch(*start, *TINY, "--train.steps=3", "--train.decay_from=1", f"--output={tmp_path / 'two'}")
+    # Two processes of one run, not two runs: each has a random state in the checkpoint.
+    state = pretrained.checkpoints(tmp_path / "two")[-1] / checkpoint.STATE
+    assert len(list(state.glob("random_states_*"))) == 2
     launch(*start, *TINY, "--train.decay_from=1", f"--output={tmp_path / 'two'}", "--resume")
     assert train(tmp_path / "one", "--train.decay_from=1") == 0
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")

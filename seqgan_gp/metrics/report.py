@@ -20,7 +20,7 @@ MEANING = {
     **{f"self_bleu_{n}": "against one another, lower is more diverse" for n in range(2, 6)},
     **{f"jsd_{n}": f"divergence of {n}-grams in bits, lower is closer" for n in range(1, 5)},
     "grammatical": "fraction in the grammar's language",
-    "oracle_nll": "nats per token of the grammatical ones, exact",
+    "oracle_nll": "nats per word of the grammatical ones, exact",
     "well_formed": "fraction with nothing after the padding starts",
 }
 

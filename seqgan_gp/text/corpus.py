@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import itertools
 import os
 import random
@@ -91,26 +92,15 @@ def load_grammar(source: str) -> Grammar | None:
 
 def _load_splits(source: str, column: str) -> dict[str, list[str]]:
     """The sentences of each split of a file, a folder or a hub data set; there is always a split named train."""
+    if not source:
+        raise UserError(f"the name of the corpus is empty; {REMEDY}")
     path = Path(source)
     if path.is_dir():
-        files = [file for file in sorted(path.rglob("*")) if file.suffix.lower() in LOADERS]
-        kinds = sorted({LOADERS[file.suffix.lower()] for file in files})
-        if len(kinds) != 1:  # the library would load one kind and pass over the others
-            found = f"files of several kinds ({', '.join(kinds)})" if kinds else f"none of {', '.join(LOADERS)}"
-            raise UserError(
-                f"{source}: a folder must hold files of one kind, and holds {found}; name one file or folder"
-            )
-        for file in files if kinds != ["parquet"] else []:
-            read_lines(file)  # names the bad line where a file is not UTF-8
-        splits = _columns(lambda datasets: datasets.load_dataset(str(path)), source, column)
+        files = sorted(file for file in path.rglob("*") if file.suffix.lower() in LOADERS)
+        splits = _load_files(files, {"data_dir": source}, source, column)
     elif path.exists() or path.suffix.lower() in LOADERS:
-        loader = LOADERS.get(path.suffix.lower(), "text")
-        if loader != "parquet":
-            read_lines(path)
-        options = {"sep": "\t"} if path.suffix.lower() == ".tsv" else {}
-        splits = _columns(
-            lambda datasets: datasets.load_dataset(loader, data_files=str(path), **options), source, column
-        )
+        # The library takes names for patterns.
+        splits = _load_files([path], {"data_files": glob.escape(source)}, source, column)
     elif re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", source):
         splits = _columns(lambda datasets: datasets.load_dataset(source), source, column)
     else:
@@ -127,13 +117,33 @@ def _load_splits(source: str, column: str) -> dict[str, list[str]]:
     return splits
 
 
+def _load_files(files: list[Path], where: dict[str, str], source: str, column: str) -> dict[str, list[str]]:
+    suffixes = sorted({file.suffix.lower() for file in files})
+    if len(suffixes) != 1:  # the library would load one kind and pass over the others
+        found = f"several kinds ({', '.join(suffixes)})" if suffixes else f"none of {', '.join(LOADERS)}"
+        raise UserError(f"{source}: a folder must hold files of one kind, and holds {found}; name one file or folder")
+    loader = LOADERS.get(suffixes[0], "text")
+    if loader != "parquet":
+        for file in files:
+            read_lines(file)  # names the bad line where a file is not UTF-8
+    options: dict[str, Any] = {}
+    if loader == "csv":  # "NA" and "007" are text
+        options = {"keep_default_na": False, "converters": {column: str}}
+        options["sep"] = "\t" if suffixes[0] == ".tsv" else ","
+    # Lines of plain text have one column, whatever the other file of the experiment has.
+    column = "text" if loader == "text" else column
+    return _columns(lambda datasets: datasets.load_dataset(loader, **where, **options), source, column)
+
+
 def _columns(load: Callable[[Any], Any], source: str, column: str) -> dict[str, list[str]]:
     # Without a network the hub's client would retry for minutes: short time-outs, unless the user set their own.
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", "5")
     os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "10")
     import datasets  # takes a second: grammar corpora do without
+    import huggingface_hub
 
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
+    huggingface_hub.logging.set_verbosity_error()
     try:
         splits = load(datasets)
     except Exception as error:  # every loader has its own

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import graphlib
 import itertools
 import math
 import random
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from nltk.grammar import Nonterminal, ProbabilisticProduction
 
     Symbol: TypeAlias = str | Nonterminal
+
+MAX_WORDS = 10_000
 
 
 class Grammar:
@@ -53,12 +56,22 @@ class Grammar:
         self._choices: dict[Symbol, tuple[list[float], list[tuple[Symbol, ...]]]] = {}
         for left, productions in alternatives.items():
             total = sum(p.prob() for p in productions)
-            self.probability |= {(left, p.rhs()): p.prob() / total for p in productions}
+            for p in productions:  # one may stand there twice
+                known = self.probability.get((left, p.rhs()), 0.0)
+                self.probability[left, p.rhs()] = known + p.prob() / total
             cumulative = list(itertools.accumulate(p.prob() / total for p in productions))
             self._choices[left] = cumulative, [p.rhs() for p in productions]
         for symbol in itertools.chain.from_iterable(right for _, right in self.probability):
             if not isinstance(symbol, str) and symbol not in self._choices:
                 raise UserError(f"the grammar uses {symbol} but has no production for it; add one, or quote the word")
+        units = {
+            left: {r[0] for left_, r in self.probability if left_ == left and len(r) == 1} for left in alternatives
+        }
+        try:
+            graphlib.TopologicalSorter(units).prepare()
+        except graphlib.CycleError as error:
+            circle = " -> ".join(map(str, error.args[1]))
+            raise UserError(f"a symbol of the grammar derives itself alone: {circle}; remove that circle") from None
         for word in sorted(self.vocabulary):
             if words(word, lowercase=False) != (word,):
                 parts = " ".join(f"'{w}'" for w in words(word, lowercase=False))
@@ -70,7 +83,7 @@ class Grammar:
         """The grammar in a file, or one shipped in `data/` by its name (`text`)."""
         path = shipped.find(source, "data", ".pcfg", "grammar")
         try:
-            return cls(path.read_text(encoding="utf-8"))
+            return cls(path.read_text(encoding="utf-8-sig"))
         except (UserError, UnicodeDecodeError) as error:
             raise UserError(f"{path}: {error}") from None
 
@@ -99,6 +112,8 @@ class Grammar:
         sentence: list[str] = []
         stack: list[Symbol] = [self.start]
         while stack:
+            if len(stack) + len(sentence) > MAX_WORDS:
+                raise UserError(f"the grammar samples over {MAX_WORDS:,} words; make its recursion less probable")
             symbol = stack.pop()
             if isinstance(symbol, str):
                 sentence.append(symbol)
@@ -139,12 +154,12 @@ class Grammar:
             if isinstance(edge.lhs(), str):  # a word
                 return 1.0
             if edge not in inside:
-                inside[edge] = math.nan  # only a symbol that derives itself meets an open edge
                 ways = sum(math.prod(map(probability, way)) for way in chart.child_pointer_lists(edge))
                 inside[edge] = self.probability[edge.lhs(), edge.rhs()] * ways
             return inside[edge]
 
-        total = sum(map(probability, chart.select(span=(0, len(sentence)), lhs=self.start, is_complete=True)))
-        if math.isnan(total):
-            raise UserError("the grammar has a symbol that derives itself alone (A -> B, B -> A); remove that circle")
+        try:
+            total = sum(map(probability, chart.select(span=(0, len(sentence)), lhs=self.start, is_complete=True)))
+        except RecursionError:
+            raise UserError(f"a sentence of {len(sentence)} words is too deep to be parsed; leave it out") from None
         return math.log(total) if total else -math.inf

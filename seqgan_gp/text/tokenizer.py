@@ -75,9 +75,11 @@ class Tokenizer:
         backend.add_special_tokens(list(SPECIAL))
         self.backend = backend
         vocabulary = backend.get_vocab()
+        if max(vocabulary.values()) >= len(vocabulary):
+            raise UserError("the tokenizer's ids have gaps: a tokenizer with ids 0, 1, 2, ... is needed")
         self.pad, self.unknown, self.end = (vocabulary[token] for token in SPECIAL)
         # A tokenizer from elsewhere may have an unknown token of another name.
-        self._model_unknown = vocabulary[getattr(backend.model, "unk_token", None) or UNKNOWN]
+        self._model_unknown = vocabulary.get(getattr(backend.model, "unk_token", None) or UNKNOWN, self.unknown)
 
     def __len__(self) -> int:
         return self.backend.get_vocab_size()
@@ -126,6 +128,8 @@ class Tokenizer:
             raise UserError(f"{path}: no such tokenizer file; a tokenizer.json is expected")
         try:
             return cls(Backend.from_file(str(path)))
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
         except Exception as error:  # the library raises plain Exception
             raise UserError(f"{path}: not a tokenizer.json ({' '.join(str(error).split())})") from None
 
@@ -149,7 +153,8 @@ class Tokenizer:
     def decode(self, ids: np.ndarray) -> list[str]:
         """The sentence in each row of ids (N, L), up to its first end or padding token."""
         rows = [row[:stop].tolist() for row, stop in zip(ids, self._lengths(ids), strict=True)]
-        return self.backend.decode_batch(rows, skip_special_tokens=False)
+        sentences = self.backend.decode_batch(rows, skip_special_tokens=False)
+        return [" ".join(s.splitlines()) for s in sentences]  # a sentence is one line, whatever bytes BPE makes of it
 
     def well_formed(self, ids: np.ndarray) -> np.ndarray:
         """Whether nothing but padding follows the first end or padding token of each row of ids (N, L): bool (N,)."""

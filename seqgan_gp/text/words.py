@@ -38,7 +38,7 @@ def join(tokens: Sequence[str]) -> str:
 def one_line(sentences: Iterable[str]) -> Iterator[str]:
     """Each non-blank sentence on one line: line breaks inside become spaces, the ends are stripped."""
     for sentence in sentences:
-        line = " ".join(sentence.splitlines()).strip()
+        line = " ".join(sentence.removeprefix("\ufeff").splitlines()).strip()
         if line:
             yield line
 

@@ -81,8 +81,11 @@ def load(accelerator: Accelerator, run: Path) -> None:
     if not found:
         return
     try:
+        if not list((found[-1] / STATE).glob(f"random_states_{accelerator.process_index}.*")):
+            # accelerate would go on without, and the run would not be the one that stopped.
+            raise FileNotFoundError(f"no random state of process {accelerator.process_index}")
         accelerator.load_state(str(found[-1] / STATE))
     except Exception as error:  # missing and damaged files, other shapes: each has its own
         cause = " ".join(str(error).split())[:200]
-        remedy = f"delete {found[-1]} and resume again from the one before"
+        remedy = "resume with as many processes as before, or delete this checkpoint to resume from the one before it"
         raise UserError(f"{found[-1]}: cannot be resumed ({type(error).__name__}: {cause}); {remedy}") from None

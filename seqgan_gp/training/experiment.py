@@ -17,7 +17,7 @@ from .. import config as configs
 from .. import pretrained
 from ..config import Config
 from ..errors import UserError
-from ..machine import keep_memory, set_threads
+from ..machine import best_device, keep_memory, set_threads
 from ..text.corpus import Corpus, load_corpus
 from ..text.tokenizer import Tokenizer
 from . import checkpoint, folder
@@ -46,7 +46,9 @@ def run(config: Config, output: Path, resume: bool = False, overwrite: bool = Fa
     check_trackers(config.trackers)
     for key in ("critic", "generator"):
         make_optimizer(f"train.{key}", getattr(config.train, key), [torch.nn.Parameter(torch.zeros(1))])
-    accelerator = Accelerator(log_with=config.trackers or None, project_dir=str(output))
+    # Without cpu=True, accelerate takes each process of torchrun on a CPU for a run of its own.
+    on_cpu = best_device().type == "cpu"
+    accelerator = Accelerator(cpu=on_cpu, log_with=config.trackers or None, project_dir=str(output))
     size, processes = config.train.batch_size, accelerator.num_processes
     if size % processes:
         raise UserError(f"train.batch_size is {size}: it must be a multiple of the {processes} processes that share it")
@@ -60,6 +62,9 @@ def run(config: Config, output: Path, resume: bool = False, overwrite: bool = Fa
     trainer = Trainer(accelerator, config, Tokenizer.load(output / pretrained.TOKENIZER), corpus.train)
     if resume:
         checkpoint.load(accelerator, output)
+        if trainer.progress.step > config.train.steps:
+            done, asked = trainer.progress.step, config.train.steps
+            raise UserError(f"{output} is at step {done} already, train.steps is {asked}: resume with more steps")
     if accelerator.is_main_process:
         configs.save(config, output / pretrained.CONFIG)  # a resumed run may have other steps
         _describe(trainer, corpus, output)
@@ -142,7 +147,7 @@ def loop(trainer: Trainer, output: Path, corpus: Corpus, stop: StopRequest) -> i
 def _describe(trainer: Trainer, corpus: Corpus, output: Path) -> None:
     encoded, t = trainer.encoded, trainer.config.tokenizer
     sizes = f"{len(corpus.train):,} training and {len(corpus.test):,} held-out sentences"
-    print(f"{output}: {sizes}, {len(trainer.tokenizer):,} tokens")
+    print(f"{output}: {sizes}, {len(trainer.tokenizer):,} tokens, from step {trainer.progress.step}")
     if encoded.truncated:
         print(f"{encoded.truncated:,} training sentences are longer than tokenizer.length={t.length} and were cut")
     if encoded.unknown:

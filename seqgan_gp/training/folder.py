@@ -32,6 +32,7 @@ METRICS = "metrics.jsonl"
 FIXED = (
     *("seed", "corpus", "tokenizer", "generator", "relaxation", "critic"),
     *("train.batch_size", "train.critic_steps", "train.critic.name", "train.generator.name"),
+    *("train.critic.options", "train.generator.options"),
 )
 
 
@@ -53,7 +54,7 @@ def check_free(output: Path, config: Config, resume: bool, overwrite: bool) -> N
                 f"{output} already holds a run: continue it with --resume, replace it with --overwrite, "
                 "or give another --output DIR"
             )
-    elif output.exists() and (not output.is_dir() or any(output.iterdir())):
+    elif output.exists() and (not output.is_dir() or any(output.iterdir()) or output.resolve() == Path.cwd()):
         # --overwrite deletes runs, nothing else.
         raise UserError(f"{output} exists and is not a run folder: give another --output DIR")
 
@@ -88,7 +89,7 @@ def create(output: Path, config: Config, corpus: Corpus, tokenizer: Tokenizer) -
         os.replace(part, output)
     except OSError as error:
         raise UserError(
-            f"{output}: the run folder cannot be made ({error.strerror}); give another --output DIR"
+            f"{output}: the run folder cannot be made ({error.strerror or error}); give another --output DIR"
         ) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
@@ -117,9 +118,12 @@ class MetricsFile:
 def read_metrics(path: Path) -> list[dict[str, Any]]:
     """The rows of a metrics file; a last line that a crash cut short is left out."""
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except json.JSONDecodeError:
             break
+        if not isinstance(row, dict) or "step" not in row:
+            break
+        rows.append(row)
     return rows

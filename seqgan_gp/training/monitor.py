@@ -56,6 +56,7 @@ class Monitor:
 
     def samples(self, step: int, sentences: list[str]) -> None:
         path = self.run / "samples" / f"step-{step:07d}.txt"
+        path.parent.mkdir(exist_ok=True)
         path.write_text("".join(f"{s}\n" for s in sentences), encoding="utf-8")
 
     def draw(self) -> None:

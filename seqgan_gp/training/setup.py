@@ -41,9 +41,14 @@ def make_optimizer(
         names = ", ".join(k for k in takes if k not in ("params", "lr"))
         raise UserError(f"{key}.options: {config.name} has no option {', '.join(sorted(unknown))}; it has: {names}")
     try:
+        # A step on a small matrix, since some refuse their options, dense gradients or a missing closure only then.
+        trial = torch.nn.Parameter(torch.zeros(2, 2))
+        trial.grad = torch.zeros(2, 2)
+        cls([trial], lr=config.lr, **options).step()
         return cls(parameters, lr=config.lr, **options)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{key}.options: {config.name} refuses them ({error})") from None
+    except Exception as error:  # every optimiser has its own
+        cause = " ".join(str(error).split())
+        raise UserError(f"{key}: {config.name} cannot train this with options {options} ({cause})") from None
 
 
 def check_trackers(names: list[str]) -> None:
