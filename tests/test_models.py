@@ -8,7 +8,7 @@ from torch.autograd import gradcheck, gradgradcheck
 
 from seqgan_gp.models.critic import ConvCritic
 from seqgan_gp.models.generator import ConvGenerator
-from seqgan_gp.models.layers import Conv1d, ReLU, ResidualBlock
+from seqgan_gp.models.layers import Conv1d, ReLU, ResidualBlock, Windows
 from seqgan_gp.models.relaxations import RELAXATIONS, relaxation, sample_ids
 
 
@@ -18,14 +18,21 @@ def test_relu_is_relu_and_so_are_its_derivatives():
     assert gradcheck(ReLU(), x) and gradgradcheck(ReLU(), x)
 
 
-@pytest.mark.parametrize("kernel", [1, 3, 5])
-def test_conv1d_is_the_convolution_of_torch(kernel):
+@pytest.mark.parametrize("length", [1, 2, 7])
+@pytest.mark.parametrize("kernel", [1, 3, 5, 9])
+def test_conv1d_is_the_convolution_of_torch(kernel, length):
     ours, torchs = Conv1d(4, 6, kernel), nn.Conv1d(4, 6, kernel, padding=kernel // 2)
     with torch.no_grad():
         torchs.weight.copy_(ours.weight.unflatten(1, (kernel, 4)).transpose(1, 2))
         torchs.bias.copy_(ours.bias)
-    x = torch.randn(3, 7, 4)
+    x = torch.randn(3, length, 4)
     torch.testing.assert_close(ours(x), torchs(x.transpose(1, 2)).transpose(1, 2))
+
+
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_windows_and_their_derivatives_agree_with_finite_differences(length):
+    x = torch.randn(2, length, 3, dtype=torch.float64, requires_grad=True)
+    assert gradcheck(Windows.apply, (x, 5)) and gradgradcheck(Windows.apply, (x, 5))
 
 
 @pytest.mark.parametrize("length", [1, 2, 6])

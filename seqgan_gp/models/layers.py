@@ -1,7 +1,8 @@
 """Layers that the generator and the critic share. Sequences are (B, L, C): batch, positions, channels."""
 
+from typing import Any
+
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -17,9 +18,56 @@ class ReLU(nn.Module):
         return x * (x > 0)
 
 
+class Windows(torch.autograd.Function):
+    """The `kernel` positions around each position side by side, zeros beyond the ends: (B, L, C) -> (B, L, kernel * C).
+
+    It and `Overlap` are linear and each other's transpose, so each is the other's derivative, of any order. With slices
+    and concatenation autograd would clear and add a tensor for every slice, twice under the gradient penalty.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, kernel: int) -> Tensor:
+        ctx.kernel = kernel
+        batch, length, channels = x.shape
+        windows = x.new_zeros(batch, length, kernel, channels)
+        for i, (to, of) in enumerate(_shifts(length, kernel)):
+            windows[:, to, i] = x[:, of]
+        return windows.flatten(2)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return Overlap.apply(gradients[0], ctx.kernel), None
+
+
+class Overlap(torch.autograd.Function):
+    """Windows added up where they overlap, (B, L, kernel * C) -> (B, L, C): the transpose of `Windows`."""
+
+    @staticmethod
+    def forward(ctx: Any, windows: Tensor, kernel: int) -> Tensor:
+        ctx.kernel = kernel
+        windows = windows.unflatten(2, (kernel, -1))
+        total = windows[:, :, kernel // 2].clone()
+        for i, (to, of) in enumerate(_shifts(windows.shape[1], kernel)):
+            if i != kernel // 2:
+                total[:, of] += windows[:, to, i]
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return Windows.apply(gradients[0], ctx.kernel), None
+
+
+def _shifts(length: int, kernel: int) -> list[tuple[slice, slice]]:
+    """For each place in a window, the positions that have a neighbour there, and the positions of those neighbours."""
+    shifts = []
+    for shift in range(-(kernel // 2), kernel // 2 + 1):
+        start, stop = min(max(0, -shift), length), max(min(length, length - shift), 0)
+        shifts.append((slice(start, max(start, stop)), slice(start + shift, max(start, stop) + shift)))
+    return shifts
+
+
 class Conv1d(nn.Linear):
-    """A convolution over positions with zero padding, (B, L, C) -> (B, L, D), as one matrix product over shifted
-    copies.
+    """A convolution over positions with zero padding, (B, L, C) -> (B, L, D), as one matrix product.
 
     Args:
         channels_in, channels_out: C and D.
@@ -28,17 +76,12 @@ class Conv1d(nn.Linear):
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int):
         if kernel % 2 == 0:
-            raise ValueError(
-                f"kernel {kernel}: an odd number is needed, so that the output has as many positions as the input"
-            )
+            raise ValueError(f"kernel {kernel} is even: an odd one is needed, to have as many positions out as in")
         super().__init__(kernel * channels_in, channels_out)
         self.kernel = kernel
 
     def forward(self, x: Tensor) -> Tensor:
-        side, length = self.kernel // 2, x.shape[1]
-        padded = F.pad(x, (0, 0, side, side))
-        shifted = [padded[:, i : i + length] for i in range(self.kernel)]
-        return super().forward(torch.cat(shifted, dim=-1))
+        return super().forward(x if self.kernel == 1 else Windows.apply(x, self.kernel))
 
 
 class ResidualBlock(nn.Module):
