@@ -176,7 +176,7 @@ class TrainConfig:
             the processes.
     """
 
-    steps: PositiveInt = 7_000
+    steps: PositiveInt = 8_000
     batch_size: PositiveInt = 64
     critic_steps: PositiveInt = 1
     critic: OptimizerConfig = field(default_factory=OptimizerConfig)

@@ -75,7 +75,7 @@ def locate(source: str | Path) -> Path:
         raise UserError(
             f"{path}: no such run folder; train one with: accelerate launch run.py --config text.yaml --output {path}"
         )
-    if not any((path / name).is_file() for name in FILES if name != CONFIG) or (path / CHECKPOINTS).is_dir():
+    if (path / CHECKPOINTS).is_dir():
         raise UserError(
             f"{path} has no checkpoint yet: train on with --resume, or give another run folder or checkpoint"
         )

@@ -37,8 +37,8 @@ class ConvGenerator(nn.Module):
         self.vocabulary, self.length, self.noise, self.position_noise = vocabulary, length, noise, position_noise
         self.noise_size = noise + length * position_noise
         self.project_noise = nn.Linear(noise, length * width) if noise else None
-        # What tells the positions apart, also where no shared noise does.
-        self.positions = nn.Parameter(torch.zeros(length, width))
+        # Without shared noise, and its bias at each position, something else has to tell the positions apart.
+        self.positions = None if noise else nn.Parameter(torch.zeros(length, width))
         self.project_position_noise = nn.Linear(position_noise, width, bias=False) if position_noise else None
         self.blocks = nn.Sequential(*(ResidualBlock(width, kernel) for _ in range(blocks)), ReLU())
         self.logits = Conv1d(width, vocabulary, 1)
@@ -52,9 +52,10 @@ class ConvGenerator(nn.Module):
 
     def forward(self, noise: Tensor) -> Tensor:
         shared, own = noise.split([self.noise, self.noise_size - self.noise], dim=1)
-        hidden = self.positions
         if self.project_noise is not None:
-            hidden = hidden + self.project_noise(shared).unflatten(1, (self.length, -1))
+            hidden = self.project_noise(shared).unflatten(1, (self.length, -1))
+        else:
+            hidden = self.positions
         if self.project_position_noise is not None:
             hidden = hidden + self.project_position_noise(own.unflatten(1, (self.length, -1)))
         return self.logits(self.blocks(hidden))

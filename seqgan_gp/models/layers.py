@@ -15,7 +15,7 @@ class ReLU(nn.Module):
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * (x > 0)
+        return x * (x > 0).to(x.dtype)
 
 
 class Windows(torch.autograd.Function):
