@@ -88,7 +88,7 @@ class GeneratorConfig:
     position_noise: NonNegativeInt = 0
     width: PositiveInt = 64
     blocks: NonNegativeInt = 2
-    kernel: PositiveInt = 3
+    kernel: PositiveInt = 5
 
 
 @dataclass
@@ -176,7 +176,7 @@ class TrainConfig:
             the processes.
     """
 
-    steps: PositiveInt = 8_000
+    steps: PositiveInt = 7_500
     batch_size: PositiveInt = 64
     critic_steps: PositiveInt = 1
     critic: OptimizerConfig = field(default_factory=OptimizerConfig)
