@@ -250,6 +250,10 @@ class _Parser(ArgumentParser):
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         message = " ".join(str(message).split())
         message = re.sub(r'^Parser key "([^"]*)":', r"\1:", message)
+        if section := re.match(r"([\w.]+): Unable to load config", message):
+            name = section.group(1)
+            keys = ", ".join(f"--{a.dest}" for a in self._actions if a.dest.startswith(f"{name}."))
+            raise UserError(f"--{name} is a section of keys and takes no value itself: give one of {keys}")
         raise UserError(message + self._suggestion(message))
 
     def _suggestion(self, message: str) -> str:

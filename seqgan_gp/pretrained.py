@@ -8,7 +8,9 @@ A checkpoint holds `config.yaml`, `tokenizer.json` and `model.safetensors`, with
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -33,13 +35,11 @@ CHECKPOINTS = "checkpoints"
 
 
 def build_generator(config: Config, vocabulary: int) -> ConvGenerator:
-    c = config.generator
-    return ConvGenerator(vocabulary, config.tokenizer.length, c.noise, c.position_noise, c.width, c.blocks, c.kernel)
+    return ConvGenerator(vocabulary, config.tokenizer.length, **dataclasses.asdict(config.generator))
 
 
 def build_critic(config: Config, vocabulary: int) -> ConvCritic:
-    c = config.critic
-    return ConvCritic(vocabulary, config.tokenizer.length, c.embedding, c.width, c.blocks, c.kernel, c.embedding_std)
+    return ConvCritic(vocabulary, config.tokenizer.length, **dataclasses.asdict(config.critic))
 
 
 def save(folder: Path, config: Config, tokenizer: Tokenizer, generator: nn.Module, critic: nn.Module) -> None:
@@ -90,6 +90,7 @@ def locate(source: str | Path) -> Path:
 def _download(repo: str) -> Path:
     from huggingface_hub import snapshot_download
 
+    print(f"{repo}: no such folder here, asking the hub", file=sys.stderr)
     try:
         return Path(snapshot_download(repo, allow_patterns=list(FILES), etag_timeout=10))
     except Exception as error:  # no network, no such repository, no access

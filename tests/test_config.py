@@ -1,9 +1,14 @@
 """The typed description: files, overrides, errors."""
 
+import dataclasses
+import inspect
+
 import pytest
 
 from seqgan_gp import config, shipped
 from seqgan_gp.errors import UserError
+from seqgan_gp.models.critic import ConvCritic
+from seqgan_gp.models.generator import ConvGenerator
 
 
 @pytest.mark.parametrize("path", sorted(shipped.folder("configs").glob("*.yaml")), ids=lambda p: p.stem)
@@ -14,6 +19,13 @@ def test_every_shipped_config_is_valid(path):
 
 def test_defaults_hold_without_a_file():
     assert config.parse([]).config == config.Config()
+
+
+@pytest.mark.parametrize("network, section", [(ConvGenerator, "generator"), (ConvCritic, "critic")])
+def test_a_network_built_by_hand_has_the_defaults_of_the_config(network, section):
+    parameters = inspect.signature(network).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    assert defaults == dataclasses.asdict(getattr(config.Config(), section))
 
 
 def test_options_override_the_file_wherever_they_stand(tmp_path):
@@ -50,6 +62,7 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
         (["--train.critic.lrr=3"], "did you mean train.critic.lr"),
         (["--steps", "3"], "did you mean train.steps"),
         (["--sed", "3"], "did you mean seed"),
+        (["--corpus", "mine.txt"], "corpus is a section.*--corpus.train"),
         (["--tokenizer.length", "0"], "tokenizer.length"),
         (["--learning_rate", "1"], "did you mean train.critic.lr|--help lists"),
         (["--resum"], "--resum"),

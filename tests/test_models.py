@@ -57,7 +57,7 @@ def test_even_kernels_are_refused():
 
 @pytest.mark.parametrize("noise, position_noise", [(8, 0), (0, 3), (8, 3)])
 def test_generator_gives_logits_of_the_whole_sequence(noise, position_noise):
-    generator = ConvGenerator(vocabulary=11, length=6, noise=noise, position_noise=position_noise, width=5)
+    generator = ConvGenerator(vocabulary=11, length=6, noise=noise, position_noise=position_noise, width=5, kernel=3)
     z = generator.sample_noise(4, np.random.default_rng(0))
     logits = generator(z)
     assert z.shape == (4, noise + 6 * position_noise) and logits.shape == (4, 6, 11)

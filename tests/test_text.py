@@ -1,5 +1,6 @@
 """Words, tokenizers, corpora and batches."""
 
+import gzip
 import json
 
 import numpy as np
@@ -210,6 +211,7 @@ def test_grammar_corpora_repeat_and_keep_their_test_sentences():
 def test_bad_corpora_name_the_thing_and_the_remedy(tmp_path):
     (tmp_path / "empty.txt").write_text("\n \n")
     (tmp_path / "latin.txt").write_bytes("fine\nfine too\ncaf\xe9\n".encode("latin1"))
+    (tmp_path / "packed.txt.gz").write_bytes(gzip.compress(b"one sentence\n"))
     (tmp_path / "short.txt").write_text("a\nb\nc\n")
     (tmp_path / "broken.json").write_text("[{")
     pyarrow.parquet.write_table(pyarrow.table({"text": [1, 2, 3, 4]}), tmp_path / "numbers.parquet")
@@ -218,6 +220,7 @@ def test_bad_corpora_name_the_thing_and_the_remedy(tmp_path):
         ("none.txt", {}, "no such file"),
         ("empty.txt", {}, "empty"),
         ("latin.txt", {}, "line 3: not UTF-8"),
+        ("packed.txt.gz", {}, "unpack it first"),
         ("short.txt", {}, "--corpus.test FILE"),
         ("corpus.csv", {"holdout": 6}, "--corpus.holdout 2"),
         ("broken.json", {}, "cannot be loaded"),

@@ -29,7 +29,7 @@ class ConvGenerator(nn.Module):
         position_noise: int = 0,
         width: int = 64,
         blocks: int = 2,
-        kernel: int = 3,
+        kernel: int = 5,
     ):
         super().__init__()
         if noise + position_noise < 1:

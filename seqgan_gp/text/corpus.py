@@ -7,6 +7,7 @@ import itertools
 import os
 import random
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,6 +103,7 @@ def _load_splits(source: str, column: str) -> dict[str, list[str]]:
         # The library takes names for patterns.
         splits = _load_files([path], {"data_files": glob.escape(source)}, source, column)
     elif re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", source):
+        print(f"{source}: no such file or folder here, asking the hub", file=sys.stderr)
         splits = _columns(lambda datasets: datasets.load_dataset(source), source, column)
     else:
         raise UserError(f"corpus '{source}' not found; {REMEDY}")

@@ -61,6 +61,8 @@ def read_lines(path: str | Path) -> list[str]:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         remedy = f"convert it, for example with: iconv -f LATIN1 -t UTF-8 '{path}'"
+        if b"\0" in data[:4096]:
+            remedy = "it holds zero bytes, as packed and binary files do: unpack it first, or give a text file"
         raise UserError(f"{path}, line {line}: not UTF-8 text; {remedy}") from None
     if not text.strip():
         raise UserError(f"{path}: the file is empty; one sentence a line is expected")
