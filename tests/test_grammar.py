@@ -129,3 +129,33 @@ def test_a_sentence_that_nests_too_deeply_is_an_error_and_not_a_traceback():
 def test_an_unknown_name_lists_the_shipped_ones():
     with pytest.raises(UserError, match="text"):
         Grammar.load("txet")
+
+
+def test_usage_of_productions_is_that_of_the_parses():
+    # Each sentence of the embedded grammar has one parse: its log-probability is the sum over the productions used.
+    grammar = Grammar.load("text")
+    sentences = list(itertools.islice(grammar.sentences(0), 200))
+    log_probability, usage = grammar.parse([*sentences, "not in the language"])
+    per_production = np.log(list(grammar.probability.values()))
+    np.testing.assert_allclose(usage[:-1] @ per_production, log_probability[:-1], rtol=1e-6)
+    assert not usage[-1].any() and log_probability[-1] == -np.inf
+
+
+def test_usage_of_an_ambiguous_sentence_is_the_expectation_over_its_parses():
+    grammar = Grammar("S -> S S [0.4] | A [0.3] | B [0.3]\nA -> 'a' [1.0]\nB -> 'a' [0.5] | 'b' [0.5]")
+    usage = grammar.parse(["a a a b"])[1][0]
+    named = {
+        f"{left} -> {' '.join(map(str, right))}": u for (left, right), u in zip(grammar.probability, usage, strict=True)
+    }
+    # Three joins whatever the shape; an 'a' comes from A twice as often as from B (0.3 against 0.15), 'b' from B alone.
+    expected = {"S -> S S": 3, "S -> A": 2, "S -> B": 2, "A -> a": 2, "B -> a": 1, "B -> b": 1}
+    assert named == pytest.approx(expected, rel=1e-6)
+
+
+def test_expected_usage_is_the_mean_over_sampled_sentences():
+    grammar = Grammar("S -> 'a' S [0.4] | S S [0.1] | 'b' [0.5]")
+    expected = grammar.expected_usage
+    # v = 1 + (0.4 + 0.2) v uses of S: 2.5.
+    np.testing.assert_allclose(expected, [1.0, 0.25, 1.25])
+    sampled = grammar.parse(itertools.islice(grammar.sentences(0), 4000))[1].mean(axis=0)
+    np.testing.assert_allclose(sampled, expected, rtol=0.1)

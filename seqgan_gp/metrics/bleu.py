@@ -8,14 +8,17 @@ Scores are those of nltk's `sentence_bleu` with equal weights and smoothing meth
 
 import numpy as np
 
-from .ngrams import Counts, Sentences, count_ngrams, lengths
+from .ngrams import Counts, NGrams
 
 SMOOTHING = 0.1  # Chen and Cherry 2014, method 1: a precision of 0 / m becomes 0.1 / m
 
 
-def bleu(hypotheses: Sentences, references: Sentences, max_n: int = 5) -> np.ndarray:
-    """BLEU-1 to BLEU-max_n of each hypothesis with all references: float64 (hypotheses, max_n) in [0, 1], higher is
-    closer.
+def bleu(hypotheses: NGrams, references: NGrams) -> np.ndarray:
+    """BLEU-1 to BLEU-5 (as many orders as were counted) of each hypothesis with all references: float64
+    (hypotheses, orders) in [0, 1], higher is closer.
+
+    With samples as hypotheses it measures quality; with real text as hypotheses and samples as references (backward
+    BLEU, Shi et al. 2018) how much of real text the samples cover.
 
     Raises:
         ValueError: there are no references.
@@ -23,44 +26,54 @@ def bleu(hypotheses: Sentences, references: Sentences, max_n: int = 5) -> np.nda
     if not len(references):
         raise ValueError("BLEU needs at least one reference")
     clipped = []
-    for hypothesis, reference in count_ngrams([hypotheses, references], max_n):
-        largest = np.zeros(hypothesis.grams, dtype=np.int64)
-        np.maximum.at(largest, reference.gram, reference.count)
+    for hypothesis, reference in zip(hypotheses.orders, references.orders, strict=True):
+        largest = np.zeros(hypothesis.grams, dtype=np.int32)
+        starts = _starts(reference)
+        if len(starts):
+            largest[reference.gram[starts]] = np.maximum.reduceat(reference.count, starts)
         clipped.append(_clip(hypothesis, largest[hypothesis.gram], len(hypotheses)))
-    length = lengths(hypotheses)
-    available = np.unique(lengths(references))
-    return _combine(np.stack(clipped, axis=1), length, _closest(length, available))
+    available = np.unique(references.lengths)
+    return _combine(np.stack(clipped, axis=1), hypotheses.lengths, _closest(hypotheses.lengths, available))
 
 
-def self_bleu(sentences: Sentences, max_n: int = 5) -> np.ndarray:
-    """BLEU-1 to BLEU-max_n of each sentence with all others as references: float64 (sentences, max_n) in [0, 1],
-    lower is more diverse.
+def self_bleu(sentences: NGrams) -> np.ndarray:
+    """BLEU-1 to BLEU-5 (as many orders as were counted) of each sentence with all others as references: float64
+    (sentences, orders) in [0, 1], lower is more diverse (Zhu et al. 2018, Texygen).
 
-    It grows with the number of sentences: compare at equal numbers only (Zhu et al. 2018, Texygen).
+    It grows with the number of sentences: compare at equal numbers only.
 
     Raises:
         ValueError: fewer than two sentences.
     """
     if len(sentences) < 2:
         raise ValueError("self-BLEU needs at least two sentences")
-    clipped = []
-    for (counts,) in count_ngrams([sentences], max_n):
-        # Within each n-gram the largest count comes first, the second largest next.
-        order = np.lexsort((-counts.count, counts.gram))
-        gram = counts.gram[order]
-        first = np.flatnonzero(np.diff(gram, prepend=-1))
-        second = np.minimum(first + 1, len(gram) - 1)
-        has_second = np.diff(first, append=len(gram)) > 1
-        largest = counts.count[order][first]
-        runner_up = np.where(has_second, counts.count[order][second], 0)
-        owner = counts.sentence[order][first]
-        of_others = np.where(owner[counts.gram] == counts.sentence, runner_up[counts.gram], largest[counts.gram])
-        clipped.append(_clip(counts, of_others, len(sentences)))
-    length = lengths(sentences)
+    clipped = [_clip(counts, _largest_elsewhere(counts), len(sentences)) for counts in sentences.orders]
+    length = sentences.lengths
     available, number = np.unique(length, return_counts=True)
     shared = np.isin(length, available[number > 1])
     closest = np.where(shared, length, _closest_other(length, available))
     return _combine(np.stack(clipped, axis=1), length, closest)
+
+
+def _largest_elsewhere(counts: Counts) -> np.ndarray:
+    """For each entry the largest count of its n-gram in any other sentence."""
+    starts = _starts(counts)
+    if not len(starts):
+        return counts.count
+    group = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(counts.gram)))
+    largest = np.maximum.reduceat(counts.count, starts)[group]
+    # One entry of each n-gram owns the largest count; for that one alone the runner-up counts.
+    candidates = np.flatnonzero(counts.count == largest)
+    owner = candidates[np.diff(group[candidates], prepend=-1) > 0]
+    others = counts.count.copy()
+    others[owner] = 0
+    largest[owner] = np.maximum.reduceat(others, starts)
+    return largest
+
+
+def _starts(counts: Counts) -> np.ndarray:
+    """Where each n-gram begins among the entries, which are sorted by n-gram."""
+    return np.flatnonzero(np.diff(counts.gram, prepend=-1))
 
 
 def _clip(counts: Counts, limit: np.ndarray, sentences: int) -> np.ndarray:

@@ -135,31 +135,79 @@ class Grammar:
         Returns:
             float64 of shape (number of sentences,); minus infinity where a sentence is not in the language.
         """
-        seen: dict[tuple[str, ...], float] = {}
-        result = []
+        return self.parse(sentences)[0]
+
+    def parse(self, sentences: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
+        """What the grammar says of each sentence.
+
+        Returns:
+            Its log-probability, as `log_probability`, and how often each of `productions` is used in it, in expectation
+            over its parses: float32 (number of sentences, number of productions), zeros outside the language.
+        """
+        seen: dict[tuple[str, ...], tuple[float, np.ndarray]] = {}
+        order = []
         for sentence in (words(s, lowercase=False) for s in sentences):
             if sentence not in seen:
-                seen[sentence] = self._log_probability(sentence)
-            result.append(seen[sentence])
-        return np.array(result)
+                seen[sentence] = self._parse(sentence)
+            order.append(sentence)
+        usage = np.zeros((len(order), len(self.productions)), dtype=np.float32)
+        for row, sentence in zip(usage, order, strict=True):
+            row[:] = seen[sentence][1]
+        return np.array([seen[sentence][0] for sentence in order]), usage
 
-    def _log_probability(self, sentence: tuple[str, ...]) -> float:
+    @cached_property
+    def productions(self) -> dict[tuple[Nonterminal, tuple[Symbol, ...]], int]:
+        """The number of each production (left side, right side): a column of what `parse` returns."""
+        return {production: i for i, production in enumerate(self.probability)}
+
+    @cached_property
+    def expected_usage(self) -> np.ndarray:
+        """How often each of `productions` is used in a sentence of the language, in expectation: (productions,).
+
+        The uses v of the symbols solve `v = e_start + A v`, with A the symbols that one use of another brings.
+        """
+        symbols = {left: i for i, left in enumerate(self._choices)}
+        brings = np.zeros((len(symbols), len(symbols)))
+        for (left, right), probability in self.probability.items():
+            for symbol in right:
+                if not isinstance(symbol, str):
+                    brings[symbols[symbol], symbols[left]] += probability
+        start = np.eye(len(symbols))[symbols[self.start]]
+        uses = np.linalg.solve(np.eye(len(symbols)) - brings, start)
+        return np.array([uses[symbols[left]] * probability for (left, _), probability in self.probability.items()])
+
+    def _parse(self, sentence: tuple[str, ...]) -> tuple[float, np.ndarray]:
+        usage = np.zeros(len(self.productions))
         if not 0 < len(sentence) <= self.max_length or not self.vocabulary.issuperset(sentence):
-            return -math.inf
+            return -math.inf, usage
         chart = self._parser.chart_parse(sentence)
         inside: dict[Any, float] = {}
+        ways: dict[Any, list[tuple[Any, ...]]] = {}
 
         def probability(edge: Any) -> float:
             """The inside probability of an edge: nltk's chart is packed, so every (symbol, span) is visited once."""
             if isinstance(edge.lhs(), str):  # a word
                 return 1.0
             if edge not in inside:
-                ways = sum(math.prod(map(probability, way)) for way in chart.child_pointer_lists(edge))
-                inside[edge] = self.probability[edge.lhs(), edge.rhs()] * ways
+                ways[edge] = chart.child_pointer_lists(edge)
+                total = sum(math.prod(map(probability, way)) for way in ways[edge])
+                inside[edge] = self.probability[edge.lhs(), edge.rhs()] * total
             return inside[edge]
 
+        roots = list(chart.select(span=(0, len(sentence)), lhs=self.start, is_complete=True))
         try:
-            total = sum(map(probability, chart.select(span=(0, len(sentence)), lhs=self.start, is_complete=True)))
+            total = sum(map(probability, roots))
         except RecursionError:
             raise UserError(f"a sentence of {len(sentence)} words is too deep to be parsed; leave it out") from None
-        return math.log(total) if total else -math.inf
+        if not total:
+            return -math.inf, usage
+        # Outside weights, from the roots down: `inside` was filled from the leaves up.
+        outside: dict[Any, float] = defaultdict(float, {root: 1 / total for root in roots})
+        for edge in reversed(inside):
+            usage[self.productions[edge.lhs(), edge.rhs()]] += outside[edge] * inside[edge]
+            for way in ways[edge]:
+                weight = self.probability[edge.lhs(), edge.rhs()] * math.prod(map(probability, way)) * outside[edge]
+                for child in way:
+                    if not isinstance(child.lhs(), str):
+                        outside[child] += weight / inside[child]
+        return math.log(total), usage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from accelerate import Accelerator
 
 from ..pretrained import Generator
-from ..scoring import Scorer
+from ..scoring import Real, score
 from ..text.corpus import Corpus
 from .folder import METRICS, MetricsFile, read_metrics
 
@@ -28,17 +29,18 @@ class Evaluator:
 
     def __init__(self, corpus: Corpus, unit: str, samples: int):
         self.samples = samples
-        self.scorer = Scorer(corpus.test, unit, corpus.train, corpus.grammar)
+        self.yardstick = Real(corpus.test, corpus.train, corpus.grammar, unit)
         rng = np.random.default_rng(self.SEED)
         drawn = rng.choice(len(corpus.train), min(samples, len(corpus.train)), replace=False)
-        self.real = self.scorer([corpus.train[i] for i in drawn])
-        del self.real["novel"]  # they are the training sentences
+        # Of training sentences novelty says nothing.
+        self.real = score([corpus.train[i] for i in drawn], replace(self.yardstick, training=None))
 
     def __call__(self, generator: Generator) -> tuple[dict[str, Any], list[str]]:
         """Scores, and the sentences that they are of."""
         ids = np.concatenate(list(generator.sample_ids(self.samples, self.SEED)))
         sentences = generator.tokenizer.decode(ids)
-        return self.scorer(sentences) | {"well_formed": float(generator.tokenizer.well_formed(ids).mean())}, sentences
+        well_formed = float(generator.tokenizer.well_formed(ids).mean())
+        return score(sentences, self.yardstick) | {"well_formed": well_formed}, sentences
 
 
 class Monitor:

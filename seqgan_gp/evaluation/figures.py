@@ -1,0 +1,49 @@
+"""Quality against diversity as a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..metrics.catalogue import METRICS
+from .judge import Judged
+
+# Horizontal and vertical score of each panel; a panel is drawn where both are there.
+PANELS = (
+    ("self_bleu_4", "bleu_4"),
+    ("backward_bleu_4", "bleu_4"),
+    ("self_bleu_4", "grammatical"),
+    ("mauve", "fed"),
+)
+
+
+def frontier(systems: Mapping[str, Sequence[tuple[str, Judged]]], real: Judged, path: Path) -> None:
+    """Draw each system as a line through its points, with intervals where there are any, and real text as a star.
+
+    Args:
+        systems: for each name its points, each with a label such as its temperature.
+        real: what real text of the same size scores: where a perfect generator lands.
+        path: of the PNG.
+    """
+    from matplotlib.figure import Figure
+
+    everyone = [real, *(point for points in systems.values() for _, point in points)]
+    panels = [p for p in PANELS if all(j.values.get(key) is not None for j in everyone for key in p)]
+    figure = Figure(figsize=(5.5 * len(panels), 5), layout="constrained")
+    for axes, (x, y) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
+        for name, points in systems.items():
+            xs, ys = ([j.values[key] for _, j in points] for key in (x, y))
+            margins = {f"{a}err": [j.margin(key) or 0.0 for _, j in points] for a, key in (("x", x), ("y", y))}
+            axes.errorbar(xs, ys, **margins, marker="o", markersize=4, label=name, capsize=2)
+            for (label, _), *place in zip(points, xs, ys, strict=True):
+                axes.annotate(label, place, xytext=(4, 4), textcoords="offset points", fontsize="x-small")
+        axes.plot(real.values[x], real.values[y], "k*", markersize=13, label="real text")
+        axes.set(xlabel=_label(x), ylabel=_label(y))
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(fontsize="small")
+    figure.suptitle("a perfect generator lands on the star")
+    figure.savefig(path, dpi=120)
+
+
+def _label(key: str) -> str:
+    return f"{key}\n{METRICS[key].meaning}"

@@ -1,0 +1,60 @@
+"""Scores as tables to read: for a terminal and as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..metrics.catalogue import METRICS
+from .judge import Judged
+
+ARROWS = {"higher": "higher is better", "lower": "lower is better", "real": "real text is the goal"}
+
+
+def number(judged: Judged, key: str) -> str:
+    """A score as it is printed, with the half width of its interval."""
+    value = judged.values.get(key)
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    margin = judged.margin(key)
+    return f"{value:.4f}" if margin is None else f"{value:.4f} ±{margin:.4f}"
+
+
+def keys(columns: Mapping[str, Judged]) -> list[str]:
+    """The scores that any column has, in the catalogue's order."""
+    return [key for key in METRICS if any(key in c.values for c in columns.values())]
+
+
+def undefined(columns: Mapping[str, Judged]) -> str:
+    """A line that says what a dash means, where there is one."""
+    dashes = [key for key in keys(columns) if any(c.values.get(key) is None for c in columns.values())]
+    return f"-: not defined for these sentences, or without a training file: {', '.join(dashes)}" if dashes else ""
+
+
+def terminal(columns: Mapping[str, Judged]) -> str:
+    """A line for each score, a column for each system, and what the number means."""
+    rows = [["", *columns, ""]]
+    group = ""
+    for key in keys(columns):
+        metric = METRICS[key]
+        if metric.group != group:
+            group = metric.group
+            rows.append([group])
+        goal = "" if key == "count" else f"; {ARROWS[metric.better]}"
+        rows.append([f"  {key}", *(number(c, key) for c in columns.values()), metric.meaning + goal])
+    widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(len(columns) + 1)]
+
+    def line(row: list[str]) -> str:
+        cells = [row[0].ljust(widths[0]), *(c.rjust(w) for c, w in zip(row[1:-1], widths[1:], strict=False)), row[-1]]
+        return "  ".join(cells).rstrip() if len(row) > 1 else row[0]
+
+    return "\n".join([*map(line, rows), *filter(None, [undefined(columns)])])
+
+
+def markdown(columns: Mapping[str, Judged]) -> str:
+    """A row for each system, a column for each score."""
+    shown = keys(columns)
+    rows = [["", *shown], ["---"] * (len(shown) + 1)]
+    rows += [[name, *(number(c, key) for key in shown)] for name, c in columns.items()]
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

@@ -1,0 +1,217 @@
+"""The commands that score, as a user types them: tables, files, equal sizes, bad input."""
+
+import json
+import math
+
+import pytest
+from conftest import train
+
+from seqgan_gp.cli import FAMILIES, main
+from seqgan_gp.evaluation import families
+from seqgan_gp.metrics.catalogue import METRICS
+from seqgan_gp.text.grammar import Grammar
+
+ORACLE = {"grammatical", "oracle_nll", "production_coverage", "production_jsd"}
+LANGUAGE_MODEL = {"lm_nll", "reverse_lm_nll"}
+KEYS = set(METRICS) - ORACLE - LANGUAGE_MODEL - {"well_formed"}
+QUICK = ["--metrics", "ngrams"]
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    """Real text, samples of which half are copies, and an odd file of every kind."""
+    monkeypatch.chdir(tmp_path)
+    stream = Grammar.load("text").sentences(0)
+    lines = {name: [next(stream) for _ in range(n)] for name, n in (("train", 300), ("reference", 200), ("other", 120))}
+    lines["samples"] = [*lines["train"][:50], "", "dog dog dog", *(next(stream) for _ in range(48))]
+    for name, sentences in lines.items():
+        (tmp_path / f"{name}.txt").write_text("".join(f"{s}\n" for s in sentences))
+    return tmp_path
+
+
+def numbers(scores):
+    """Every score of every column, with its key."""
+    for key, value in scores.items():
+        if key in ("matched", "real"):
+            yield from numbers(value)
+        elif key in METRICS:
+            yield key, value
+
+
+def test_the_families_on_the_command_line_are_those_there_are():
+    assert set(FAMILIES) == set(families.FAMILIES)
+    assert set(families.DEFAULT) < set(FAMILIES)
+
+
+def test_evaluate_writes_every_key_beside_real_text_of_the_same_size(files, capsys):
+    options = ["--reference", "reference.txt", "--train", "train.txt", "--json", "scores.json", "--bootstrap", "3"]
+    assert main(["evaluate", "samples.txt", *options]) == 0
+    scores = json.loads((files / "scores.json").read_text())
+    assert set(scores) == KEYS | {"matched", "real", "settings", "intervals"}
+    assert set(scores["real"]) == set(scores["matched"]) == KEYS | {"intervals"}
+    assert (scores["count"], scores["matched"]["count"], scores["real"]["count"]) == (100, 100, 100)
+    assert scores["novel"] == pytest.approx(0.5, abs=0.02)
+    for key, (low, high) in scores["intervals"].items():
+        assert low <= scores[key] <= high or key == "mauve", key
+    table = capsys.readouterr().out
+    for key in KEYS:
+        assert f"  {key} " in table and METRICS[key].meaning in table
+    assert "100 sentences" in table and "smoothing method 1" in table and "lower-cased words" in table
+    assert "±" in table and "95%" in table
+
+
+def test_real_text_is_scored_at_the_size_of_the_samples(files):
+    few = files / "few.txt"
+    few.write_text("\n".join((files / "samples.txt").read_text().splitlines()[:30]))
+    assert main(["evaluate", "few.txt", "--reference", "reference.txt", *QUICK, "--json", "scores.json"]) == 0
+    scores = json.loads((files / "scores.json").read_text())
+    assert (scores["count"], scores["matched"]["count"], scores["real"]["count"]) == (30, 30, 30)
+    assert scores["bleu_4"] >= scores["matched"]["bleu_4"]  # twice the references
+    assert main(["evaluate", "samples.txt", "--size", "40", "--grammar", "text", *QUICK, "--json", "scores.json"]) == 0
+    assert json.loads((files / "scores.json").read_text())["real"]["count"] == 40
+
+
+def test_evaluate_with_a_grammar_needs_no_reference(files):
+    assert main(["evaluate", "samples.txt", "--grammar", "text", "--json", "scores.json"]) == 0
+    scores = json.loads((files / "scores.json").read_text())
+    assert set(scores) > ORACLE and "matched" not in scores
+    assert scores["grammatical"] == 0.98 and scores["real"]["grammatical"] == 1.0
+    assert scores["real"]["count"] == 100
+    # Entropy per token: samples of the language itself are as probable as other samples of it.
+    assert scores["oracle_nll"] == pytest.approx(scores["real"]["oracle_nll"], rel=0.1)
+    assert scores["novel"] is None and scores["real"]["production_coverage"] > 0.7
+
+
+def test_evaluate_by_characters(files):
+    options = ["--reference", "reference.txt", "--unit", "character", "--json", "scores.json"]
+    assert main(["evaluate", "samples.txt", *options]) == 0
+    scores = json.loads((files / "scores.json").read_text())
+    assert scores["mean_length"] > 20 and "jsd_char_1" not in scores
+
+
+def test_compare_ranks_systems_at_equal_size_and_writes_all(files, capsys):
+    command = ["compare", "samples.txt", "other.txt", "--reference", "reference.txt", "--train", "train.txt"]
+    assert main([*command, *QUICK, "--bootstrap", "5", "--json", "extra.json"]) == 0
+    scores = json.loads((files / "comparison" / "scores.json").read_text())
+    assert json.loads((files / "extra.json").read_text()) == scores
+    assert set(scores["systems"]) == {"samples", "other"}
+    everyone = [*scores["systems"].values(), scores["real"]]
+    assert {s["count"] for s in everyone} == {100} == {scores["settings"]["size"]}
+    assert all(len(s["intervals"]["bleu_4"]) == 2 for s in everyone)
+    # Real text is the training text here: nothing of it is novel, and that says nothing.
+    assert scores["real"]["novel"] is None and scores["systems"]["other"]["novel"] > 0.9
+    markdown = (files / "comparison" / "table.md").read_text()
+    assert "| real |" in markdown and "| samples |" in markdown and "bleu_4" in markdown
+    assert (files / "comparison" / "frontier.png").read_bytes().startswith(b"\x89PNG")
+    assert "100 sentences of each system" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "rank, first", [("bleu_4", "high"), ("jsd_1", "high"), ("unique", "high"), ("mean_length", "high")]
+)
+def test_compare_puts_the_best_first(files, rank, first):
+    stream = Grammar.load("text").sentences(7)
+    (files / "low.txt").write_text("dog dog\n" * 100)
+    (files / "high.txt").write_text("".join(f"{next(stream)}\n" for _ in range(100)))
+    command = ["compare", "low.txt", "high.txt", "--reference", "reference.txt", "--rank", rank, *QUICK]
+    assert main([*command, "--bootstrap", "0"]) == 0
+    assert next(iter(json.loads((files / "comparison" / "scores.json").read_text())["systems"])) == first
+
+
+def test_compare_without_more_real_text_halves_the_reference_for_everyone(files, capsys):
+    assert main(["compare", "samples.txt", "--reference", "other.txt", *QUICK, "--bootstrap", "0"]) == 0
+    scores = json.loads((files / "comparison" / "scores.json").read_text())
+    assert (
+        scores["systems"]["samples"]["count"] == scores["real"]["count"] == scores["settings"]["reference_size"] == 60
+    )
+    assert "cut to 60" in capsys.readouterr().out
+
+
+def test_a_system_does_not_depend_on_those_beside_it(files):
+    for systems in (["samples.txt"], ["other.txt", "samples.txt"]):
+        options = ["--reference", "reference.txt", "--train", "train.txt", "--bootstrap", "0", "--size", "80"]
+        assert main(["compare", *systems, *options, "--json", f"{len(systems)}.json"]) == 0
+    alone, beside = (json.loads((files / f"{n}.json").read_text())["systems"]["samples"] for n in (1, 2))
+    assert alone == beside
+
+
+def test_sweep_draws_the_frontier_of_runs(run, files, capsys):
+    assert train(files / "second", "--seed=3") == 0
+    command = ["sweep", str(run), "second", "--temperatures", "0.1", "2", "--num", "60", "--out", "s"]
+    assert main([*command, "--metrics", "ngrams", "oracle"]) == 0
+    scores = json.loads((files / "s" / "scores.json").read_text())
+    assert set(scores["systems"]) == {f"{name} T={t}" for name in ("tiny", "second") for t in ("0.1", "2")}
+    assert all("grammatical" in s and s["count"] == 60 for s in [*scores["systems"].values(), scores["real"]])
+    assert scores["real"]["grammatical"] == 1.0  # the run's own grammar was found
+    # A hotter softmax is more diverse.
+    assert scores["systems"]["tiny T=2"]["distinct_1"] > scores["systems"]["tiny T=0.1"]["distinct_1"]
+    assert len((files / "s" / "samples" / "second-2.txt").read_text().splitlines()) == 60
+    assert (files / "s" / "frontier.png").is_file()
+
+
+def test_sweep_of_a_run_on_files_uses_its_held_out_sentences(files):
+    assert train(files / "mine", "--corpus.train=train.txt", "--corpus.holdout=100") == 0
+    assert main(["sweep", "mine", "--temperatures", "1", "--num", "50", *QUICK]) == 0
+    settings = json.loads((files / "sweep" / "scores.json").read_text())["settings"]
+    assert settings["reference_size"] == 100 and settings["size"] == 50
+
+
+ODD = {
+    "identical": "the dog sleeps.\n" * 10_000,
+    "nothing in common": "xyzzy plugh\nfoo bar baz\nqux quux\n" * 10,
+    "control characters": "the \x07dog\x00 sleeps\x1b[31m.\n\x0c\x0b\nthe cat\u2028runs.\n" * 4,
+    "a very long line": "dog " * 100_000 + "\nthe dog sleeps.\nthe cat sings.\n",
+    "windows": "the dog sleeps.\r\nthe cats sing.\r\nanna waits.\r\n",
+    "almost empty": "\n\n\nthe dog sleeps.\n",
+    "two words": "a\nb\n",
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_samples_get_defined_values_or_a_dash_that_is_explained(files, capsys, kind):
+    (files / "odd.txt").write_bytes(ODD[kind].encode())
+    options = ["--reference", "reference.txt", "--grammar", "text", "--train", "train.txt", "--json", "scores.json"]
+    assert main(["evaluate", "odd.txt", *options, "--bootstrap", "2"]) == 0
+    scores = json.loads((files / "scores.json").read_text())
+    assert all(v is None or math.isfinite(v) for _, v in numbers(scores))
+    table = capsys.readouterr().out
+    assert "nan" not in table
+    assert (" - " in table) == ("-: not defined" in table) == any(v is None for _, v in numbers(scores))
+    if kind == "windows":
+        assert scores["unique"] == 1.0 and scores["grammatical"] == 1.0
+    if kind == "identical":
+        assert scores["self_bleu_2"] == 1.0 and scores["unique"] == 1e-4
+    if kind == "nothing in common":
+        assert scores["jsd_1"] == 1.0 and scores["bleu_2"] == 0
+
+
+@pytest.mark.parametrize(
+    "options, complaint",
+    [
+        (["evaluate", "missing.txt", "--grammar", "text"], "missing.txt: no such file"),
+        (["evaluate", "samples.txt"], "--reference"),
+        (["evaluate", "samples.txt", "--grammar", "txet"], "text"),
+        (["evaluate", "empty.txt", "--grammar", "text"], "empty"),
+        (["evaluate", "one.txt", "--grammar", "text"], "at least 2"),
+        (["evaluate", "samples.txt", "--reference", "one.txt"], "at least 4 real sentences"),
+        (["evaluate", "latin.txt", "--grammar", "text"], "line 2: not UTF-8"),
+        (["evaluate", "samples.txt", "--reference", "."], "cannot be read"),
+        (["evaluate", "samples.txt", "--reference", "reference.txt", "--metrics", "oracle"], "--grammar"),
+        (["evaluate", "samples.txt", "--reference", "reference.txt", "--metrics", "language-model"], "--train"),
+        (["evaluate", "samples.txt", "--reference", "reference.txt", "--encoder", "bert"], "no encoder 'bert'"),
+        (["compare", "samples.txt", "one.txt", "--grammar", "text"], "one.txt: too few"),
+        (["compare", "samples.txt", "./samples.txt", "samples.txt", "--grammar", "text"], "given twice"),
+        (["compare", "samples.txt", "--grammar", "text", "--rank", "blue_4"], "--rank blue_4"),
+        (["compare", "samples.txt"], "--reference"),
+        (["sweep", "no-run"], "no such run"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_is_written(files, capsys, options, complaint):
+    (files / "empty.txt").write_text("\n\n")
+    (files / "one.txt").write_text("one\n")
+    (files / "latin.txt").write_bytes("a\ncaf\xe9\n".encode("latin1"))
+    before = set(files.iterdir())
+    assert main([*options, "--json", "out.json"]) == 2
+    error = capsys.readouterr().err
+    assert complaint in error and len(error.strip().splitlines()) == 1
+    assert set(files.iterdir()) == before
