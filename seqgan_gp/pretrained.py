@@ -168,7 +168,7 @@ class Generator:
         temperature: the default temperature of `sample`; 0 takes the most probable token at each position.
     """
 
-    kind: ClassVar[type[nn.Module]] = SequenceModel
+    kind: ClassVar[type[SequenceModel]] = SequenceModel  # type: ignore[type-abstract]
     what: ClassVar[str] = "generator"
 
     def __init__(self, network: SequenceModel, tokenizer: Tokenizer, temperature: float = 0.0):

@@ -27,6 +27,8 @@ class LanguageModel(SequenceModel):
             2014).
     """
 
+    never: Tensor  # (V,), minus infinity at the padding and zero elsewhere
+
     def __init__(
         self,
         vocabulary: int,
@@ -46,6 +48,8 @@ class LanguageModel(SequenceModel):
         self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(width, embedding)
         self.bias = nn.Parameter(torch.zeros(vocabulary))
+        never = torch.zeros(vocabulary).index_fill(0, torch.tensor(pad), -math.inf)
+        self.register_buffer("never", never, persistent=False)
 
     def forward(self, ids: Tensor) -> Tensor:
         """Logits (B, L, V) of each token of ids (B, L) given those before it."""
@@ -59,9 +63,7 @@ class LanguageModel(SequenceModel):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) of states (..., H)."""
-        logits = F.linear(self.project(self.dropout(hidden)), self.embedding.weight, self.bias)
-        logits[..., self.pad] = -math.inf
-        return logits
+        return F.linear(self.project(self.dropout(hidden)), self.embedding.weight, self.bias + self.never)
 
     def counted(self, ids: Tensor) -> Tensor:
         """Which tokens of ids (B, L) belong to a sentence: all up to and with its first end; bool (B, L)."""
