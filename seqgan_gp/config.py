@@ -141,13 +141,31 @@ class PenaltyConfig:
 
 
 @dataclass
+class LanguageModelConfig:
+    """The language model of method likelihood, an LSTM whose output layer shares the token embeddings.
+
+    Args:
+        embedding: Dimensions of a token's embedding.
+        width: Units of every LSTM layer.
+        layers: Number of LSTM layers.
+        dropout: Fraction of the embeddings and of every layer's outputs set to zero in training, below 1.
+    """
+
+    embedding: PositiveInt = 64
+    width: PositiveInt = 192
+    layers: PositiveInt = 1
+    dropout: ClosedUnitInterval = 0.1
+
+
+@dataclass
 class OptimizerConfig:
     """An optimiser of torch.optim.
 
     Args:
         name: Adam, AdamW, RMSprop, SGD or any other class of torch.optim.
         lr: Learning rate.
-        options: Further arguments of that class, such as {weight_decay: 0.01}; betas are (0, 0.9) unless given.
+        options: Further arguments of that class, such as {weight_decay: 0.01}; betas are (0, 0.9) for the critic and
+            the generator, (0.9, 0.999) for the language model, unless given.
     """
 
     name: str = "Adam"
@@ -156,11 +174,39 @@ class OptimizerConfig:
 
 
 @dataclass
-class TrainConfig:
-    """The alternating loop.
+class LikelihoodConfig:
+    """Training by maximum likelihood: the best weights on validation sentences are what samples.
+
+    Whenever `patience` validations in a row bring no new best, training goes back to the best weights with a lower
+    learning rate, and ends when the rate has been lowered `decays` times and that happens again, or after
+    `train.steps`.
 
     Args:
-        steps: Generator steps.
+        optimizer: The language model's optimiser.
+        clip: Largest norm of the gradient of the mean loss per token; a larger one is scaled down to it.
+        validation: Training sentences to hold out of the training for validation; default: 2,000, or a twentieth of
+            all where that is less.
+        validate_every: Steps between two validations; the last step is always validated.
+        patience: Validations without a new best before the learning rate is lowered.
+        decay: Factor that lowers it, below 1.
+        decays: Times that it is lowered.
+    """
+
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=3e-3))
+    clip: PositiveFloat = 1.0
+    validation: PositiveInt | None = None
+    validate_every: PositiveInt = 200
+    patience: PositiveInt = 3
+    decay: PositiveFloat = 0.3
+    decays: NonNegativeInt = 3
+
+
+@dataclass
+class TrainConfig:
+    """The loop. What names the critic, the generator or the average is for method adversarial.
+
+    Args:
+        steps: Steps, generator steps of method adversarial; method likelihood may end sooner.
         batch_size: Sequences in one step, shared out over the processes.
         critic_steps: Critic steps for each generator step.
         critic: The critic's optimiser.
@@ -208,10 +254,13 @@ class Config:
 
     Args:
         seed: Seed of the weights, the batches and the noise.
+        method: How to train: adversarial (generator and critic, WGAN-GP) or likelihood (a language model, by maximum
+            likelihood). The sections of the other method are of no effect.
         trackers: Trackers of accelerate to log to besides metrics.jsonl, such as [tensorboard] or [wandb].
     """
 
     seed: NonNegativeInt = 0
+    method: Literal["adversarial", "likelihood"] = "adversarial"
     trackers: list[str] = field(default_factory=list)
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
@@ -219,6 +268,8 @@ class Config:
     relaxation: RelaxationConfig = field(default_factory=RelaxationConfig)
     critic: CriticConfig = field(default_factory=CriticConfig)
     penalty: PenaltyConfig = field(default_factory=PenaltyConfig)
+    language_model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
+    likelihood: LikelihoodConfig = field(default_factory=LikelihoodConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
@@ -240,6 +291,10 @@ class Config:
             raise UserError(f"train.threads is {self.train.threads}: at most 1024")
         if self.train.average == 1:
             raise UserError("train.average is 1: the average would never move; give a decay below 1, such as 0.998")
+        if self.language_model.dropout == 1:
+            raise UserError("language_model.dropout is 1: nothing would be left; give a fraction below 1, such as 0.2")
+        if self.likelihood.decay >= 1:
+            raise UserError(f"likelihood.decay is {self.likelihood.decay}: it must be below 1, to lower the rate")
         if self.corpus.holdout == 1:
             raise UserError("corpus.holdout is 1: at least 2 held-out sentences are needed to score with")
 
@@ -274,7 +329,7 @@ def _parser(prog: str = "run.py") -> ArgumentParser:
     parser = _Parser(
         prog=prog,
         allow_abbrev=False,  # --over must not delete a run
-        description="Train a Wasserstein GAN with gradient penalty on sequences. "
+        description="Train a Wasserstein GAN with gradient penalty, or a language model, on sequences. "
         "The keys of a YAML file and the options of the command line are the same.",
     )
     parser.add_argument("--config", action="config", help="YAML file, by path or by its name in configs/.")

@@ -1,8 +1,7 @@
-"""What is left of a run to use: the generator and the critic with their tokenizer, from a folder that holds no
-pickle.
+"""What is left of a run to use: its networks with their tokenizer, from a folder that holds no pickle.
 
-A checkpoint holds `config.yaml`, `tokenizer.json` and `model.safetensors`, with weights under `generator.` and
-`critic.`.
+A checkpoint holds `config.yaml`, `tokenizer.json` and `model.safetensors`, with the weights of what samples under
+`generator.` and, after adversarial training, those of the critic under `critic.`.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ import dataclasses
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
@@ -25,29 +24,53 @@ from torch import Tensor, nn
 from . import config as configs
 from .config import Config
 from .errors import UserError
+from .models import language_model
 from .models.critic import ConvCritic
 from .models.generator import ConvGenerator
-from .models.relaxations import relaxation, sample_ids
+from .models.relaxations import relaxation
+from .models.sequence import SequenceModel
 from .text.tokenizer import Tokenizer
 
 CONFIG, TOKENIZER, WEIGHTS = FILES = ("config.yaml", "tokenizer.json", "model.safetensors")
 CHECKPOINTS = "checkpoints"
 
 
-def build_generator(config: Config, vocabulary: int) -> ConvGenerator:
-    return ConvGenerator(vocabulary, config.tokenizer.length, **dataclasses.asdict(config.generator))
+def build_generator(config: Config, tokenizer: Tokenizer) -> ConvGenerator:
+    return ConvGenerator(len(tokenizer), config.tokenizer.length, **dataclasses.asdict(config.generator))
 
 
-def build_critic(config: Config, vocabulary: int) -> ConvCritic:
-    return ConvCritic(vocabulary, config.tokenizer.length, **dataclasses.asdict(config.critic))
+def build_critic(config: Config, tokenizer: Tokenizer) -> ConvCritic:
+    return ConvCritic(len(tokenizer), config.tokenizer.length, **dataclasses.asdict(config.critic))
 
 
-def save(folder: Path, config: Config, tokenizer: Tokenizer, generator: nn.Module, critic: nn.Module) -> None:
-    """Write what is needed to sample and to probe."""
+def build_language_model(config: Config, tokenizer: Tokenizer) -> language_model.LanguageModel:
+    sizes = len(tokenizer), config.tokenizer.length, tokenizer.pad, tokenizer.end
+    return language_model.LanguageModel(*sizes, **dataclasses.asdict(config.language_model))
+
+
+class Method(NamedTuple):
+    """What a way to train leaves: the networks by name, `generator` being the one that samples, and the temperature
+    that it samples at by default.
+    """
+
+    networks: Mapping[str, Callable[[Config, Tokenizer], nn.Module]]
+    temperature: Callable[[Config], float]
+
+
+METHODS = {
+    "adversarial": Method(
+        {"generator": build_generator, "critic": build_critic},
+        lambda config: relaxation(config.relaxation.kind, config.relaxation.temperature).sampling_temperature,
+    ),
+    "likelihood": Method({"generator": build_language_model}, lambda config: 1.0),
+}
+
+
+def save(folder: Path, config: Config, tokenizer: Tokenizer, networks: Mapping[str, nn.Module]) -> None:
+    """Write what is needed to sample and to probe: the networks that METHODS names."""
     configs.save(config, folder / CONFIG)
     tokenizer.save(folder / TOKENIZER)
-    weights = {f"generator.{k}": v for k, v in generator.state_dict().items()}
-    weights |= {f"critic.{k}": v for k, v in critic.state_dict().items()}
+    weights = {f"{part}.{k}": v for part, network in networks.items() for k, v in network.state_dict().items()}
     save_file({k: v.detach().cpu().contiguous() for k, v in weights.items()}, folder / WEIGHTS)
 
 
@@ -103,11 +126,15 @@ def _download(repo: str) -> Path:
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def _load(source: str | Path, part: str, build: Callable[[Config, int], Network]) -> tuple[Network, Tokenizer, Config]:
+def _load(source: str | Path, part: str, kind: type[Network], what: str) -> tuple[Network, Tokenizer, Config]:
+    """The network `part` of a checkpoint, which must be a `kind`, in a user's words `what`."""
     folder = locate(source)
     config = configs.load(folder / CONFIG)
     tokenizer = Tokenizer.load(folder / TOKENIZER)
-    network = build(config, len(tokenizer))
+    build = METHODS[config.method].networks.get(part)
+    network = build(config, tokenizer) if build else None
+    if not isinstance(network, kind):
+        raise UserError(f"{source} was trained by method={config.method} and has no {what}: give a run that has one")
     try:
         weights = load_file(folder / WEIGHTS)
         network.load_state_dict({k.removeprefix(f"{part}."): v for k, v in weights.items() if k.startswith(f"{part}.")})
@@ -133,43 +160,45 @@ def evaluating(network: nn.Module) -> Iterator[None]:
 
 
 class Generator:
-    """A trained generator with its tokenizer.
+    """What samples sentences, however it was trained, with its tokenizer.
 
     Args:
-        network: noise (B, noise_size) to logits (B, L, V).
+        network: draws ids (B, L).
         tokenizer: ids to sentences.
         temperature: the default temperature of `sample`; 0 takes the most probable token at each position.
     """
 
-    def __init__(self, network: ConvGenerator, tokenizer: Tokenizer, temperature: float = 0.0):
+    kind: ClassVar[type[SequenceModel]] = SequenceModel  # type: ignore[type-abstract]
+    what: ClassVar[str] = "generator"
+
+    def __init__(self, network: SequenceModel, tokenizer: Tokenizer, temperature: float = 0.0):
         self.network, self.tokenizer, self.temperature = network, tokenizer, temperature
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Generator:
+    def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Self:
         """From a run folder (its last checkpoint), a checkpoint, or a hub id.
 
         Raises:
-            UserError: there is none, it is incomplete, or its files do not belong together.
+            UserError: there is none, it is incomplete, it is of another kind, or its files do not belong together.
         """
-        network, tokenizer, config = _load(source, "generator", build_generator)
-        default = relaxation(config.relaxation.kind, config.relaxation.temperature).sampling_temperature
-        return cls(network.to(device), tokenizer, default)
+        network, tokenizer, config = _load(source, "generator", cls.kind, cls.what)
+        return cls(network.to(device), tokenizer, METHODS[config.method].temperature(config))
 
-    def __call__(self, noise: Tensor) -> Tensor:
-        """Logits (B, L, V) of noise (B, noise_size), with a gradient; `network.sample_noise` draws noise."""
-        return self.network(noise)
+    def __call__(self, inputs: Tensor) -> Tensor:
+        """Logits (B, L, V), with a gradient: of noise (B, noise_size), which `network.sample_noise` draws, or of each
+        token of ids (B, L) given those before it where the network is a language model.
+        """
+        return self.network(inputs)
 
     def sample_ids(
         self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 1024
     ) -> Iterator[np.ndarray]:
         """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed."""
         temperature = self.temperature if temperature is None else temperature
-        noise_rng, token_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
-        device = next(self.network.parameters()).device
+        noise, choice = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
         with evaluating(self.network):
             for start in range(0, num, batch_size):
-                noise = self.network.sample_noise(min(batch_size, num - start), noise_rng).to(device)
-                yield sample_ids(self.network(noise), temperature, token_rng).cpu().numpy()
+                yield self.network.draw(min(batch_size, num - start), temperature, noise, choice).cpu().numpy()
 
     def sample(
         self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 1024
@@ -178,10 +207,44 @@ class Generator:
 
         Args:
             temperature: tokens are drawn from softmax(logits / temperature), position by position; 0 takes the most
-                probable; default: what the generator was trained with.
+                probable; default: what the generator was trained with, 1 for a language model.
         """
         for ids in self.sample_ids(num, seed, temperature, batch_size):
             yield from self.tokenizer.decode(ids)
+
+
+class LanguageModel(Generator):
+    """A generator that also knows how probable a sentence is: one trained by maximum likelihood.
+
+    Args:
+        network: ids to log-probabilities.
+        tokenizer: sentences to ids and back.
+        temperature: the default temperature of `sample`.
+    """
+
+    network: language_model.LanguageModel
+    kind = language_model.LanguageModel
+    what = "language model"
+
+    def __init__(self, network: language_model.LanguageModel, tokenizer: Tokenizer, temperature: float = 1.0):
+        super().__init__(network, tokenizer, temperature)
+
+    def log_likelihood(self, sentences: Sequence[str], batch_size: int = 512) -> tuple[np.ndarray, np.ndarray]:
+        """The log-probability of each sentence in nats, (N,) float64, and the tokens that it is of, (N,) int64, with
+        the end token.
+
+        A sentence longer than L tokens counts by its first L, and an unknown word by the unknown token.
+        """
+        ids = self.tokenizer.encode(sentences, self.network.length).ids
+        tokens = self.network.counted(torch.from_numpy(ids)).sum(dim=1).numpy()
+        nats = np.empty(len(ids))
+        order = np.argsort(tokens, kind="stable")  # sentences of a length together: what follows the end costs nothing
+        with evaluating(self.network):
+            for start in range(0, len(ids), batch_size):
+                rows = order[start : start + batch_size]
+                batch = torch.from_numpy(ids[rows]).to(self.network.bias.device)
+                nats[rows] = self.network.log_probability(batch).cpu().numpy()
+        return nats, tokens
 
 
 class Critic:
@@ -205,7 +268,7 @@ class Critic:
         Raises:
             UserError: there is none, it is incomplete, or its files do not belong together.
         """
-        network, tokenizer, _ = _load(source, "critic", build_critic)
+        network, tokenizer, _ = _load(source, "critic", ConvCritic, "critic")
         return cls(network.requires_grad_(False).to(device), tokenizer)
 
     def tokens(self, sequences: str | Sequence[str] | Tensor) -> Tensor:

@@ -251,8 +251,8 @@ def test_learning_rate_is_constant_then_falls_to_zero():
 
 def test_optimisers_get_the_momentum_that_the_penalty_wants():
     def options(**changes):
-        parameters = [torch.nn.Parameter(torch.zeros(1))]
-        return setup.make_optimizer("train.critic", config.OptimizerConfig(**changes), parameters).param_groups[0]
+        parameters, optimizer = [torch.nn.Parameter(torch.zeros(1))], config.OptimizerConfig(**changes)
+        return setup.make_optimizer("train.critic", optimizer, parameters, trainer.Trainer.BETAS).param_groups[0]
 
     assert options()["betas"] == options(name="AdamW")["betas"] == (0.0, 0.9)
     assert options(options={"betas": (0.5, 0.9)})["betas"] == (0.5, 0.9)

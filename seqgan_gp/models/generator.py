@@ -5,9 +5,11 @@ import torch
 from torch import Tensor, nn
 
 from .layers import Conv1d, ReLU, ResidualBlock
+from .relaxations import sample_ids
+from .sequence import SequenceModel
 
 
-class ConvGenerator(nn.Module):
+class ConvGenerator(SequenceModel):
     """1D-convolutional ResNet from noise (B, noise + L * position_noise) to logits (B, L, V) (Gulrajani et al. 2017,
     section 5.3).
 
@@ -59,3 +61,7 @@ class ConvGenerator(nn.Module):
         if self.project_position_noise is not None:
             hidden = hidden + self.project_position_noise(own.unflatten(1, (self.length, -1)))
         return self.logits(self.blocks(hidden))
+
+    def draw(self, num: int, temperature: float, noise: np.random.Generator, choice: np.random.Generator) -> Tensor:
+        latent = self.sample_noise(num, noise).to(self.logits.weight.device)
+        return sample_ids(self(latent), temperature, choice)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,13 +42,12 @@ def save(
     keep: int,
     config: Config,
     tokenizer: Tokenizer,
-    generator: nn.Module,
-    critic: nn.Module,
+    networks: Mapping[str, nn.Module],
 ) -> Path:
     """Write the checkpoint of `step` and delete all but the last `keep`. Every process calls this.
 
     Args:
-        generator: the weights that sample (the moving average).
+        networks: what `pretrained.save` writes, `generator` with the weights that sample.
     """
     folder = run / pretrained.CHECKPOINTS / f"step-{step:07d}"
     part = folder.with_name(f".{folder.name}.part")
@@ -58,7 +58,7 @@ def save(
     try:
         accelerator.save_state(str(part / STATE))
         if accelerator.is_main_process:
-            pretrained.save(part, config, tokenizer, generator, critic)
+            pretrained.save(part, config, tokenizer, networks)
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(part, folder)
             for old in pretrained.checkpoints(run)[:-keep]:

@@ -21,9 +21,13 @@ from ..machine import best_device, keep_memory, set_threads
 from ..text.corpus import Corpus, load_corpus
 from ..text.tokenizer import Tokenizer
 from . import checkpoint, folder
+from .base import BaseTrainer
+from .likelihood import LikelihoodTrainer
 from .monitor import Evaluator, Monitor
 from .setup import StopRequest, check_trackers, make_optimizer
 from .trainer import Trainer
+
+TRAINERS: dict[str, type[BaseTrainer]] = {"adversarial": Trainer, "likelihood": LikelihoodTrainer}
 
 
 def run(config: Config, output: Path, resume: bool = False, overwrite: bool = False) -> int:
@@ -44,8 +48,9 @@ def run(config: Config, output: Path, resume: bool = False, overwrite: bool = Fa
     set_threads(config.train.threads)
     keep_memory()
     check_trackers(config.trackers)
-    for key in ("critic", "generator"):
-        make_optimizer(f"train.{key}", getattr(config.train, key), [torch.nn.Parameter(torch.zeros(1))])
+    method = TRAINERS[config.method]
+    for key, optimizer in method.optimizers(config).items():
+        make_optimizer(key, optimizer, [torch.nn.Parameter(torch.zeros(1))], method.BETAS)
     # Without cpu=True, accelerate takes each process of torchrun on a CPU for a run of its own.
     on_cpu = best_device().type == "cpu"
     accelerator = Accelerator(cpu=on_cpu, log_with=config.trackers or None, project_dir=str(output))
@@ -59,7 +64,7 @@ def run(config: Config, output: Path, resume: bool = False, overwrite: bool = Fa
     accelerator.wait_for_everyone()
 
     corpus = folder.read_corpus(output, config)
-    trainer = Trainer(accelerator, config, Tokenizer.load(output / pretrained.TOKENIZER), corpus.train)
+    trainer = method(accelerator, config, Tokenizer.load(output / pretrained.TOKENIZER), corpus.train)
     if resume:
         checkpoint.load(accelerator, output)
         if trainer.progress.step > config.train.steps:
@@ -79,6 +84,7 @@ def prepare(config: Config, output: Path) -> None:
     """Load the corpus, learn or load the tokenizer, and make the run folder."""
     c, t = config.corpus, config.tokenizer
     corpus = load_corpus(c.train, c.test, c.column, c.size, c.holdout, c.seed)
+    TRAINERS[config.method].check(config, len(corpus.train))
     if t.file:
         tokenizer = Tokenizer.load(t.file)
         tokenizer.check_size(t.vocabulary)
@@ -87,7 +93,7 @@ def prepare(config: Config, output: Path) -> None:
     folder.create(output, config, corpus, tokenizer)
 
 
-def loop(trainer: Trainer, output: Path, corpus: Corpus, stop: StopRequest) -> int:
+def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) -> int:
     """Step until the end or until asked to stop."""
     accelerator, config, progress = trainer.accelerator, trainer.config, trainer.progress
     main, steps = accelerator.is_main_process, config.train.steps
@@ -101,22 +107,27 @@ def loop(trainer: Trainer, output: Path, corpus: Corpus, stop: StopRequest) -> i
     bar = tqdm(total=steps, initial=progress.step, unit="step", disable=not main, mininterval=interval)
     window: list[dict[str, Tensor]] = []
     start, saved = time.perf_counter(), progress.step
-    while progress.step < steps and not _should_stop(accelerator, stop, progress.step):
+    while not trainer.finished and not _should_stop(accelerator, stop, progress.step):
         window.append(trainer.step())
         bar.update()
-        step, last = progress.step, progress.step == steps
+        step, stepped = progress.step, time.perf_counter()
+        if validation := trainer.validate():
+            _check_finite(validation, trainer, output)
+            if main:
+                monitor.log(step, "validation", validation)
+            start += time.perf_counter() - stepped  # validation, evaluation and saving are not training speed
+        last = trainer.finished
         save_due = last or step % config.train.checkpoint_every == 0
         evaluation_due = last or step % config.evaluation.every == 0
         if not (save_due or evaluation_due or step % config.train.log_every == 0):
             continue
         values = _means(accelerator, window)
-        _check_finite(values, step, output)
+        _check_finite(values, trainer, output)
         values["steps_per_second"] = len(window) / (time.perf_counter() - start)
-        for name, optimizer in (("critic", trainer.critic_optimizer), ("generator", trainer.generator_optimizer)):
-            values[f"{name}_lr"] = optimizer.param_groups[0]["lr"]
+        values |= trainer.learning_rates()
         if main:
             monitor.log(step, "train", values)
-            shown = {"W": "wasserstein", "penalty": "penalty", "|grad|": "gradient_norm"}
+            shown = {"W": "wasserstein", "penalty": "penalty", "|grad|": "gradient_norm", "loss": "loss"}
             bar.set_postfix({k: f"{values[v]:.3g}" for k, v in shown.items() if v in values}, refresh=False)
         if main and evaluation_due:
             scores, sentences = evaluator(trainer.sampler())
@@ -128,14 +139,14 @@ def loop(trainer: Trainer, output: Path, corpus: Corpus, stop: StopRequest) -> i
             trainer.save(output)
             saved = step
         window.clear()
-        start = time.perf_counter()  # evaluation and saving are not training speed
+        start = time.perf_counter()
     bar.close()
-    if progress.step >= steps:
+    if trainer.finished:
         if main:
             print(f"done: {output}; sample with: seqgan-gp sample {output} --num 1000 --out samples.txt")
         return 0
     if window:
-        _check_finite(_means(accelerator, window), progress.step, output)
+        _check_finite(_means(accelerator, window), trainer, output)
     if saved != progress.step:
         trainer.save(output)
     if main:
@@ -144,7 +155,7 @@ def loop(trainer: Trainer, output: Path, corpus: Corpus, stop: StopRequest) -> i
     return 130
 
 
-def _describe(trainer: Trainer, corpus: Corpus, output: Path) -> None:
+def _describe(trainer: BaseTrainer, corpus: Corpus, output: Path) -> None:
     encoded, t = trainer.encoded, trainer.config.tokenizer
     sizes = f"{len(corpus.train):,} training and {len(corpus.test):,} held-out sentences"
     print(f"{output}: {sizes}, {len(trainer.tokenizer):,} tokens, from step {trainer.progress.step}")
@@ -170,14 +181,13 @@ def _means(accelerator: Accelerator, window: list[dict[str, Tensor]]) -> dict[st
     return dict(zip(keys, accelerator.reduce(table, reduction="mean").tolist(), strict=True))
 
 
-def _check_finite(values: dict[str, float], step: int, output: Path) -> None:
+def _check_finite(values: dict[str, float], trainer: BaseTrainer, output: Path) -> None:
     for key, value in values.items():
         if not math.isfinite(value):
             found = pretrained.checkpoints(output)
             last = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"
-            raise UserError(
-                f"diverged: {key} is {value} by step {step}; {last}; lower train.critic.lr and train.generator.lr"
-            )
+            rates = " and ".join(f"{key}.lr" for key in trainer.optimizers(trainer.config))
+            raise UserError(f"diverged: {key} is {value} by step {trainer.progress.step}; {last}; lower {rates}")
 
 
 def _summary(step: int, scores: dict[str, Any], real: dict[str, Any], sentences: list[str]) -> str:

@@ -68,6 +68,8 @@ class Monitor:
 PANELS = (
     ("Wasserstein estimate", ("train/wasserstein",)),
     ("critic's gradient norm at interpolates", ("train/gradient_norm",)),
+    ("negative log-likelihood (nats per token)", ("train/loss", "validation/loss")),
+    ("perplexity", ("validation/perplexity",)),
     ("n-gram JSD (bits)", ("eval/jsd_1", "eval/jsd_2", "eval/jsd_3", "eval/jsd_4")),
     ("self-BLEU", ("eval/self_bleu_2", "eval/self_bleu_3", "eval/self_bleu_4", "eval/self_bleu_5")),
     ("BLEU", ("eval/bleu_2", "eval/bleu_3", "eval/bleu_4", "eval/bleu_5")),
@@ -80,17 +82,22 @@ def draw_curves(rows: list[dict[str, Any]], path: Path) -> None:
     from matplotlib.figure import Figure  # a second of import that only the end of an evaluation needs
 
     real = {k.removeprefix("real/"): v for row in rows for k, v in row.items() if k.startswith("real/")}
+    measured = {k for row in rows for k, v in row.items() if v is not None}
+    panels = [panel for panel in PANELS if measured.intersection(panel[1])]  # each way to train has its own
     figure = Figure(figsize=(13, 6.5), layout="constrained")
-    for axes, (title, keys) in zip(figure.subplots(2, 3).flat, PANELS, strict=True):
+    grid = figure.subplots(2, 3).flat
+    for axes in grid[len(panels) :]:
+        axes.set_axis_off()
+    for axes, (title, keys) in zip(grid, panels, strict=False):
         for key in keys:
             points = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
             if points:
-                name = key.partition("/")[2]
-                (line,) = axes.plot(*zip(*points, strict=True), label=name, marker="." if "eval" in key else "")
+                section, _, name = key.partition("/")
+                label = name if section == "eval" else f"{section} {name}"
+                (line,) = axes.plot(*zip(*points, strict=True), label=label, marker="" if section == "train" else ".")
                 if real.get(name) is not None and not math.isnan(real[name]):
                     axes.axhline(real[name], color=line.get_color(), linestyle=":")
         axes.set(title=title, xlabel="step")
-        if axes.lines:
-            axes.legend(fontsize="small")
+        axes.legend(fontsize="small")
     figure.suptitle("dotted: real sentences of the same number")
     figure.savefig(path, dpi=110)

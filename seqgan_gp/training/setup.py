@@ -19,12 +19,15 @@ from ..errors import UserError
 
 
 def make_optimizer(
-    key: str, config: OptimizerConfig, parameters: Iterable[torch.nn.Parameter]
+    key: str,
+    config: OptimizerConfig,
+    parameters: Iterable[torch.nn.Parameter],
+    betas: tuple[float, float],
 ) -> torch.optim.Optimizer:
     """An optimiser of torch.optim by name.
 
-    Adam and its kin get betas (0, 0.9): momentum harms a critic whose target moves (Gulrajani et al. 2017, algorithm
-    1).
+    Args:
+        betas: of Adam and its kin, unless the options say otherwise.
 
     Raises:
         UserError: no such optimiser, or it refuses an option; the message names the key `key`.
@@ -36,7 +39,7 @@ def make_optimizer(
             f"{key}.name: no optimiser '{config.name}' in torch.optim; Adam, AdamW, RMSprop and SGD are there"
         )
     takes = inspect.signature(cls).parameters
-    options = ({"betas": (0.0, 0.9)} if "betas" in takes else {}) | config.options
+    options = ({"betas": betas} if "betas" in takes else {}) | config.options
     if unknown := options.keys() - takes.keys():
         names = ", ".join(k for k in takes if k not in ("params", "lr"))
         raise UserError(f"{key}.options: {config.name} has no option {', '.join(sorted(unknown))}; it has: {names}")

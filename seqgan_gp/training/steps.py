@@ -1,4 +1,4 @@
-"""What each player differentiates, as the forward of one module, so that DDP sees one forward and one backward."""
+"""What each optimiser differentiates, as the forward of one module, so that DDP sees one forward and one backward."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ..adversarial import lipschitz, objectives
 from ..config import PenaltyConfig
 from ..models.critic import ConvCritic
 from ..models.generator import ConvGenerator
+from ..models.language_model import LanguageModel
 from ..models.relaxations import Relaxation
 
 SIDES = {"two": lipschitz.two_sided, "one": lipschitz.one_sided}
@@ -75,3 +76,14 @@ class RelaxedGenerator(nn.Module):
 
     def forward(self, noise: Tensor) -> Tensor:
         return self.relaxation(self.generator(noise))
+
+
+class LikelihoodStep(nn.Module):
+    """Ids (B, L) to the negative log-likelihood of the batch in nats, a sum over its tokens."""
+
+    def __init__(self, model: LanguageModel):
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return -self.model.log_probability(ids).sum()

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import cast
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .. import pretrained
 from ..adversarial import objectives
-from ..config import Config, TrainConfig
+from ..config import Config, OptimizerConfig, TrainConfig
 from ..models.generator import ConvGenerator
 from ..models.relaxations import relaxation
 from ..text.batches import Batches
 from ..text.tokenizer import Tokenizer
-from . import checkpoint
+from .base import BaseTrainer
 from .setup import make_optimizer
 from .steps import CriticStep, RelaxedGenerator
 
@@ -30,30 +30,21 @@ def learning_rate_factor(step: int, config: TrainConfig) -> float:
     return 1.0 if done <= config.decay_from else (1 - done) / (1 - config.decay_from)
 
 
-class Trainer:
-    """Networks, optimisers and data of one run, and the two updates.
+class Trainer(BaseTrainer):
+    """The generator, the critic, their optimisers and the two updates.
 
-    The batch, the noise and the interpolation of every step are drawn by all processes alike, and each takes its share:
-    a run does not depend on how many processes it is spread over, but for rounding and Gumbel noise.
-
-    Args:
-        accelerator: device, processes and mixed precision.
-        config: the experiment.
-        tokenizer: of the run.
-        train: training sentences.
+    The noise and the interpolation of every step, too, are drawn by all processes alike; only Gumbel noise is not.
     """
 
+    BETAS = (0.0, 0.9)  # momentum harms a critic whose target moves (Gulrajani et al. 2017, algorithm 1)
+
     def __init__(self, accelerator: Accelerator, config: Config, tokenizer: Tokenizer, train: list[str]):
-        self.accelerator, self.config, self.tokenizer = accelerator, config, tokenizer
-        self.encoded = tokenizer.encode(train, config.tokenizer.length)
+        super().__init__(accelerator, config, tokenizer, train)
         self.batches = Batches(self.encoded.ids, config.train.batch_size, config.seed)
-        share = config.train.batch_size // accelerator.num_processes
-        self.share = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
-        self.progress = checkpoint.Progress(config.seed)
 
         set_seed(config.seed)
-        generator = pretrained.build_generator(config, len(tokenizer))
-        critic = pretrained.build_critic(config, len(tokenizer))
+        generator = pretrained.build_generator(config, tokenizer)
+        critic = pretrained.build_critic(config, tokenizer)
         self.relaxation = relaxation(config.relaxation.kind, config.relaxation.temperature)
         generator_step = RelaxedGenerator(generator, self.relaxation)
         critic_step = CriticStep(critic, config.penalty)
@@ -62,12 +53,20 @@ class Trainer:
         self.generator_step, self.critic_step, self.generator_optimizer, self.critic_optimizer = accelerator.prepare(
             generator_step,
             critic_step,
-            make_optimizer("train.generator", config.train.generator, generator.parameters()),
-            make_optimizer("train.critic", config.train.critic, critic.parameters()),
+            make_optimizer("train.generator", config.train.generator, generator.parameters(), self.BETAS),
+            make_optimizer("train.critic", config.train.critic, critic.parameters(), self.BETAS),
         )
         self.generator, self.critic = generator, critic
         self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(config.train.average))
         accelerator.register_for_checkpointing(self.average, self.progress)
+
+    @staticmethod
+    def optimizers(config: Config) -> dict[str, OptimizerConfig]:
+        return {"train.critic": config.train.critic, "train.generator": config.train.generator}
+
+    @staticmethod
+    def check(config: Config, sentences: int) -> None:
+        pass  # one is enough
 
     def step(self) -> dict[str, Tensor]:
         """`critic_steps` updates of the critic, one of the generator and of its average; the numbers of the last."""
@@ -121,7 +120,9 @@ class Trainer:
         network = cast(ConvGenerator, self.average.module)
         return pretrained.Generator(network, self.tokenizer, self.relaxation.sampling_temperature)
 
-    def save(self, run: Path) -> Path:
-        """Write a checkpoint of this step."""
-        parts = self.config, self.tokenizer, self.sampler().network, self.critic
-        return checkpoint.save(self.accelerator, run, self.progress.step, self.config.train.keep, *parts)
+    def learning_rates(self) -> dict[str, float]:
+        optimizers = {"critic_lr": self.critic_optimizer, "generator_lr": self.generator_optimizer}
+        return {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()}
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return {"generator": self.sampler().network, "critic": self.critic}

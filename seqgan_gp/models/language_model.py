@@ -1,0 +1,113 @@
+"""The language model: a sequence one token after another, each from all before it."""
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .sequence import SequenceModel
+
+
+class LanguageModel(SequenceModel):
+    """An LSTM with p(x) = prod_t p(x_t | x_<t), the product up to and with the first end token.
+
+    The output layer's weights are the embedding matrix (Press & Wolf 2017; Inan et al. 2017). Padding has probability
+    zero; the end token, which no sentence contains, also stands before each one.
+
+    Args:
+        vocabulary: V.
+        length: L, positions.
+        pad, end: ids of the padding and of the end token.
+        embedding: E, dimensions of a token's embedding.
+        width: H, units of every LSTM layer.
+        layers: number of LSTM layers.
+        dropout: fraction of the embeddings and of every layer's outputs that training sets to zero (Zaremba et al.
+            2014).
+    """
+
+    never: Tensor  # (V,), minus infinity at the padding and zero elsewhere
+
+    def __init__(
+        self,
+        vocabulary: int,
+        length: int,
+        pad: int,
+        end: int,
+        embedding: int = 64,
+        width: int = 192,
+        layers: int = 1,
+        dropout: float = 0.1,
+    ):
+        super().__init__()
+        self.vocabulary, self.length, self.pad, self.end = vocabulary, length, pad, end
+        self.embedding = nn.Embedding(vocabulary, embedding)
+        nn.init.normal_(self.embedding.weight, std=0.1)  # as output weights, torch's unit variance is too much
+        self.lstm = nn.LSTM(embedding, width, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
+        self.dropout = nn.Dropout(dropout)
+        self.project = nn.Linear(width, embedding)
+        self.bias = nn.Parameter(torch.zeros(vocabulary))
+        never = torch.zeros(vocabulary).index_fill(0, torch.tensor(pad), -math.inf)
+        self.register_buffer("never", never, persistent=False)
+
+    def forward(self, ids: Tensor) -> Tensor:
+        """Logits (B, L, V) of each token of ids (B, L) given those before it."""
+        return self.logits(self.hidden(ids))
+
+    def hidden(self, ids: Tensor) -> Tensor:
+        """States (B, L, H) before each token of ids (B, L) is read."""
+        before = F.pad(ids[:, :-1], (1, 0), value=self.end)
+        states, _ = self.lstm(self.dropout(self.embedding(before)))
+        return states
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Logits (..., V) of states (..., H)."""
+        return F.linear(self.project(self.dropout(hidden)), self.embedding.weight, self.bias + self.never)
+
+    def counted(self, ids: Tensor) -> Tensor:
+        """Which tokens of ids (B, L) belong to a sentence: all up to and with its first end; bool (B, L)."""
+        ends = ids == self.end
+        return ends.cumsum(dim=1) - ends.long() == 0
+
+    def log_probability(self, ids: Tensor) -> Tensor:
+        """log p (B,) of ids (B, L) in nats; a row without an end token is the start of a sentence."""
+        counted = self.counted(ids)
+        longest = int(counted.any(dim=0).sum())  # no need to compute what follows the end of every sentence
+        ids, counted = ids[:, :longest], counted[:, :longest]
+        logits = self.logits(self.hidden(ids)[counted])
+        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+        nats = F.cross_entropy(logits, ids[counted], reduction="none")
+        return -nats.new_zeros(ids.shape).masked_scatter(counted, nats).sum(dim=1)
+
+    def draw(self, num: int, temperature: float, noise: np.random.Generator, choice: np.random.Generator) -> Tensor:
+        """As SequenceModel says, with padding after the end token. Each token inverts its distribution at one uniform
+        number, drawn for every position whether the sentence reaches it or not.
+        """
+        device = self.bias.device
+        uniform = torch.from_numpy(choice.random((num, self.length), dtype=np.float32)).to(device)
+        ids = torch.full((num, self.length), self.pad, device=device)
+        rows = torch.arange(num, device=device)  # sentences that have not ended
+        token, state = torch.full_like(rows, self.end), None
+        for position in range(self.length):
+            hidden, state = self.lstm(self.embedding(token)[:, None], state)
+            token = _choose(self.logits(hidden[:, 0]), temperature, uniform[rows, position])
+            ids[rows, position] = token
+            going = token != self.end
+            rows, token, state = rows[going], token[going], tuple(s[:, going] for s in state)
+            if not len(rows):
+                break
+        return ids
+
+
+def _choose(logits: Tensor, temperature: float, uniform: Tensor) -> Tensor:
+    """Tokens (B,) where the distribution function of softmax(logits / temperature), (B, V), passes uniform (B,)."""
+    if temperature == 0:
+        return logits.argmax(dim=-1)
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    logits = logits - logits.amax(dim=-1, keepdim=True)  # however low the temperature, the largest does not overflow
+    passed = (logits / temperature).softmax(dim=-1).cumsum(dim=-1)
+    total = passed[:, -1:]
+    # Rounding must not carry a point to the end, past the last token that has any probability.
+    point = torch.minimum(uniform[:, None] * total, torch.nextafter(total, torch.zeros_like(total)))
+    return torch.searchsorted(passed, point, right=True).squeeze(1)

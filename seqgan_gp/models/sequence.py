@@ -1,0 +1,26 @@
+"""What every model of sentences can do, whatever it is inside: draw some."""
+
+from abc import ABC, abstractmethod
+
+import numpy as np
+from torch import Tensor, nn
+
+
+class SequenceModel(nn.Module, ABC):
+    """A distribution over sequences of L tokens."""
+
+    vocabulary: int
+    length: int
+
+    @abstractmethod
+    def draw(self, num: int, temperature: float, noise: np.random.Generator, choice: np.random.Generator) -> Tensor:
+        """Ids (num, L) int64, on the model's device.
+
+        Both streams are numpy's and are read row by row, so that rows do not depend on how they are cut into batches,
+        nor on the device, but for rounding.
+
+        Args:
+            temperature: tokens come from softmax(logits / temperature); 0 takes the most probable.
+            noise: where a latent comes from; a model without one leaves it alone.
+            choice: where the choice of a token at each position comes from.
+        """

@@ -1,0 +1,181 @@
+"""Training a language model by maximum likelihood, with early stopping on sentences held out of the training ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from .. import pretrained
+from ..config import Config, LikelihoodConfig, OptimizerConfig
+from ..errors import UserError
+from ..machine import best_device
+from ..text.batches import Batches
+from ..text.tokenizer import Tokenizer
+from .base import BaseTrainer
+from .setup import make_optimizer
+from .steps import LikelihoodStep
+
+VALIDATION = 2_000  # sentences, at most, unless the config says otherwise
+
+
+class Plateau:
+    """The best validation loss so far, validations since then or since the last decay, and decays of the rate."""
+
+    def __init__(self) -> None:
+        self.best, self.since, self.decays = math.inf, 0, 0
+
+    def update(self, loss: float, patience: int) -> bool:
+        """Take in a validation; whether the rate decays now."""
+        better = loss < self.best
+        self.best, self.since = min(loss, self.best), 0 if better else self.since + 1
+        if self.since < patience:
+            return False
+        self.since, self.decays = 0, self.decays + 1
+        return True
+
+    def state_dict(self) -> dict[str, Any]:
+        return dict(vars(self))
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+
+
+def split(rows: int, config: LikelihoodConfig, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Rows to train on and rows to validate on, at random.
+
+    Raises:
+        UserError: there are too few.
+    """
+    size = config.validation or min(VALIDATION, max(1, rows // 20))
+    if size >= rows:
+        raise UserError(
+            f"likelihood.validation: {size} of {rows} training sentences would leave none to train on; "
+            f"pass --likelihood.validation {max(1, rows // 20)}, or more sentences"
+        )
+    order = np.random.default_rng(seed).permutation(rows)
+    return np.sort(order[size:]), np.sort(order[:size])
+
+
+class LikelihoodTrainer(BaseTrainer):
+    """The language model, its optimiser, and its best weights so far, which are what samples.
+
+    Dropout is the one thing that processes draw each for itself.
+    """
+
+    BETAS = (0.9, 0.999)
+    VALIDATION_BATCH = 512
+
+    def __init__(self, accelerator: Accelerator, config: Config, tokenizer: Tokenizer, train: list[str]):
+        super().__init__(accelerator, config, tokenizer, train)
+        training, validation = split(len(train), config.likelihood, config.corpus.seed)
+        self.batches = Batches(self.encoded.ids[training], config.train.batch_size, config.seed)
+        self.validation = self.encoded.ids[validation]
+
+        torch.manual_seed(config.seed)
+        model = pretrained.build_language_model(config, tokenizer)
+        torch.manual_seed(config.seed + accelerator.process_index)
+        self.step_module, self.optimizer = accelerator.prepare(
+            LikelihoodStep(model),
+            make_optimizer("likelihood.optimizer", config.likelihood.optimizer, model.parameters(), self.BETAS),
+        )
+        self.model = model
+        self.best = pretrained.build_language_model(config, tokenizer).to(accelerator.device)
+        self.plateau = Plateau()
+        accelerator.register_for_checkpointing(self.best, self.plateau, self.progress)
+
+    @staticmethod
+    def optimizers(config: Config) -> dict[str, OptimizerConfig]:
+        return {"likelihood.optimizer": config.likelihood.optimizer}
+
+    @staticmethod
+    def check(config: Config, sentences: int) -> None:
+        split(sentences, config.likelihood, config.corpus.seed)
+
+    def step(self) -> dict[str, Tensor]:
+        """One update; the loss in nats per token, the end token counted and padding not."""
+        config, accelerator, progress = self.config.likelihood, self.accelerator, self.progress
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._rate
+        batch = torch.from_numpy(self.batches[progress.step])
+        tokens = self.model.counted(batch).sum().item()
+        # A mean over the tokens of all processes; gradients and logged numbers are averaged over the processes.
+        loss = self.step_module(batch[self.share].to(accelerator.device)) * (accelerator.num_processes / tokens)
+        self.optimizer.zero_grad()
+        accelerator.backward(loss)
+        accelerator.clip_grad_norm_(self.model.parameters(), config.clip)
+        self.optimizer.step()
+        progress.step += 1
+        return {"loss": loss.detach()}
+
+    @property
+    def _rate(self) -> float:
+        return self.config.likelihood.optimizer.lr * self.config.likelihood.decay**self.plateau.decays
+
+    def validate(self) -> dict[str, float]:
+        """When it is due, measure; keep weights that are the best so far; on a plateau, go back to them."""
+        step, config = self.progress.step, self.config.likelihood
+        if step % config.validate_every and step < self.config.train.steps:
+            return {}
+        loss = self.validation_loss()
+        if loss < self.plateau.best:
+            self.best.load_state_dict(self.model.state_dict())
+        if self.plateau.update(loss, config.patience) and self.plateau.best < math.inf:
+            self.model.load_state_dict(self.best.state_dict())
+        return {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), "best_loss": self.plateau.best}
+
+    def validation_loss(self) -> float:
+        """Nats per token on the validation sentences; each process measures its share of them."""
+        accelerator, ids = self.accelerator, self.validation
+        tokens = self.model.counted(torch.from_numpy(ids)).sum(dim=1)
+        order = torch.argsort(tokens, stable=True).numpy()[accelerator.process_index :: accelerator.num_processes]
+        nats = torch.zeros((), device=accelerator.device)
+        with pretrained.evaluating(self.model):
+            for start in range(0, len(order), self.VALIDATION_BATCH):
+                batch = torch.from_numpy(ids[order[start : start + self.VALIDATION_BATCH]]).to(accelerator.device)
+                nats -= self.model.log_probability(batch).sum()
+        return accelerator.reduce(nats).item() / tokens.sum().item()
+
+    @property
+    def finished(self) -> bool:
+        return super().finished or self.plateau.decays > self.config.likelihood.decays
+
+    def learning_rates(self) -> dict[str, float]:
+        return {"lr": self.optimizer.param_groups[0]["lr"]}
+
+    def networks(self) -> Mapping[str, nn.Module]:
+        return {"generator": self.sampler().network}
+
+    def sampler(self) -> pretrained.LanguageModel:
+        """The best weights so far; before the first validation, the present ones."""
+        network = self.best if self.plateau.best < math.inf else self.model
+        return pretrained.LanguageModel(network, self.tokenizer)
+
+
+def fit(sentences: list[str], tokenizer: Tokenizer, config: Config, progress: bool = False) -> pretrained.LanguageModel:
+    """A language model of sentences, trained in memory until it gets no better, on the accelerator if there is one.
+
+    Args:
+        config: of it, the sections tokenizer (length), language_model, likelihood and train, and the seeds.
+        progress: show a bar.
+
+    Raises:
+        UserError: too few sentences, an optimiser that torch lacks, or the loss diverges.
+    """
+    with torch.random.fork_rng(), tqdm(total=config.train.steps, unit="step", disable=not progress) as bar:
+        accelerator = Accelerator(cpu=best_device().type == "cpu")
+        trainer = LikelihoodTrainer(accelerator, config, tokenizer, sentences)
+        while not trainer.finished:
+            trainer.step()
+            bar.update()
+            if measured := trainer.validate():
+                bar.set_postfix({k: f"{v:.4g}" for k, v in measured.items()})
+    if not trainer.plateau.best < math.inf:
+        raise UserError("the language model diverged: lower likelihood.optimizer.lr")
+    return trainer.sampler()
