@@ -189,7 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-FAMILIES = ("ngrams", "embedding", "classifier", "oracle")
+FAMILIES = ("ngrams", "embedding", "classifier", "language-model", "oracle")
 _BOOTSTRAP: dict[str, Any] = {
     "type": _at_least(0, int),
     "metavar": "N",

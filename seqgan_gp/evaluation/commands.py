@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,9 +136,17 @@ def sweep(options: argparse.Namespace) -> int:
 
 
 def judge_real(judge: Judge, yardstick: Yardstick, size: int) -> Judged:
-    """Real text as one more system; it is not novel, where it is the training text itself."""
-    held_out, real = take(yardstick.held_out, size), yardstick.real
-    return judge("real", held_out, replace(real, training=None) if yardstick.held_out is real.training else real)
+    """Real text as one more system."""
+    judged = judge("real", take(yardstick.held_out, size), yardstick.real)
+    if yardstick.held_out is yardstick.real.training:
+        # Of the training text itself novelty says nothing, nor do nats of a model that has seen it; those of the
+        # reference, which it has not seen, are what real text scores.
+        both: list[dict[str, Any]] = [judged.values, judged.intervals]
+        for scores in both:
+            scores |= {key: None for key in ("novel", "longest_overlap") if key in scores}
+            if "lm_nll" in scores:
+                scores["lm_nll"] = scores["reverse_lm_nll"]
+    return judged
 
 
 def _yardstick(

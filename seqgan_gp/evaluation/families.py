@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..config import Config
 from ..errors import UserError
 from ..metrics.embedding import buckets, frechet_distance, mauve
 from ..scoring import Builder, NGramScores, OracleScores, Real, Rows, Values, defined
+from ..text.tokenizer import Tokenizer
 from .encoders import Encoder, load_encoder, ngram_features
+
+if TYPE_CHECKING:  # torch takes two seconds to import, and only a language model needs it
+    from ..pretrained import LanguageModel
 
 
 class Embeddings:
@@ -89,6 +97,63 @@ class ClassifierScores:
         return defined({"classifier_accuracy": sum(sides) / 2})
 
 
+LARGEST_VOCABULARY, LONGEST, EPOCHS = 50_000, 256, 30
+
+
+class LanguageModels:
+    """Builds `lm_nll` and `reverse_lm_nll` with the maximum-likelihood baseline, one model of the training text for all
+    systems and one of each system's samples, over the words of the training text."""
+
+    def __init__(self) -> None:
+        self._of_real: dict[int, tuple[Tokenizer, LanguageModel]] = {}
+
+    def __call__(self, samples: Sequence[str], real: Real) -> LanguageModelScores:
+        training = real.training
+        if training is None:
+            raise UserError("a language model needs real text to train on: pass --train FILE")
+        if id(training) not in self._of_real:
+            kind, lowercase = ("character", False) if real.unit == "character" else ("word", True)
+            tokenizer = Tokenizer.train(kind, training, LARGEST_VOCABULARY, lowercase)
+            self._of_real[id(training)] = tokenizer, self._fit(training, tokenizer)
+        tokenizer, model = self._of_real[id(training)]
+        forward, backward = model.log_likelihood(samples), self._fit(samples, tokenizer).log_likelihood(real.reference)
+        return LanguageModelScores(forward, backward)
+
+    def _fit(self, sentences: Sequence[str], tokenizer: Tokenizer) -> LanguageModel:
+        from ..machine import set_threads
+        from ..training.likelihood import fit
+
+        set_threads(None)
+        config = Config()
+        tokens = [len(e.ids) + 1 for e in tokenizer.backend.encode_batch_fast(list(sentences))]
+        config.tokenizer.length = min(max(tokens), LONGEST)
+        # A validation an epoch: few sentences are soon learned by heart.
+        config.likelihood.validate_every = math.ceil(len(sentences) / config.train.batch_size)
+        config.likelihood.patience, config.likelihood.decays = 1, 2
+        config.train.steps = EPOCHS * config.likelihood.validate_every
+        return fit(list(sentences), tokenizer, config, progress=sys.stderr.isatty())
+
+
+class LanguageModelScores:
+    """How likely samples are to a model of real text, which tells of quality, and real text to a model of samples,
+    which tells of diversity too (the reverse perplexity of Zhao et al. 2018).
+
+    Args:
+        forward, backward: nats (sentences,) and tokens (sentences,) of the samples and of the reference.
+    """
+
+    def __init__(self, forward: tuple[np.ndarray, np.ndarray], backward: tuple[np.ndarray, np.ndarray]):
+        self.forward, self.backward = forward, backward
+
+    def __call__(self, samples: Rows = None, reference: Rows = None) -> Values:
+        values: Values = {}
+        sides = (("lm_nll", self.forward, samples), ("reverse_lm_nll", self.backward, reference))
+        for key, (nats, tokens), rows in sides:
+            part = slice(None) if rows is None else rows
+            values[key] = -nats[part].sum() / tokens[part].sum()
+        return defined(values)
+
+
 def build(names: Sequence[str], encoder: str) -> list[Builder]:
     """The builders of families by name."""
     return [FAMILIES[name](encoder) for name in names]
@@ -99,5 +164,6 @@ FAMILIES: dict[str, Callable[[str], Builder]] = {
     "ngrams": lambda encoder: NGramScores,
     "embedding": lambda encoder: Embeddings(load_encoder(encoder)),
     "classifier": lambda encoder: ClassifierScores,
+    "language-model": lambda encoder: LanguageModels(),
     "oracle": lambda encoder: OracleScores,
 }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -28,18 +30,18 @@ class Corpus:
 
 def number(*corpora: Sentences) -> list[Corpus]:
     """Corpora with tokens numbered 0, 1, ... alike in all of them. Sentences are read once, one at a time."""
-    ids: dict[Hashable, int] = {}
+    ids: defaultdict[Hashable, int] = defaultdict()
+    ids.default_factory = ids.__len__  # a new token gets the next number
     result = []
     for corpus in corpora:
         lengths: list[int] = []
 
-        def numbers(corpus: Sentences = corpus, lengths: list[int] = lengths) -> Iterator[int]:
+        def measured(corpus: Sentences = corpus, lengths: list[int] = lengths) -> Iterator[Sequence[Hashable]]:
             for sentence in corpus:
                 lengths.append(len(sentence))
-                for token in sentence:
-                    yield ids.setdefault(token, len(ids))
+                yield sentence
 
-        tokens = np.fromiter(numbers(), dtype=np.int32)
+        tokens = np.fromiter(map(ids.__getitem__, itertools.chain.from_iterable(measured())), dtype=np.int32)
         result.append(Corpus(tokens, np.array(lengths, dtype=np.int64)))
     return result
 
