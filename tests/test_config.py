@@ -9,6 +9,7 @@ from seqgan_gp import config, shipped
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.critic import ConvCritic
 from seqgan_gp.models.generator import ConvGenerator
+from seqgan_gp.models.language_model import LanguageModel
 
 
 @pytest.mark.parametrize("path", sorted(shipped.folder("configs").glob("*.yaml")), ids=lambda p: p.stem)
@@ -21,7 +22,10 @@ def test_defaults_hold_without_a_file():
     assert config.parse([]).config == config.Config()
 
 
-@pytest.mark.parametrize("network, section", [(ConvGenerator, "generator"), (ConvCritic, "critic")])
+@pytest.mark.parametrize(
+    "network, section",
+    [(ConvGenerator, "generator"), (ConvCritic, "critic"), (LanguageModel, "language_model")],
+)
 def test_a_network_built_by_hand_has_the_defaults_of_the_config(network, section):
     parameters = inspect.signature(network).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}

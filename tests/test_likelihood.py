@@ -192,11 +192,8 @@ def test_fit_gives_a_model_in_memory_and_leaves_the_random_state_alone():
 
 
 def test_momentum_is_that_of_maximum_likelihood_unless_asked():
-    assert build([]).optimizer.param_groups[0]["betas"] == (0.9, 0.999)
-    assert build(["--likelihood.optimizer.options={betas: [0.5, 0.5]}"]).optimizer.param_groups[0]["betas"] == (
-        0.5,
-        0.5,
-    )
+    options = ["--likelihood.optimizer.options={betas: [0.5, 0.5]}"]
+    assert [build(o).optimizer.param_groups[0]["betas"] for o in ([], options)] == [(0.9, 0.999), (0.5, 0.5)]
 
 
 def test_a_run_trains_samples_and_scores(run, tmp_path):
