@@ -2,6 +2,7 @@
 
 import json
 import math
+import random
 
 import pytest
 from conftest import train
@@ -9,6 +10,7 @@ from conftest import train
 from seqgan_gp.cli import FAMILIES, main
 from seqgan_gp.evaluation import families
 from seqgan_gp.metrics.catalogue import METRICS
+from seqgan_gp.scoring import Real
 from seqgan_gp.text.grammar import Grammar
 
 ORACLE = {"grammatical", "oracle_nll", "production_coverage", "production_jsd"}
@@ -215,3 +217,27 @@ def test_bad_input_is_one_line_and_nothing_is_written(files, capsys, options, co
     error = capsys.readouterr().err
     assert complaint in error and len(error.strip().splitlines()) == 1
     assert set(files.iterdir()) == before
+
+
+def test_language_models_tell_quality_and_diversity(monkeypatch):
+    monkeypatch.setattr(families, "EPOCHS", 8)
+    stream = Grammar.load("text").sentences(0)
+    training, reference, fresh = ([next(stream) for _ in range(n)] for n in (400, 200, 400))
+    builder, real = families.LanguageModels(), Real(reference, training)
+    rng = random.Random(0)
+    shuffled = [" ".join(rng.sample(s.split(), len(s.split()))) for s in fresh]
+    good, bad, collapsed = (builder(samples, real)() for samples in (fresh, shuffled, fresh[:4] * 100))
+    assert good["lm_nll"] < bad["lm_nll"] - 0.5  # words out of order are improbable
+    assert good["reverse_lm_nll"] < collapsed["reverse_lm_nll"] - 0.5  # who has seen four sentences expects no others
+    # Between the entropy of the grammar (2.3 nats a token, the end counted) and knowing nothing but the words.
+    assert 2.2 < good["lm_nll"] < 4.5
+
+
+def test_real_text_that_is_the_training_text_is_scored_on_what_its_model_has_not_seen(files, monkeypatch):
+    monkeypatch.setattr(families, "EPOCHS", 1)
+    command = ["compare", "other.txt", "--reference", "reference.txt", "--train", "train.txt", "--bootstrap", "4"]
+    assert main([*command, "--metrics", "language-model"]) == 0
+    real = json.loads((files / "comparison" / "scores.json").read_text())["real"]
+    assert real["lm_nll"] == real["reverse_lm_nll"] > 0
+    assert not (files / "comparison" / "frontier.png").exists()  # nothing to draw it from
+    assert real["intervals"]["lm_nll"] == real["intervals"]["reverse_lm_nll"]

@@ -289,8 +289,8 @@ def _publish(
         _write_json(file, scores)
     with atomic_write(folder / "table.md") as file:
         file.write(f"{_describe(settings)}\n\n{tables.markdown(everything)}\n")
-    frontier(points, real, folder / "frontier.png")
-    print(f"\nwritten: {folder}/table.md, scores.json, frontier.png")
+    drawn = frontier(points, real, folder / "frontier.png")
+    print(f"\nwritten: {folder}/table.md, scores.json" + (", frontier.png" if drawn else ""))
 
 
 def _write_json(path: str | Path, content: dict[str, Any]) -> None:

@@ -17,18 +17,23 @@ PANELS = (
 )
 
 
-def frontier(systems: Mapping[str, Sequence[tuple[str, Judged]]], real: Judged, path: Path) -> None:
+def frontier(systems: Mapping[str, Sequence[tuple[str, Judged]]], real: Judged, path: Path) -> bool:
     """Draw each system as a line through its points, with intervals where there are any, and real text as a star.
 
     Args:
         systems: for each name its points, each with a label such as its temperature.
         real: what real text of the same size scores: where a perfect generator lands.
         path: of the PNG.
+
+    Returns:
+        Whether there was anything to draw: the scores of at least one panel.
     """
     from matplotlib.figure import Figure
 
     everyone = [real, *(point for points in systems.values() for _, point in points)]
     panels = [p for p in PANELS if all(j.values.get(key) is not None for j in everyone for key in p)]
+    if not panels:
+        return False
     figure = Figure(figsize=(5.5 * len(panels), 5), layout="constrained")
     for axes, (x, y) in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
         for name, points in systems.items():
@@ -43,6 +48,7 @@ def frontier(systems: Mapping[str, Sequence[tuple[str, Judged]]], real: Judged, 
     figure.axes[0].legend(fontsize="small")
     figure.suptitle("a perfect generator lands on the star")
     figure.savefig(path, dpi=120)
+    return True
 
 
 def _label(key: str) -> str:
