@@ -91,6 +91,8 @@ def compare(options: argparse.Namespace) -> int:
         "systems": dict(zip(names, options.samples, strict=True)),
     }
     print(f"{size:,} sentences of each system against {len(yardstick.real.reference):,} real ones")
+    scored = any(options.rank in c.values for c in columns.values())
+    print(f"ranked by {options.rank}" if scored else f"not ranked: {options.rank} is not among --metrics")
     _publish(options, columns, real, {n: [("", c)] for n, c in columns.items()}, settings)
     return 0
 

@@ -53,8 +53,9 @@ def terminal(columns: Mapping[str, Judged]) -> str:
 
 
 def markdown(columns: Mapping[str, Judged]) -> str:
-    """A row for each system, a column for each score."""
-    shown = keys(columns)
-    rows = [["", *shown], ["---"] * (len(shown) + 1)]
-    rows += [[name, *(number(c, key) for key in shown)] for name, c in columns.items()]
+    """The same table as Markdown."""
+    rows = [["", *columns, "goal"], ["---", *["---:"] * len(columns), "---"]]
+    for key in keys(columns):
+        goal = "" if key == "count" else METRICS[key].better
+        rows.append([key, *(number(c, key) for c in columns.values()), goal])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
