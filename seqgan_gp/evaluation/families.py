@@ -105,7 +105,8 @@ class LanguageModels:
     systems and one of each system's samples, over the words of the training text."""
 
     def __init__(self) -> None:
-        self._of_real: dict[int, tuple[Tokenizer, LanguageModel]] = {}
+        # By identity; the sentences are kept so that it stays theirs.
+        self._of_real: dict[int, tuple[Sequence[str], Tokenizer, LanguageModel]] = {}
 
     def __call__(self, samples: Sequence[str], real: Real) -> LanguageModelScores:
         training = real.training
@@ -114,8 +115,8 @@ class LanguageModels:
         if id(training) not in self._of_real:
             kind, lowercase = ("character", False) if real.unit == "character" else ("word", True)
             tokenizer = Tokenizer.train(kind, training, LARGEST_VOCABULARY, lowercase)
-            self._of_real[id(training)] = tokenizer, self._fit(training, tokenizer)
-        tokenizer, model = self._of_real[id(training)]
+            self._of_real[id(training)] = training, tokenizer, self._fit(training, tokenizer)
+        _, tokenizer, model = self._of_real[id(training)]
         forward, backward = model.log_likelihood(samples), self._fit(samples, tokenizer).log_likelihood(real.reference)
         return LanguageModelScores(forward, backward)
 

@@ -41,18 +41,16 @@ class Judge:
     Args:
         builders: the families of scores, by name.
         bootstrap: repetitions for the intervals; 0 for none.
-        progress: whether to show bars.
     """
 
     builders: Mapping[str, Builder]
     bootstrap: int = 0
-    progress: bool = True
 
     def __call__(self, name: str, samples: Sequence[str], real: Real) -> Judged:
         """The scores of samples that are shown under `name`, with that real text."""
         judged = Judged({})
         steps = len(self.builders) * (1 + self.bootstrap)
-        with tqdm(total=steps, desc=name, leave=False, disable=None if self.progress else True) as bar:
+        with tqdm(total=steps, desc=name, leave=False, disable=None) as bar:
             for family, build in self.builders.items():
                 bar.set_postfix_str(family)
                 scores = build(samples, real)
