@@ -222,7 +222,7 @@ class TrainConfig:
             the processes.
     """
 
-    steps: PositiveInt = 7_500
+    steps: PositiveInt = 9_000
     batch_size: PositiveInt = 64
     critic_steps: PositiveInt = 1
     critic: OptimizerConfig = field(default_factory=OptimizerConfig)
