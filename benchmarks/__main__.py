@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from typing import Any
 
 from seqgan_gp.cli import command
 from seqgan_gp.files import atomic_write
 
-from . import evaluation
+from . import critic_step, evaluation
 
-BENCHMARKS = {"evaluation": evaluation}
+BENCHMARKS: dict[str, Any] = {"critic-step": critic_step, "evaluation": evaluation}
 
 
 @command
