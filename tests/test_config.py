@@ -7,8 +7,8 @@ import pytest
 
 from seqgan_gp import config, shipped
 from seqgan_gp.errors import UserError
-from seqgan_gp.models.critic import ConvCritic
-from seqgan_gp.models.generator import ConvGenerator
+from seqgan_gp.models.critic import Critic
+from seqgan_gp.models.generator import Generator
 from seqgan_gp.models.language_model import LanguageModel
 
 
@@ -24,7 +24,7 @@ def test_defaults_hold_without_a_file():
 
 @pytest.mark.parametrize(
     "network, section",
-    [(ConvGenerator, "generator"), (ConvCritic, "critic"), (LanguageModel, "language_model")],
+    [(Generator, "generator"), (Critic, "critic"), (LanguageModel, "language_model")],
 )
 def test_a_network_built_by_hand_has_the_defaults_of_the_config(network, section):
     parameters = inspect.signature(network).parameters.values()

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 
-from seqgan_gp.models.critic import ConvCritic
-from seqgan_gp.models.generator import ConvGenerator
+from seqgan_gp.models.critic import Critic
+from seqgan_gp.models.generator import Generator
 from seqgan_gp.models.layers import Conv1d, ReLU, ResidualBlock, Windows
 from seqgan_gp.models.relaxations import RELAXATIONS, relaxation, sample_ids
 
@@ -45,7 +45,7 @@ def test_second_derivatives_of_the_block_agree_with_finite_differences(length):
 
 def test_second_derivatives_of_the_critic_agree_with_finite_differences():
     torch.manual_seed(0)
-    critic = ConvCritic(vocabulary=5, length=4, embedding=3, width=4, blocks=2).double()
+    critic = Critic(vocabulary=5, length=4, embedding=3, width=4, blocks=2).double()
     soft = torch.randn(2, 4, 5, dtype=torch.float64).softmax(-1).requires_grad_()
     assert gradcheck(critic, soft) and gradgradcheck(critic, soft)
 
@@ -57,7 +57,7 @@ def test_even_kernels_are_refused():
 
 @pytest.mark.parametrize("noise, position_noise", [(8, 0), (0, 3), (8, 3)])
 def test_generator_gives_logits_of_the_whole_sequence(noise, position_noise):
-    generator = ConvGenerator(vocabulary=11, length=6, noise=noise, position_noise=position_noise, width=5, kernel=3)
+    generator = Generator(vocabulary=11, length=6, noise=noise, position_noise=position_noise, width=5, kernel=3)
     z = generator.sample_noise(4, np.random.default_rng(0))
     logits = generator(z)
     assert z.shape == (4, noise + 6 * position_noise) and logits.shape == (4, 6, 11)
@@ -72,7 +72,7 @@ def test_generator_gives_logits_of_the_whole_sequence(noise, position_noise):
 
 
 def test_positions_are_told_apart_without_shared_noise():
-    generator = ConvGenerator(vocabulary=11, length=12, noise=0, position_noise=2, width=5)
+    generator = Generator(vocabulary=11, length=12, noise=0, position_noise=2, width=5)
     torch.nn.init.normal_(generator.positions)
     logits = generator(torch.ones(1, generator.noise_size))
     assert not torch.allclose(logits[0, 5], logits[0, 6])  # same noise, far from both edges
@@ -80,11 +80,11 @@ def test_positions_are_told_apart_without_shared_noise():
 
 def test_generator_without_noise_is_refused():
     with pytest.raises(ValueError, match="noise"):
-        ConvGenerator(vocabulary=11, length=6, noise=0)
+        Generator(vocabulary=11, length=6, noise=0)
 
 
 def test_critic_reads_ids_and_one_hot_tokens_alike():
-    critic = ConvCritic(vocabulary=11, length=6)
+    critic = Critic(vocabulary=11, length=6)
     ids = torch.randint(11, (4, 6))
     one_hot = nn.functional.one_hot(ids, 11).float()
     torch.testing.assert_close(critic(ids), critic(one_hot))
@@ -93,7 +93,7 @@ def test_critic_reads_ids_and_one_hot_tokens_alike():
 
 
 def test_critic_names_the_shapes_that_it_takes():
-    critic = ConvCritic(vocabulary=11, length=6)
+    critic = Critic(vocabulary=11, length=6)
     for wrong in (
         torch.zeros(4, 5, dtype=torch.long),
         torch.zeros(4, 6),
@@ -105,7 +105,7 @@ def test_critic_names_the_shapes_that_it_takes():
 
 
 def test_features_of_every_layer():
-    critic = ConvCritic(vocabulary=11, length=6, width=5, blocks=2)
+    critic = Critic(vocabulary=11, length=6, width=5, blocks=2)
     ids = torch.randint(11, (4, 6))
     states = [critic.features(ids, layer) for layer in range(3)]
     assert all(s.shape == (4, 6, 5) for s in states)
