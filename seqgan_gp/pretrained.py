@@ -294,7 +294,7 @@ class Critic:
         return self.network.score(embedded)
 
     def features(self, sequences: str | Sequence[str] | Tensor, layer: int = -1) -> Tensor:
-        """Hidden states (B, L, C) of one layer: 0 is the input projection, i the output of block i, -1 the last.
+        """Hidden states (B, L, C) of one layer: 0 is what enters the first block, i the output of block i, -1 the last.
 
         Raises:
             IndexError: there is no such layer.

@@ -94,7 +94,7 @@ class Critic(nn.Module):
         )
 
     def hidden_states(self, embedded: Tensor) -> list[Tensor]:
-        """Hidden states (B, L, C), first the input projection, then the output of every block."""
+        """Hidden states (B, L, C), first what enters the first block, then the output of every block."""
         return self.blocks(self.input_projection(embedded))
 
     def score(self, embedded: Tensor) -> Tensor:
@@ -106,7 +106,7 @@ class Critic(nn.Module):
         return self.score(self.embed(tokens))
 
     def features(self, tokens: Tensor, layer: int = -1) -> Tensor:
-        """Hidden states (B, L, C) of one layer: 0 is the input projection, i the output of block i, -1 the last.
+        """Hidden states (B, L, C) of one layer: 0 is what enters the first block, i the output of block i, -1 the last.
 
         Raises:
             IndexError: there is no such layer.
