@@ -74,21 +74,31 @@ class TokenizerConfig:
 
 @dataclass
 class GeneratorConfig:
-    """The generator, a 1D-convolutional ResNet from noise to the logits of a whole sequence.
+    """The generator, from noise to the logits of a whole sequence.
 
     Args:
         noise: Size of the normal noise that the whole sequence shares.
         position_noise: Size of the normal noise that each position has to itself.
+        backbone: The blocks: convolutional (a ResNet over neighbours), recurrent (in turn from the left and from the
+            right) or attention (of all positions to all).
         width: Channels of every hidden layer.
         blocks: Number of residual blocks.
-        kernel: Positions that one convolution sees (odd).
+        kernel: Positions that one convolution sees (odd); convolutional.
+        norm: Norm before the activations of the blocks, over the channels of a position (layer) or over the positions
+            of a channel (instance); convolutional.
+        heads: Attention heads, which share the width out; attention.
+        cell: Recurrent cell; recurrent.
     """
 
     noise: NonNegativeInt = 128
     position_noise: NonNegativeInt = 0
+    backbone: Literal["convolutional", "recurrent", "attention"] = "convolutional"
     width: PositiveInt = 64
     blocks: NonNegativeInt = 2
     kernel: PositiveInt = 5
+    norm: Literal["none", "layer", "instance"] = "none"
+    heads: PositiveInt = 4
+    cell: Literal["gru", "lstm"] = "gru"
 
 
 @dataclass
@@ -107,22 +117,33 @@ class RelaxationConfig:
 
 @dataclass
 class CriticConfig:
-    """The critic, unit-norm token embeddings and a 1D-convolutional ResNet to one score.
+    """The critic, from unit-norm token embeddings to one score.
 
     Args:
         embedding: Dimensions of a token's embedding.
         embedding_std: Standard deviation of the raw embeddings at the start, before they are normalised; smaller ones
             rotate faster.
+        backbone: The blocks, as for the generator.
         width: Channels of every hidden layer.
         blocks: Number of residual blocks.
-        kernel: Positions that one convolution sees (odd).
+        kernel: Positions that one convolution sees (odd); convolutional.
+        norm: Norm before the activations of the blocks, as for the generator; no batch norm, since the penalty is on
+            each sample's gradient; convolutional.
+        heads: Attention heads, which share the width out; attention.
+        cell: Recurrent cell; recurrent.
+        windows: Positions of a window, every one of which adds its own score to that of the sequence; 0 does without.
     """
 
     embedding: PositiveInt = 32
     embedding_std: PositiveFloat = 0.2
+    backbone: Literal["convolutional", "recurrent", "attention"] = "convolutional"
     width: PositiveInt = 64
     blocks: NonNegativeInt = 2
     kernel: PositiveInt = 3
+    norm: Literal["none", "layer", "instance"] = "none"
+    heads: PositiveInt = 4
+    cell: Literal["gru", "lstm"] = "gru"
+    windows: NonNegativeInt = 0
 
 
 @dataclass
@@ -276,8 +297,16 @@ class Config:
     def check(self) -> None:
         """Raise a UserError for values that no single field can refuse."""
         for name, part in (("generator", self.generator), ("critic", self.critic)):
-            if part.kernel % 2 == 0:
+            if part.backbone == "convolutional" and part.kernel % 2 == 0:
                 raise UserError(f"{name}.kernel is {part.kernel}: it must be odd, to see as far left as right")
+            if part.backbone == "attention" and part.width % part.heads:
+                sizes = f"{name}.width is {part.width} and {name}.heads {part.heads}"
+                raise UserError(f"{sizes}: the heads share the width out, so it must be a multiple of them")
+            if part.backbone != "convolutional" and part.norm != "none":
+                raise UserError(f"{name}.norm is {part.norm}, but only {name}.backbone=convolutional takes a norm")
+        if self.critic.windows > self.tokenizer.length:
+            windows = f"critic.windows is {self.critic.windows}"
+            raise UserError(f"{windows}: a window cannot be longer than tokenizer.length, {self.tokenizer.length}")
         if self.generator.noise + self.generator.position_noise == 0:
             raise UserError("generator.noise and generator.position_noise are both 0: one of them must be at least 1")
         if self.evaluation.samples < 2:
@@ -309,6 +338,12 @@ class _Parser(ArgumentParser):
             name = section.group(1)
             keys = ", ".join(f"--{a.dest}" for a in self._actions if a.dest.startswith(f"{name}."))
             raise UserError(f"--{name} is a section of keys and takes no value itself: give one of {keys}")
+        if re.match(r"(generator|critic)\.norm: .*\bbatch", message):
+            # For the generator too: what it draws must not depend on the rest of the batch.
+            message += (
+                "; batch norm is not offered: it couples the samples of a batch, which a penalty on the gradient of "
+                "each sample forbids (Gulrajani et al. 2017, section 4)"
+            )
         raise UserError(message + self._suggestion(message))
 
     def _suggestion(self, message: str) -> str:

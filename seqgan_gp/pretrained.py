@@ -24,9 +24,7 @@ from torch import Tensor, nn
 from . import config as configs
 from .config import Config
 from .errors import UserError
-from .models import language_model
-from .models.critic import ConvCritic
-from .models.generator import ConvGenerator
+from .models import critic, generator, language_model
 from .models.relaxations import relaxation
 from .models.sequence import SequenceModel
 from .text.tokenizer import Tokenizer
@@ -35,12 +33,12 @@ CONFIG, TOKENIZER, WEIGHTS = FILES = ("config.yaml", "tokenizer.json", "model.sa
 CHECKPOINTS = "checkpoints"
 
 
-def build_generator(config: Config, tokenizer: Tokenizer) -> ConvGenerator:
-    return ConvGenerator(len(tokenizer), config.tokenizer.length, **dataclasses.asdict(config.generator))
+def build_generator(config: Config, tokenizer: Tokenizer) -> generator.Generator:
+    return generator.Generator(len(tokenizer), config.tokenizer.length, **dataclasses.asdict(config.generator))
 
 
-def build_critic(config: Config, tokenizer: Tokenizer) -> ConvCritic:
-    return ConvCritic(len(tokenizer), config.tokenizer.length, **dataclasses.asdict(config.critic))
+def build_critic(config: Config, tokenizer: Tokenizer) -> critic.Critic:
+    return critic.Critic(len(tokenizer), config.tokenizer.length, **dataclasses.asdict(config.critic))
 
 
 def build_language_model(config: Config, tokenizer: Tokenizer) -> language_model.LanguageModel:
@@ -258,7 +256,7 @@ class Critic:
         tokenizer: sentences to ids.
     """
 
-    def __init__(self, network: ConvCritic, tokenizer: Tokenizer):
+    def __init__(self, network: critic.Critic, tokenizer: Tokenizer):
         self.network, self.tokenizer = network, tokenizer
 
     @classmethod
@@ -268,7 +266,7 @@ class Critic:
         Raises:
             UserError: there is none, it is incomplete, or its files do not belong together.
         """
-        network, tokenizer, _ = _load(source, "critic", ConvCritic, "critic")
+        network, tokenizer, _ = _load(source, "critic", critic.Critic, "critic")
         return cls(network.requires_grad_(False).to(device), tokenizer)
 
     def tokens(self, sequences: str | Sequence[str] | Tensor) -> Tensor:
@@ -296,7 +294,7 @@ class Critic:
         return self.network.score(embedded)
 
     def features(self, sequences: str | Sequence[str] | Tensor, layer: int = -1) -> Tensor:
-        """Hidden states (B, L, C) of one layer: 0 is the input projection, i the output of block i, -1 the last.
+        """Hidden states (B, L, C) of one layer: 0 is what enters the first block, i the output of block i, -1 the last.
 
         Raises:
             IndexError: there is no such layer.

@@ -7,8 +7,8 @@ import pytest
 
 from seqgan_gp import config, shipped
 from seqgan_gp.errors import UserError
-from seqgan_gp.models.critic import ConvCritic
-from seqgan_gp.models.generator import ConvGenerator
+from seqgan_gp.models.critic import Critic
+from seqgan_gp.models.generator import Generator
 from seqgan_gp.models.language_model import LanguageModel
 
 
@@ -24,7 +24,7 @@ def test_defaults_hold_without_a_file():
 
 @pytest.mark.parametrize(
     "network, section",
-    [(ConvGenerator, "generator"), (ConvCritic, "critic"), (LanguageModel, "language_model")],
+    [(Generator, "generator"), (Critic, "critic"), (LanguageModel, "language_model")],
 )
 def test_a_network_built_by_hand_has_the_defaults_of_the_config(network, section):
     parameters = inspect.signature(network).parameters.values()
@@ -78,6 +78,15 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
         (["--relaxation.temperature", "0"], "relaxation.temperature"),
         (["--train.steps", "many"], "train.steps"),
         (["--generator.kernel", "4"], "odd"),
+        (["--critic.kernel", "4"], "odd"),
+        (["--critic.backbone", "transformer"], "attention"),
+        (["--critic.backbone=attention", "--critic.width=30"], "multiple"),
+        (["--generator.backbone=attention", "--generator.heads=3"], "multiple"),
+        (["--critic.backbone=recurrent", "--critic.cell=rnn"], "gru"),
+        (["--generator.backbone=recurrent", "--generator.norm=layer"], "only generator.backbone=convolutional"),
+        (["--critic.norm", "batch"], "couples the samples.*Gulrajani"),
+        (["--generator.norm", "batch"], "couples the samples"),
+        (["--critic.windows", "17"], "tokenizer.length, 16"),
         (["--generator.noise", "0"], "position_noise"),
         (["--evaluation.samples", "1"], "at least 2"),
         (["--corpus.holdout", "1"], "at least 2"),
@@ -105,6 +114,7 @@ def test_errors_are_one_line_that_names_the_key(arguments, complaint):
         ("seed: null", "seed has no value"),
         ("corpus: {train: null}", "corpus.train has no value"),
         ("train: {critic: {lr: .inf}}", "finite"),
+        ("critic: {norm: batch}", "couples the samples"),
     ],
 )
 def test_errors_in_a_file(tmp_path, text, complaint):
@@ -112,6 +122,11 @@ def test_errors_in_a_file(tmp_path, text, complaint):
     with pytest.raises(UserError, match=complaint) as error:
         config.parse(["--config", str(tmp_path / "bad.yaml")])
     assert "bad.yaml" in str(error.value) and "\n" not in str(error.value)
+
+
+def test_what_a_backbone_does_not_read_is_not_checked():
+    for options in (["--critic.backbone=recurrent", "--critic.kernel=4"], ["--critic.heads=3"]):
+        config.parse(options)
 
 
 def test_help_explains_every_field_with_its_default(capsys):

@@ -9,7 +9,7 @@ from torch import nn
 from seqgan_gp.adversarial.lipschitz import gradient_norm, interpolate, one_sided, two_sided
 from seqgan_gp.adversarial.objectives import wasserstein_critic_loss, wasserstein_generator_loss
 from seqgan_gp.config import PenaltyConfig
-from seqgan_gp.models.critic import ConvCritic
+from seqgan_gp.models.critic import Critic
 from seqgan_gp.training.steps import CriticStep
 
 
@@ -78,9 +78,9 @@ def test_minimising_the_critic_loss_raises_real_scores_above_generated_ones():
     assert (scores.grad == -1).all()  # descent raises the scores of generated samples
 
 
-def critic(**changes) -> ConvCritic:
+def critic(**changes) -> Critic:
     torch.manual_seed(0)
-    return ConvCritic(**{"vocabulary": 11, "length": 6, "embedding": 4, "width": 5, "blocks": 2} | changes)
+    return Critic(**{"vocabulary": 11, "length": 6, "embedding": 4, "width": 5, "blocks": 2} | changes)
 
 
 def batch(vocabulary=11, length=6, size=3):
@@ -167,7 +167,7 @@ def test_a_trained_critic_estimates_the_exact_distance_between_two_small_sets():
     import ot
 
     torch.manual_seed(0)
-    network = ConvCritic(vocabulary=6, length=1, embedding=3, width=64, blocks=1, embedding_std=1.0)
+    network = Critic(vocabulary=6, length=1, embedding=3, width=64, blocks=1, embedding_std=1.0)
     network.embedding.requires_grad_(False)
     real, fake = torch.tensor([0, 0, 1, 2] * 32)[:, None], torch.tensor([3, 4, 5, 5] * 32)[:, None]
     one_hot = nn.functional.one_hot(fake, 6).float()

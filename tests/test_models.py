@@ -1,4 +1,6 @@
-"""Shapes, contracts, derivatives and relaxations."""
+"""Shapes, contracts, derivatives, backbones and relaxations."""
+
+import typing
 
 import numpy as np
 import pytest
@@ -6,10 +8,28 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 
-from seqgan_gp.models.critic import ConvCritic
-from seqgan_gp.models.generator import ConvGenerator
-from seqgan_gp.models.layers import Conv1d, ReLU, ResidualBlock, Windows
+from seqgan_gp.config import CriticConfig, GeneratorConfig
+from seqgan_gp.models.attention import AttentionBlock, SelfAttention, attend
+from seqgan_gp.models.backbones import BACKBONES
+from seqgan_gp.models.critic import Critic, WindowScore
+from seqgan_gp.models.generator import Generator
+from seqgan_gp.models.layers import NORMS, Conv1d, InstanceNorm, ReLU, ResidualBlock, Windows, layer_norm
+from seqgan_gp.models.recurrent import CELLS, GRU, LSTM, RecurrentBlock
 from seqgan_gp.models.relaxations import RELAXATIONS, relaxation, sample_ids
+
+# Every way to build the blocks of a network.
+NETWORKS = {
+    "convolutional": dict(),
+    **{f"convolutional-{norm}": dict(norm=norm) for norm in NORMS},
+    **{f"recurrent-{cell}": dict(backbone="recurrent", cell=cell) for cell in CELLS},
+    "attention": dict(backbone="attention", heads=2),
+}
+every_network = pytest.mark.parametrize("options", NETWORKS.values(), ids=NETWORKS)
+
+
+def doubled(shape, seed=0):
+    """Normal numbers in double precision with a gradient."""
+    return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).requires_grad_()
 
 
 def test_relu_is_relu_and_so_are_its_derivatives():
@@ -43,11 +63,124 @@ def test_second_derivatives_of_the_block_agree_with_finite_differences(length):
     assert gradcheck(block, x) and gradgradcheck(block, x)
 
 
-def test_second_derivatives_of_the_critic_agree_with_finite_differences():
+LAYERS = {
+    "layer norm": lambda: layer_norm(4),
+    "instance norm": lambda: InstanceNorm(4),
+    **{f"block, {norm} norm": lambda norm=norm: ResidualBlock(4, 3, norm) for norm in NORMS},
+    **{name: lambda cell=cell: cell(4, 3) for name, cell in CELLS.items()},
+    "recurrent block": lambda: RecurrentBlock(4, "gru", reverse=True),
+    "attention": lambda: SelfAttention(4, 2),
+    "attention block": lambda: AttentionBlock(4, 2),
+    "windows": lambda: WindowScore(4, 3, 5),
+}
+
+
+@pytest.mark.parametrize("build", LAYERS.values(), ids=LAYERS)
+def test_second_derivatives_of_every_layer_agree_with_finite_differences(build):
     torch.manual_seed(0)
-    critic = ConvCritic(vocabulary=5, length=4, embedding=3, width=4, blocks=2).double()
-    soft = torch.randn(2, 4, 5, dtype=torch.float64).softmax(-1).requires_grad_()
+    layer, x = build().double(), doubled((2, 4, 4))
+    assert gradcheck(layer, x) and gradgradcheck(layer, x)
+
+
+@every_network
+@pytest.mark.parametrize("windows", [0, 2])
+def test_second_derivatives_of_the_critic_agree_with_finite_differences(options, windows):
+    torch.manual_seed(0)
+    critic = Critic(vocabulary=5, length=3, embedding=3, width=4, blocks=2, windows=windows, **options).double()
+    soft = torch.randn(2, 3, 5, dtype=torch.float64).softmax(-1).requires_grad_()
     assert gradcheck(critic, soft) and gradgradcheck(critic, soft)
+
+
+@every_network
+def test_the_penalty_has_a_finite_gradient_where_all_positions_are_alike(options):
+    torch.manual_seed(0)
+    critic = Critic(vocabulary=5, length=4, embedding=3, width=4, windows=2, **options)
+    for points in (torch.zeros(2, 4, 3), torch.ones(2, 4, 3), torch.full((2, 4, 3), 1e4)):
+        (slope,) = torch.autograd.grad(critic.score(points.requires_grad_()).sum(), points, create_graph=True)
+        slope.square().sum().backward()
+        assert all(p.grad.isfinite().all() for p in critic.parameters() if p.grad is not None)
+
+
+@pytest.mark.parametrize("kind", NORMS)
+def test_a_norm_has_a_bounded_slope_where_nothing_varies(kind):
+    norm, x = NORMS[kind](4).double(), torch.ones(1, 5, 4, dtype=torch.float64)
+    assert torch.autograd.functional.jacobian(norm, x).abs().max() < 32
+    assert norm(x).abs().max() == 0
+    assert NORMS[kind](4)(torch.randn(2, 1, 4)).isfinite().all()
+
+
+def test_instance_norm_is_that_of_torch():
+    x = torch.randn(3, 7, 4)
+    theirs = nn.InstanceNorm1d(4, eps=1e-3)(x.transpose(1, 2)).transpose(1, 2)
+    torch.testing.assert_close(InstanceNorm(4)(x), theirs)
+
+
+def test_batch_norm_is_refused_with_the_reason():
+    with pytest.raises(ValueError, match=r"layer, instance; batch norm couples the samples.*Gulrajani"):
+        Critic(vocabulary=11, length=6, norm="batch")
+
+
+@pytest.mark.parametrize("ours, theirs", [(GRU, nn.GRU), (LSTM, nn.LSTM)])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_a_recurrence_is_that_of_torch(ours, theirs, reverse):
+    ours, theirs = ours(3, 5), theirs(3, 5, batch_first=True)
+    ours.load_state_dict(
+        {
+            "input.weight": theirs.weight_ih_l0,
+            "input.bias": theirs.bias_ih_l0,
+            "state.weight": theirs.weight_hh_l0,
+            "state.bias": theirs.bias_hh_l0,
+        }
+    )
+    x = torch.randn(4, 7, 3)
+    expected = theirs(x.flip(1))[0].flip(1) if reverse else theirs(x)[0]
+    torch.testing.assert_close(ours(x, reverse), expected)
+
+
+def test_attention_is_that_of_torch():
+    query, key, value = torch.randn(3, 2, 4, 7, 5)
+    expected = nn.functional.scaled_dot_product_attention(query, key, value)
+    torch.testing.assert_close(attend(query, key, value), expected)
+
+
+def test_the_heads_of_self_attention_are_those_of_torch():
+    ours, theirs = SelfAttention(6, 3), nn.MultiheadAttention(6, 3, batch_first=True)
+    names = {"in_proj_weight": "project.weight", "in_proj_bias": "project.bias"}
+    names |= {"out_proj.weight": "output.weight", "out_proj.bias": "output.bias"}
+    ours.load_state_dict({names[name]: tensor for name, tensor in theirs.state_dict().items()})
+    x = torch.randn(4, 7, 6)
+    torch.testing.assert_close(ours(x), theirs(x, x, x)[0])
+
+
+def test_heads_that_do_not_divide_the_width_are_refused():
+    with pytest.raises(ValueError, match=r"width 6 .* 4 heads"):
+        SelfAttention(6, 4)
+
+
+def test_the_score_of_windows_is_the_mean_of_their_scores():
+    network, x = WindowScore(4, 3, 5), torch.randn(2, 6, 4)
+    windows = [network(x[:, i : i + 3]) for i in range(4)]
+    torch.testing.assert_close(network(x), torch.stack(windows).mean(0))
+
+
+def test_windows_add_to_the_score_of_the_sequence():
+    torch.manual_seed(0)
+    critic = Critic(vocabulary=11, length=6, windows=6)
+    embedded = critic.embed(torch.randint(11, (4, 6)))
+    local = critic.window_score(embedded)
+    both = critic.score(embedded)
+    critic.window_score = None
+    torch.testing.assert_close(both, critic.score(embedded) + local)
+    assert local.std() > 0
+    with pytest.raises(ValueError, match="windows of 7 positions"):
+        Critic(vocabulary=11, length=6, windows=7)
+
+
+@pytest.mark.parametrize("section", [GeneratorConfig, CriticConfig])
+def test_the_config_offers_every_backbone_norm_and_cell(section):
+    hints = typing.get_type_hints(section)
+    offered = {name: set(typing.get_args(hints[name])) for name in ("backbone", "norm", "cell")}
+    assert offered == {"backbone": set(BACKBONES), "norm": {"none", *NORMS}, "cell": set(CELLS)}
 
 
 def test_even_kernels_are_refused():
@@ -57,7 +190,7 @@ def test_even_kernels_are_refused():
 
 @pytest.mark.parametrize("noise, position_noise", [(8, 0), (0, 3), (8, 3)])
 def test_generator_gives_logits_of_the_whole_sequence(noise, position_noise):
-    generator = ConvGenerator(vocabulary=11, length=6, noise=noise, position_noise=position_noise, width=5, kernel=3)
+    generator = Generator(vocabulary=11, length=6, noise=noise, position_noise=position_noise, width=5, kernel=3)
     z = generator.sample_noise(4, np.random.default_rng(0))
     logits = generator(z)
     assert z.shape == (4, noise + 6 * position_noise) and logits.shape == (4, 6, 11)
@@ -71,8 +204,32 @@ def test_generator_gives_logits_of_the_whole_sequence(noise, position_noise):
         assert moved[:, 0].all() and not moved[:, 5].any()
 
 
+@every_network
+def test_noise_reaches_every_position(options):
+    torch.manual_seed(0)
+    generator = Generator(vocabulary=11, length=6, noise=8, position_noise=2, width=8, kernel=1, **options)
+    z = generator.sample_noise(4, np.random.default_rng(0)).requires_grad_()
+    logits = generator(z)
+    assert logits.shape == (4, 6, 11)
+    for position in range(6):
+        (slope,) = torch.autograd.grad(logits[:, position].square().sum(), z, retain_graph=True)
+        own = slope[:, 8:].unflatten(1, (6, 2))
+        assert (slope[:, :8].abs().sum(1) > 0).all() and (own[:, position].abs().sum(1) > 0).all()
+        # Attention, recurrence both ways and the statistics of an instance see the noise of all positions.
+        seen = (own.abs().sum(-1) > 0).all(0)
+        assert seen.sum() == (6 if "backbone" in options or options.get("norm") == "instance" else 1)
+
+
+@every_network
+def test_a_generated_sequence_does_not_depend_on_the_rest_of_the_batch(options):
+    torch.manual_seed(0)
+    generator = Generator(vocabulary=11, length=6, width=8, **options).double()
+    z = torch.randn(5, generator.noise_size, dtype=torch.float64)
+    torch.testing.assert_close(generator(z)[2:3], generator(z[2:3]))
+
+
 def test_positions_are_told_apart_without_shared_noise():
-    generator = ConvGenerator(vocabulary=11, length=12, noise=0, position_noise=2, width=5)
+    generator = Generator(vocabulary=11, length=12, noise=0, position_noise=2, width=5)
     torch.nn.init.normal_(generator.positions)
     logits = generator(torch.ones(1, generator.noise_size))
     assert not torch.allclose(logits[0, 5], logits[0, 6])  # same noise, far from both edges
@@ -80,11 +237,11 @@ def test_positions_are_told_apart_without_shared_noise():
 
 def test_generator_without_noise_is_refused():
     with pytest.raises(ValueError, match="noise"):
-        ConvGenerator(vocabulary=11, length=6, noise=0)
+        Generator(vocabulary=11, length=6, noise=0)
 
 
 def test_critic_reads_ids_and_one_hot_tokens_alike():
-    critic = ConvCritic(vocabulary=11, length=6)
+    critic = Critic(vocabulary=11, length=6)
     ids = torch.randint(11, (4, 6))
     one_hot = nn.functional.one_hot(ids, 11).float()
     torch.testing.assert_close(critic(ids), critic(one_hot))
@@ -92,8 +249,21 @@ def test_critic_reads_ids_and_one_hot_tokens_alike():
     assert critic(ids).shape == (4,)
 
 
+@every_network
+@pytest.mark.parametrize("windows", [0, 3])
+def test_a_score_does_not_depend_on_the_rest_of_the_batch(options, windows):
+    torch.manual_seed(0)
+    critic = Critic(vocabulary=11, length=6, width=8, windows=windows, **options).double().train()
+    soft = torch.randn(5, 6, 11, dtype=torch.float64).softmax(-1).requires_grad_()
+    scores = critic(soft)
+    assert scores.shape == (5,) and scores.std() > 0
+    (slope,) = torch.autograd.grad(scores[2], soft)
+    assert (slope.abs().sum((1, 2)) > 0).tolist() == [False, False, True, False, False]
+    torch.testing.assert_close(critic(soft[2:3]), scores[2:3])
+
+
 def test_critic_names_the_shapes_that_it_takes():
-    critic = ConvCritic(vocabulary=11, length=6)
+    critic = Critic(vocabulary=11, length=6)
     for wrong in (
         torch.zeros(4, 5, dtype=torch.long),
         torch.zeros(4, 6),
@@ -104,15 +274,42 @@ def test_critic_names_the_shapes_that_it_takes():
             critic(wrong)
 
 
-def test_features_of_every_layer():
-    critic = ConvCritic(vocabulary=11, length=6, width=5, blocks=2)
+@every_network
+def test_features_of_every_layer(options):
+    torch.manual_seed(0)
+    critic = Critic(vocabulary=11, length=6, width=4, blocks=2, **options)
     ids = torch.randint(11, (4, 6))
     states = [critic.features(ids, layer) for layer in range(3)]
-    assert all(s.shape == (4, 6, 5) for s in states)
+    assert all(s.shape == (4, 6, 4) for s in states)
+    assert not torch.equal(states[0], states[1]) and not torch.equal(states[1], states[2])
     torch.testing.assert_close(critic.features(ids), states[-1])
-    torch.testing.assert_close(critic.output(torch.relu(states[-1]).flatten(1)).squeeze(1), critic(ids))
+    last = states[-1] if "backbone" in options else torch.relu(states[-1])
+    torch.testing.assert_close(critic.output(last.flatten(1)).squeeze(1), critic(ids))
     with pytest.raises(IndexError, match="0 to 2"):
         critic.features(ids, 3)
+
+
+@pytest.mark.parametrize("options", [dict(backbone="recurrent"), dict(backbone="attention")], ids=str)
+def test_one_position_tells_in_the_last_state_of_every_other(options):
+    torch.manual_seed(0)
+    critic = Critic(vocabulary=11, length=6, width=4, blocks=2, **options).double()
+    ids = torch.randint(11, (1, 6))
+    for position in range(6):
+        other = ids.clone()
+        other[0, position] = (ids[0, position] + 1) % 11
+        assert ((critic.features(ids) - critic.features(other)).abs().sum(-1) > 0).all()
+
+
+def test_attention_tells_positions_apart():
+    torch.manual_seed(0)
+    critic = Critic(vocabulary=11, length=6, width=4, backbone="attention")
+    assert critic.features(torch.zeros(1, 6, dtype=torch.long))[0].unique(dim=0).shape[0] == 6
+
+
+@pytest.mark.parametrize("network", [Generator, Critic])
+def test_weights_of_checkpoints_keep_their_names(network):
+    names = [name.removeprefix("blocks.") for name in network(11, 6, blocks=2).state_dict() if "blocks." in name]
+    assert names == [f"{i}.branch.{j}.{part}" for i in (0, 1) for j in (1, 3) for part in ("weight", "bias")]
 
 
 @pytest.mark.parametrize("name", RELAXATIONS)

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from conftest import train
 from torch.nn.functional import one_hot
 
 from seqgan_gp import Critic, Generator, pretrained
@@ -125,6 +126,26 @@ def test_a_checkpoint_of_another_shape_is_named(run, tmp_path):
     (folder / "model.safetensors").write_bytes(b"garbage")
     with pytest.raises(UserError, match=r"model\.safetensors is damaged"):
         Critic.from_pretrained(folder)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["generator.backbone=recurrent", "critic.backbone=recurrent"],
+        ["generator.backbone=recurrent", "generator.cell=lstm", "critic.backbone=attention", "critic.windows=3"],
+        ["generator.backbone=attention", "critic.backbone=recurrent", "critic.cell=lstm", "penalty.space=one-hot"],
+        ["generator.norm=layer", "critic.norm=instance", "critic.windows=2"],
+        ["generator.norm=instance", "critic.norm=layer"],
+    ],
+    ids=lambda options: ", ".join(options),
+)
+def test_every_backbone_trains_samples_and_scores(tmp_path, options):
+    few = ("--train.steps=2", "--train.checkpoint_every=2", "--evaluation.every=2", "--corpus.size=100")
+    assert train(tmp_path / "run", *few, "--corpus.holdout=20", *(f"--{option}" for option in options)) == 0
+    (ids,) = Generator.from_pretrained(tmp_path / "run").sample_ids(3)
+    critic, ids = Critic.from_pretrained(tmp_path / "run"), torch.from_numpy(ids)
+    assert critic(ids).shape == (3,) and critic(ids).isfinite().all()
+    assert critic.features(ids, 2).shape == (3, 16, 8)
 
 
 def test_a_hub_id_is_downloaded(run, monkeypatch):

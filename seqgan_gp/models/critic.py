@@ -4,11 +4,36 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import Conv1d, ReLU, ResidualBlock
+from .backbones import BACKBONES, Shape
+from .layers import Conv1d, relu
 
 
-class ConvCritic(nn.Module):
-    """Embedding, 1D-convolutional ResNet, and one linear score of all positions (Gulrajani et al. 2017, section 5.3).
+class WindowScore(nn.Module):
+    """The mean score of all windows of n adjacent positions, (B, L, E) -> (B,): a critic of n-grams.
+
+    Every window is scored by itself with the same two layers, like the patches of Isola et al. 2017 (section 3.2.2), so
+    a wrong n-gram tells wherever it stands and whatever else is in the sequence.
+
+    Args:
+        channels: E, of one position.
+        windows: n.
+        width: units of the hidden layer.
+    """
+
+    def __init__(self, channels: int, windows: int, width: int):
+        super().__init__()
+        self.windows = windows
+        self.hidden = nn.Linear(windows * channels, width)
+        self.output = nn.Linear(width, 1, bias=False)  # the whole score has a bias already
+
+    def forward(self, embedded: Tensor) -> Tensor:
+        hidden = self.hidden(embedded.unfold(1, self.windows, 1).flatten(2))
+        return self.output(relu(hidden)).flatten(1).mean(dim=1)
+
+
+class Critic(nn.Module):
+    """Embedding, a backbone, and one linear score of all positions (Gulrajani et al. 2017, section 5.3), to which the
+    score of local windows may be added.
 
     The rows of the embedding matrix are used at unit length: were they free, the critic could buy a larger distance
     between real and generated sequences by growing them. A penalty in embedding space presses the slope of `score` to 1
@@ -19,11 +44,11 @@ class ConvCritic(nn.Module):
         vocabulary: V.
         length: L, positions.
         embedding: E, dimensions of a token's embedding.
-        width: channels C of every hidden layer.
-        blocks: number of residual blocks.
-        kernel: positions that one convolution sees (odd).
         embedding_std: standard deviation of the raw embeddings at the start; the smaller, the faster an optimiser
             rotates the unit vectors.
+        backbone: one of BACKBONES.
+        width, blocks, kernel, norm, heads, cell: as in Shape.
+        windows: positions of a window that has a score of its own, see WindowScore; 0 does without.
     """
 
     def __init__(
@@ -31,18 +56,25 @@ class ConvCritic(nn.Module):
         vocabulary: int,
         length: int,
         embedding: int = 32,
+        embedding_std: float = 0.2,
+        backbone: str = "convolutional",
         width: int = 64,
         blocks: int = 2,
         kernel: int = 3,
-        embedding_std: float = 0.2,
+        norm: str = "none",
+        heads: int = 4,
+        cell: str = "gru",
+        windows: int = 0,
     ):
         super().__init__()
+        if windows > length:
+            raise ValueError(f"windows of {windows} positions are longer than a sequence of {length}")
         self.vocabulary, self.length = vocabulary, length
         self.embedding = nn.Parameter(torch.randn(vocabulary, embedding) * embedding_std)
         self.input_projection = Conv1d(embedding, width, 1)
-        self.blocks = nn.ModuleList(ResidualBlock(width, kernel) for _ in range(blocks))
-        self.activation = ReLU()
+        self.blocks = BACKBONES[backbone](Shape(length, width, blocks, kernel, norm, heads, cell))
         self.output = nn.Linear(length * width, 1)
+        self.window_score = WindowScore(embedding, windows, width) if windows else None
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Embeddings (B, L, E) of ids (B, L) int64, or of one-hot or soft tokens (B, L, V) float.
@@ -62,21 +94,19 @@ class ConvCritic(nn.Module):
         )
 
     def hidden_states(self, embedded: Tensor) -> list[Tensor]:
-        """Hidden states (B, L, C), first the input projection, then the output of every block."""
-        states = [self.input_projection(embedded)]
-        for block in self.blocks:
-            states.append(block(states[-1]))
-        return states
+        """Hidden states (B, L, C), first what enters the first block, then the output of every block."""
+        return self.blocks(self.input_projection(embedded))
 
     def score(self, embedded: Tensor) -> Tensor:
         """Scores (B,) of embedded sequences (B, L, E); higher is more like real ones."""
-        return self.output(self.activation(self.hidden_states(embedded)[-1]).flatten(1)).squeeze(1)
+        score = self.output(self.blocks.readout(self.hidden_states(embedded)[-1]).flatten(1)).squeeze(1)
+        return score if self.window_score is None else score + self.window_score(embedded)
 
     def forward(self, tokens: Tensor) -> Tensor:
         return self.score(self.embed(tokens))
 
     def features(self, tokens: Tensor, layer: int = -1) -> Tensor:
-        """Hidden states (B, L, C) of one layer: 0 is the input projection, i the output of block i, -1 the last.
+        """Hidden states (B, L, C) of one layer: 0 is what enters the first block, i the output of block i, -1 the last.
 
         Raises:
             IndexError: there is no such layer.

@@ -4,23 +4,22 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .layers import Conv1d, ReLU, ResidualBlock
+from .backbones import BACKBONES, Shape
+from .layers import Conv1d
 from .relaxations import sample_ids
 from .sequence import SequenceModel
 
 
-class ConvGenerator(SequenceModel):
-    """1D-convolutional ResNet from noise (B, noise + L * position_noise) to logits (B, L, V) (Gulrajani et al. 2017,
-    section 5.3).
+class Generator(SequenceModel):
+    """Noise (B, noise + L * position_noise) to one hidden state for each position, a backbone, and logits (B, L, V).
 
     Args:
         vocabulary: V.
         length: L, positions.
         noise: size of the noise that the whole sequence shares.
         position_noise: size of the noise that each position has to itself.
-        width: channels C of every hidden layer.
-        blocks: number of residual blocks.
-        kernel: positions that one convolution sees (odd).
+        backbone: one of BACKBONES.
+        width, blocks, kernel, norm, heads, cell: as in Shape.
     """
 
     def __init__(
@@ -29,9 +28,13 @@ class ConvGenerator(SequenceModel):
         length: int,
         noise: int = 128,
         position_noise: int = 0,
+        backbone: str = "convolutional",
         width: int = 64,
         blocks: int = 2,
         kernel: int = 5,
+        norm: str = "none",
+        heads: int = 4,
+        cell: str = "gru",
     ):
         super().__init__()
         if noise + position_noise < 1:
@@ -42,7 +45,7 @@ class ConvGenerator(SequenceModel):
         # Without shared noise, and its bias at each position, something else has to tell the positions apart.
         self.positions = None if noise else nn.Parameter(torch.zeros(length, width))
         self.project_position_noise = nn.Linear(position_noise, width, bias=False) if position_noise else None
-        self.blocks = nn.Sequential(*(ResidualBlock(width, kernel) for _ in range(blocks)), ReLU())
+        self.blocks = BACKBONES[backbone](Shape(length, width, blocks, kernel, norm, heads, cell))
         self.logits = Conv1d(width, vocabulary, 1)
 
     def sample_noise(self, batch: int, rng: np.random.Generator) -> Tensor:
@@ -60,7 +63,7 @@ class ConvGenerator(SequenceModel):
             hidden = self.positions
         if self.project_position_noise is not None:
             hidden = hidden + self.project_position_noise(own.unflatten(1, (self.length, -1)))
-        return self.logits(self.blocks(hidden))
+        return self.logits(self.blocks.readout(self.blocks(hidden)[-1]))
 
     def draw(self, num: int, temperature: float, noise: np.random.Generator, choice: np.random.Generator) -> Tensor:
         latent = self.sample_noise(num, noise).to(self.logits.weight.device)

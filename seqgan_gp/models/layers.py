@@ -1,21 +1,28 @@
 """Layers that the generator and the critic share. Sequences are (B, L, C): batch, positions, channels."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
-class ReLU(nn.Module):
+def relu(x: Tensor) -> Tensor:
     """max(x, 0), as a product with a mask that carries no gradient.
 
-    The value and all derivatives are those of nn.ReLU, whose second derivative is zero almost everywhere; but where
+    The value and all derivatives are those of torch.relu, whose second derivative is zero almost everywhere; but where
     the gradient penalty differentiates twice, autograd then does not walk the forward pass a second time to add
     zeros.
     """
+    return x * (x > 0).to(x.dtype)
+
+
+class ReLU(nn.Module):
+    """`relu` as a module."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * (x > 0).to(x.dtype)
+        return relu(x)
 
 
 class Windows(torch.autograd.Function):
@@ -84,17 +91,56 @@ class Conv1d(nn.Linear):
         return super().forward(x if self.kernel == 1 else Windows.apply(x, self.kernel))
 
 
-class ResidualBlock(nn.Module):
-    """x + scale * conv(relu(conv(relu(x)))), (B, L, C) -> (B, L, C): the block of Gulrajani et al. 2017 (appendix,
-    language model).
+NORM_EPSILON = 1e-3  # of a variance. Where all numbers agree, the slope of a norm is 1 / sqrt(epsilon): 32, not 316
 
-    No normalisation: batch norm would couple the samples of a batch, which a per-sample gradient penalty forbids in
-        the critic.
+
+def layer_norm(width: int, affine: bool = True) -> nn.LayerNorm:
+    """Each position over its channels (Ba et al. 2016), what Gulrajani et al. 2017 (section 4) put for batch norm."""
+    return nn.LayerNorm(width, eps=NORM_EPSILON, elementwise_affine=affine)
+
+
+class InstanceNorm(nn.Module):
+    """Each channel of a sample over its positions, (B, L, C) -> (B, L, C) (Ulyanov et al. 2016).
+
+    A sequence of one position is all mean: only the bias is left of it.
     """
 
-    def __init__(self, width: int, kernel: int, scale: float = 0.3):
+    def __init__(self, width: int):
         super().__init__()
-        self.branch = nn.Sequential(ReLU(), Conv1d(width, width, kernel), ReLU(), Conv1d(width, width, kernel))
+        self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        # The layer norm of torch along the other axis: nn.InstanceNorm1d refuses a single position.
+        rows = F.layer_norm(x.transpose(1, 2), x.shape[1:2], eps=NORM_EPSILON).transpose(1, 2)
+        return rows * self.weight + self.bias
+
+
+NORMS: dict[str, Callable[[int], nn.Module]] = {"layer": layer_norm, "instance": InstanceNorm}
+
+
+def norms(kind: str, width: int) -> list[nn.Module]:
+    """What normalises (B, L, C) before an activation, each sample by itself: nothing for none, else the one of NORMS.
+
+    Raises:
+        ValueError: there is no such norm.
+    """
+    if kind != "none" and kind not in NORMS:
+        raise ValueError(
+            f"norm {kind}: there are none, {', '.join(NORMS)}; batch norm couples the samples of a batch, which a "
+            "penalty on the gradient of each sample forbids (Gulrajani et al. 2017, section 4)"
+        )
+    return [] if kind == "none" else [NORMS[kind](width)]
+
+
+class ResidualBlock(nn.Module):
+    """x + scale * conv(relu(conv(relu(x)))), (B, L, C) -> (B, L, C): the block of Gulrajani et al. 2017 (appendix,
+    language model), with a norm before each relu where one is asked for.
+    """
+
+    def __init__(self, width: int, kernel: int, norm: str = "none", scale: float = 0.3):
+        super().__init__()
+        half = (*norms(norm, width), ReLU(), Conv1d(width, width, kernel))
+        self.branch = nn.Sequential(*half, *norms(norm, width), ReLU(), Conv1d(width, width, kernel))
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 
 from ..adversarial import lipschitz, objectives
 from ..config import PenaltyConfig
-from ..models.critic import ConvCritic
-from ..models.generator import ConvGenerator
+from ..models.critic import Critic
+from ..models.generator import Generator
 from ..models.language_model import LanguageModel
 from ..models.relaxations import Relaxation
 
@@ -23,7 +23,7 @@ class CriticStep(nn.Module):
     not the embedding matrix; in one-hot space it moves both.
     """
 
-    def __init__(self, critic: ConvCritic, penalty: PenaltyConfig):
+    def __init__(self, critic: Critic, penalty: PenaltyConfig):
         super().__init__()
         self.critic = critic
         self.weight = penalty.weight
@@ -60,7 +60,7 @@ class CriticStep(nn.Module):
         return parts
 
 
-def _one_hot(tokens: Tensor, critic: ConvCritic) -> Tensor:
+def _one_hot(tokens: Tensor, critic: Critic) -> Tensor:
     """Ids (B, L) as one-hot tokens (B, L, V); tokens that are such already, as they are."""
     if tokens.is_floating_point():
         return tokens
@@ -70,7 +70,7 @@ def _one_hot(tokens: Tensor, critic: ConvCritic) -> Tensor:
 class RelaxedGenerator(nn.Module):
     """Noise (B, noise_size) to the one-hot or soft tokens (B, L, V) that the critic scores, with a gradient."""
 
-    def __init__(self, generator: ConvGenerator, relaxation: Relaxation):
+    def __init__(self, generator: Generator, relaxation: Relaxation):
         super().__init__()
         self.generator, self.relaxation = generator, relaxation
 

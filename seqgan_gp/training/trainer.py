@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from .. import pretrained
 from ..adversarial import objectives
 from ..config import Config, OptimizerConfig, TrainConfig
-from ..models.generator import ConvGenerator
+from ..models.generator import Generator
 from ..models.relaxations import relaxation
 from ..text.batches import Batches
 from ..text.tokenizer import Tokenizer
@@ -117,7 +117,7 @@ class Trainer(BaseTrainer):
 
     def sampler(self) -> pretrained.Generator:
         """What samples: the moving average of the generator."""
-        network = cast(ConvGenerator, self.average.module)
+        network = cast(Generator, self.average.module)
         return pretrained.Generator(network, self.tokenizer, self.relaxation.sampling_temperature)
 
     def learning_rates(self) -> dict[str, float]:
