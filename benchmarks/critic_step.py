@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from seqgan_gp.config import PenaltyConfig
 from seqgan_gp.machine import keep_memory, set_threads
-from seqgan_gp.models.critic import ConvCritic
+from seqgan_gp.models.critic import Critic
 from seqgan_gp.training.steps import CriticStep
 
 EMBEDDING, KERNEL, WEIGHT, SCALE = 32, 5, 10.0, 0.3
@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def measure(case: Case, seconds: float) -> dict[str, Any]:
     """The three times of a case, in milliseconds, and how far the textbook's loss and gradients are from ours."""
     torch.manual_seed(0)
-    critic = ConvCritic(case.vocabulary, case.length, EMBEDDING, case.width, case.blocks, KERNEL)
+    critic = Critic(case.vocabulary, case.length, EMBEDDING, width=case.width, blocks=case.blocks, kernel=KERNEL)
     textbook = Textbook(critic)
     real, fake = torch.randint(case.vocabulary, (2, case.batch, case.length))
     alpha = torch.rand(case.batch)
@@ -112,7 +112,7 @@ def take_turns(functions: dict[str, Callable[[], object]], seconds: float) -> di
 class Textbook(nn.Module):
     """The critic with the weights of ours, out of torch's own layers, and the step as most public code has it."""
 
-    def __init__(self, critic: ConvCritic):
+    def __init__(self, critic: Critic):
         super().__init__()
         length, width = critic.length, critic.input_projection.out_features
         self.embedding = nn.Parameter(critic.embedding.detach().clone())
@@ -146,7 +146,7 @@ class Textbook(nn.Module):
         penalty = ((gradient.flatten(1).norm(2, dim=1) - 1) ** 2).mean()
         return self.score(embedded_fake).mean() - self.score(embedded_real).mean() + WEIGHT * penalty
 
-    def gradients(self, critic: ConvCritic) -> list[tuple[str, Tensor, Tensor]]:
+    def gradients(self, critic: Critic) -> list[tuple[str, Tensor, Tensor]]:
         """Name, our gradient and the textbook's for each parameter."""
         found = []
         for (name, parameter), own in zip(critic.named_parameters(), self.parameters(), strict=True):
