@@ -220,7 +220,8 @@ def _table(figures: dict[str, Any]) -> str:
         "",
         f"BLEU, self-BLEU, JSD, distinct, unique, novel and overlap together: {figures['all_scores_s']:.3f} s",
         "",
-        f"{'sentences':>10} {'seconds':>9} {'MB peak':>9} {'text':>6}  against {SIZE:,} sentences of the embedded grammar",
+        f"against {SIZE:,} sentences of the embedded grammar:",
+        f"{'sentences':>10} {'seconds':>9} {'MB peak':>9} {'text':>6}",
     ]
     lines += [
         f"{g['sentences']:10,} {g['seconds']:9.2f} {g['megabytes']:9.0f} {g['megabytes_of_text']:6.0f}"
