@@ -159,3 +159,11 @@ def test_expected_usage_is_the_mean_over_sampled_sentences():
     np.testing.assert_allclose(expected, [1.0, 0.25, 1.25])
     sampled = grammar.parse(itertools.islice(grammar.sentences(0), 4000))[1].mean(axis=0)
     np.testing.assert_allclose(sampled, expected, rtol=0.1)
+
+
+def test_a_busy_machine_does_not_end_a_parse(monkeypatch):
+    # nltk measures a time limit by the wall: here an hour passes between two looks at the clock.
+    grammar = Grammar.load("text")
+    now = itertools.count(0.0, 3600.0)
+    monkeypatch.setattr("nltk.parse.chart.time.perf_counter", lambda: next(now))
+    assert np.isfinite(grammar.log_probability(["the dog sleeps near the river."])).all()

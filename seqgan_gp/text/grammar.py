@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import graphlib
+import inspect
 import itertools
 import math
 import random
@@ -76,7 +77,9 @@ class Grammar:
             if words(word, lowercase=False) != (word,):
                 parts = " ".join(f"'{w}'" for w in words(word, lowercase=False))
                 raise UserError(f"the grammar's '{word}' is not one word: write {parts}")
-        self._parser: Any = nltk.BottomUpLeftCornerChartParser(grammar)  # the fastest of nltk's
+        # Newer versions give up after five seconds of wall-clock, which a sentence may take on a busy machine.
+        endless = {"max_time": None} if "max_time" in inspect.signature(nltk.ChartParser).parameters else {}
+        self._parser: Any = nltk.BottomUpLeftCornerChartParser(grammar, **endless)  # the fastest of nltk's
 
     @classmethod
     def load(cls, source: str | Path) -> Grammar:
