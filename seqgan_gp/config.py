@@ -132,8 +132,6 @@ class CriticConfig:
         heads: Attention heads, which share the width out; attention.
         cell: Recurrent cell; recurrent.
         windows: Positions of a window, every one of which adds its own score to that of the sequence; 0 does without.
-        parametrization: Of the weights of every layer behind the embedding: spectral norm (largest singular value 1),
-            weight norm (direction and length apart), or none.
     """
 
     embedding: PositiveInt = 32
@@ -146,31 +144,21 @@ class CriticConfig:
     heads: PositiveInt = 4
     cell: Literal["gru", "lstm"] = "gru"
     windows: NonNegativeInt = 0
-    parametrization: Literal["none", "spectral", "weight"] = "none"
 
 
 @dataclass
 class PenaltyConfig:
-    """The penalty on the norm of the critic's gradient; it goes with any objective.
+    """The gradient penalty that keeps the critic Lipschitz.
 
     Args:
-        weight: Lambda, the weight of the penalty in the critic's loss; 0 trains without one. It is half of the gamma of
-            R1 and R2.
-        sided: two pulls the gradient's norm to 1, one penalises only a norm over 1, zero pulls it to 0.
-        at: Points at which it is taken, each adding its own mean: interpolates, real (R1, if zero-sided) and generated
-            (R2).
-        space: Where sequences are points: the critic's embeddings, or one-hot tokens.
-        mixing: How interpolates are made: convex (one mixing weight for each sequence) or crossover (each position
-            whole from one of the two).
-        every: Critic steps between two with a penalty, whose weight is multiplied by that many.
+        weight: Lambda, the weight of the penalty in the critic's loss; 0 trains without one.
+        sided: two pulls the gradient's norm to 1, one penalises only a norm over 1.
+        space: Where real and generated sequences are interpolated: the critic's embeddings, or one-hot tokens.
     """
 
     weight: NonNegativeFloat = 10.0
-    sided: Literal["two", "one", "zero"] = "two"
-    at: list[Literal["interpolates", "real", "generated"]] = field(default_factory=lambda: ["interpolates"])
+    sided: Literal["two", "one"] = "two"
     space: Literal["embedding", "one-hot"] = "embedding"
-    mixing: Literal["convex", "crossover"] = "convex"
-    every: PositiveInt = 1
 
 
 @dataclass
@@ -289,19 +277,11 @@ class Config:
         seed: Seed of the weights, the batches and the noise.
         method: How to train: adversarial (generator and critic, WGAN-GP) or likelihood (a language model, by maximum
             likelihood). The sections of the other method are of no effect.
-        objective: What the two players minimise: wasserstein, minimax (the original GAN), non-saturating, least-squares
-            (LSGAN), hinge or relativistic (R3GAN, with penalty.sided zero at real and generated points).
-        clipping: Largest absolute value of the critic's weights behind the embedding, to which they are clipped after
-            each critic step, such as 0.01 (the first WGAN); default: no clipping.
         trackers: Trackers of accelerate to log to besides metrics.jsonl, such as [tensorboard] or [wandb].
     """
 
     seed: NonNegativeInt = 0
     method: Literal["adversarial", "likelihood"] = "adversarial"
-    objective: Literal["wasserstein", "minimax", "non-saturating", "least-squares", "hinge", "relativistic"] = (
-        "wasserstein"
-    )
-    clipping: PositiveFloat | None = None
     trackers: list[str] = field(default_factory=list)
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
@@ -329,15 +309,6 @@ class Config:
             raise UserError(f"{windows}: a window cannot be longer than tokenizer.length, {self.tokenizer.length}")
         if self.generator.noise + self.generator.position_noise == 0:
             raise UserError("generator.noise and generator.position_noise are both 0: one of them must be at least 1")
-        if self.clipping is not None and self.critic.parametrization != "none":
-            raise UserError(
-                f"clipping and critic.parametrization {self.critic.parametrization} both bound the same weights, and a "
-                "clipped weight is not the one that is normalised: give one of them"
-            )
-        if self.penalty.weight and not self.penalty.at:
-            raise UserError("penalty.at is empty: name points such as [interpolates], or set penalty.weight 0")
-        if len(set(self.penalty.at)) < len(self.penalty.at):
-            raise UserError(f"penalty.at names a point twice: {self.penalty.at}; raise penalty.weight instead")
         if self.evaluation.samples < 2:
             raise UserError("evaluation.samples is 1: self-BLEU needs at least 2")
         if self.seed >= 2**32 or self.corpus.seed >= 2**32:

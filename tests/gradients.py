@@ -18,7 +18,7 @@ corpus = load_corpus(c.corpus.train, None, "text", 64, 10, 0)
 trainer = Trainer(Accelerator(cpu=True), c, Tokenizer.train("word", corpus.train, 300), corpus.train)
 trainer.update_critic(trainer.batches[0])
 gradients = {f"critic.{n}": p.grad.clone() for n, p in trainer.critic.named_parameters()}
-trainer.update_generator(trainer.batches[0])
+trainer.update_generator()
 gradients |= {f"generator.{n}": p.grad.clone() for n, p in trainer.generator.named_parameters()}
 for _ in range(3):
     trainer.step()

@@ -1,20 +1,11 @@
 """The critic: a sequence of tokens to one score."""
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
 
 from .backbones import BACKBONES, Shape
 from .layers import Conv1d, relu
-
-PARAMETRIZATIONS: dict[str, Callable[[nn.Linear], object]] = {
-    "none": lambda module: module,
-    "spectral": parametrizations.spectral_norm,  # Miyato et al. 2018
-    "weight": parametrizations.weight_norm,  # Salimans and Kingma 2016
-}
 
 
 class WindowScore(nn.Module):
@@ -58,9 +49,6 @@ class Critic(nn.Module):
         backbone: one of BACKBONES.
         width, blocks, kernel, norm, heads, cell: as in Shape.
         windows: positions of a window that has a score of its own, see WindowScore; 0 does without.
-        parametrization: one of PARAMETRIZATIONS, of every linear layer. With spectral norm a layer is 1-Lipschitz in
-            its own input; a convolution reads each position `kernel` times, which adds a factor of up to sqrt(kernel),
-            and a residual block one of up to 1.3.
     """
 
     def __init__(
@@ -77,7 +65,6 @@ class Critic(nn.Module):
         heads: int = 4,
         cell: str = "gru",
         windows: int = 0,
-        parametrization: str = "none",
     ):
         super().__init__()
         if windows > length:
@@ -88,9 +75,6 @@ class Critic(nn.Module):
         self.blocks = BACKBONES[backbone](Shape(length, width, blocks, kernel, norm, heads, cell))
         self.output = nn.Linear(length * width, 1)
         self.window_score = WindowScore(embedding, windows, width) if windows else None
-        for module in list(self.modules()):
-            if isinstance(module, nn.Linear):
-                PARAMETRIZATIONS[parametrization](module)
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Embeddings (B, L, E) of ids (B, L) int64, or of one-hot or soft tokens (B, L, V) float.

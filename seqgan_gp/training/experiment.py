@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -107,17 +106,13 @@ def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) 
     interval = 0.5 if sys.stderr.isatty() else 30
     bar = tqdm(total=steps, initial=progress.step, unit="step", disable=not main, mininterval=interval)
     window: list[dict[str, Tensor]] = []
-    # Elsewhere a look at every step would make the device wait, or leave other processes behind.
-    watched = accelerator.device.type == "cpu" and accelerator.num_processes == 1
     start, saved = time.perf_counter(), progress.step
     while not trainer.finished and not _should_stop(accelerator, stop, progress.step):
         window.append(trainer.step())
         bar.update()
         step, stepped = progress.step, time.perf_counter()
-        if watched:
-            _check_finite(_history(accelerator, window[-1:]), trainer, output)
         if validation := trainer.validate():
-            _check_finite({key: [value] for key, value in validation.items()}, trainer, output)
+            _check_finite(validation, trainer, output)
             if main:
                 monitor.log(step, "validation", validation)
             start += time.perf_counter() - stepped  # validation, evaluation and saving are not training speed
@@ -126,9 +121,8 @@ def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) 
         evaluation_due = last or step % config.evaluation.every == 0
         if not (save_due or evaluation_due or step % config.train.log_every == 0):
             continue
-        history = _history(accelerator, window)
-        _check_finite(history, trainer, output)
-        values = {key: sum(numbers) / len(numbers) for key, numbers in history.items()}
+        values = _means(accelerator, window)
+        _check_finite(values, trainer, output)
         values["steps_per_second"] = len(window) / (time.perf_counter() - start)
         values |= trainer.learning_rates()
         if main:
@@ -142,7 +136,6 @@ def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) 
             monitor.draw()
             bar.write(_summary(step, scores, evaluator.real, sentences))
         if save_due:
-            _check_weights(trainer, output)
             trainer.save(output)
             saved = step
         window.clear()
@@ -153,9 +146,8 @@ def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) 
             print(f"done: {output}; sample with: seqgan-gp sample {output} --num 1000 --out samples.txt")
         return 0
     if window:
-        _check_finite(_history(accelerator, window), trainer, output)
+        _check_finite(_means(accelerator, window), trainer, output)
     if saved != progress.step:
-        _check_weights(trainer, output)
         trainer.save(output)
     if main:
         again = "continue with the same command and --resume"
@@ -182,41 +174,20 @@ def _should_stop(accelerator: Accelerator, stop: StopRequest, step: int) -> bool
     return bool(accelerator.reduce(torch.tensor(float(stop.requested), device=accelerator.device)).item())
 
 
-def _history(accelerator: Accelerator, window: list[dict[str, Tensor]]) -> dict[str, list[float]]:
-    """The numbers of every step by key, means over processes; the first steps may lack a key."""
-    keys = list(dict.fromkeys(key for parts in window for key in parts))
-    numbers = [[parts[key].float() for parts in window if key in parts] for key in keys]
-    means = accelerator.reduce(torch.stack(list(itertools.chain(*numbers))), reduction="mean").tolist()
-    left = iter(means)
-    return {key: list(itertools.islice(left, len(of_key))) for key, of_key in zip(keys, numbers, strict=True)}
+def _means(accelerator: Accelerator, window: list[dict[str, Tensor]]) -> dict[str, float]:
+    """Means over steps and processes."""
+    keys = list(window[0])
+    table = torch.stack([torch.stack([parts[k].float() for k in keys]) for parts in window]).mean(dim=0)
+    return dict(zip(keys, accelerator.reduce(table, reduction="mean").tolist(), strict=True))
 
 
-def _check_finite(history: dict[str, list[float]], trainer: BaseTrainer, output: Path) -> None:
-    """Raise a UserError that names the first step of those that led here at which a number is not one, and the term."""
-    steps = trainer.progress.step
-    bad = {
-        key: (steps - len(numbers) + 1 + first, numbers[first])
-        for key, numbers in history.items()
-        if (first := next((i for i, number in enumerate(numbers) if not math.isfinite(number)), None)) is not None
-    }
-    if bad:
-        step = min(step for step, _ in bad.values())
-        terms = ", ".join(f"{key} is {number}" for key, (at, number) in bad.items() if at == step)
-        _diverged(f"{terms} at step {step}", trainer, output)
-
-
-def _check_weights(trainer: BaseTrainer, output: Path) -> None:
-    """Raise a UserError rather than save weights that are not numbers."""
-    for name, network in trainer.networks().items():
-        if not all(weights.isfinite().all() for weights in network.parameters()):
-            _diverged(f"the weights of the {name} are not finite after step {trainer.progress.step}", trainer, output)
-
-
-def _diverged(what: str, trainer: BaseTrainer, output: Path) -> NoReturn:
-    found = pretrained.checkpoints(output)
-    last = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"
-    rates = " and ".join(f"{key}.lr" for key in trainer.optimizers(trainer.config))
-    raise UserError(f"diverged: {what}; {last}; lower {rates}")
+def _check_finite(values: dict[str, float], trainer: BaseTrainer, output: Path) -> None:
+    for key, value in values.items():
+        if not math.isfinite(value):
+            found = pretrained.checkpoints(output)
+            last = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"
+            rates = " and ".join(f"{key}.lr" for key in trainer.optimizers(trainer.config))
+            raise UserError(f"diverged: {key} is {value} by step {trainer.progress.step}; {last}; lower {rates}")
 
 
 def _summary(step: int, scores: dict[str, Any], real: dict[str, Any], sentences: list[str]) -> str:

@@ -2,73 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
-from ..adversarial import lipschitz
-from ..adversarial.objectives import OBJECTIVES, Objective
+from ..adversarial import lipschitz, objectives
 from ..config import PenaltyConfig
 from ..models.critic import Critic
 from ..models.generator import Generator
 from ..models.language_model import LanguageModel
 from ..models.relaxations import Relaxation
 
+SIDES = {"two": lipschitz.two_sided, "one": lipschitz.one_sided}
+
 
 class CriticStep(nn.Module):
     """The critic's loss on real and generated sequences, the gradient penalty included.
 
-    The points of the penalty are constants: in embedding space the penalty moves the layers behind the embedding, not
-    the embedding matrix; in one-hot space it moves both.
+    The interpolates of the penalty are constants: in embedding space the penalty moves the layers behind the embedding,
+    not the embedding matrix; in one-hot space it moves both.
     """
 
-    def __init__(self, critic: Critic, penalty: PenaltyConfig, objective: Objective = OBJECTIVES["wasserstein"]):
+    def __init__(self, critic: Critic, penalty: PenaltyConfig):
         super().__init__()
-        self.critic, self.objective = critic, objective
-        self.weight, self.places = penalty.weight * penalty.every, penalty.at
-        self.penalise = lipschitz.PENALTIES[penalty.sided]
+        self.critic = critic
+        self.weight = penalty.weight
+        self.penalise = SIDES[penalty.sided]
         self.one_hot = penalty.space == "one-hot"
 
-    def forward(self, real: Tensor, fake: Tensor, alpha: Tensor, penalised: bool = True) -> dict[str, Tensor]:
+    def forward(self, real: Tensor, fake: Tensor, alpha: Tensor) -> dict[str, Tensor]:
         """Means over the batch.
 
         Args:
             real: ids (B, L) int64.
             fake: soft tokens (B, L, V), or ids (B, L) of one-hot ones; a constant here.
-            alpha: place of each interpolate between fake (0) and real (1), (B,), or of each of its positions, (B, L).
-            penalised: whether this is a step with a penalty.
+            alpha: place of each interpolate between fake (0) and real (1), (B,).
         """
         critic = self.critic
-        with parametrize.cached():  # a parametrised weight is the same in all passes, and computed once
-            embedded_real, embedded_fake = critic.embed(real), critic.embed(fake)
-            scores = critic.score(torch.cat([embedded_real, embedded_fake]))
-            # Under mixed precision the losses are still taken in float32.
-            real_score, fake_score = scores.to(torch.promote_types(scores.dtype, torch.float32)).chunk(2)
-            loss = self.objective.critic(real_score, fake_score).mean()
-            parts = {"critic_loss": loss, "wasserstein": (real_score - fake_score).detach().mean()}
-            if self.weight and penalised:
-                # The points have a forward pass of their own: in one pass with the others, the inner gradient would
-                # walk all of them.
-                score: Callable[[Tensor], Tensor] = critic if self.one_hot else critic.score
-                ends = embedded_real, embedded_fake
-                if self.one_hot:
-                    ends = _one_hot(real, critic), _one_hot(fake, critic)
-                points = torch.cat([PLACES[place](*ends, alpha) for place in self.places])
-                norm = lipschitz.gradient_norm(score, points)
-                penalty = self.penalise(norm).mean() * len(self.places)
-                parts["critic_loss"] = loss + self.weight * penalty
-                parts |= {"penalty": penalty.detach(), "gradient_norm": norm.detach().mean()}
+        embedded_real, embedded_fake = critic.embed(real), critic.embed(fake)
+        scores = critic.score(torch.cat([embedded_real, embedded_fake]))
+        # Under mixed precision the losses are still taken in float32.
+        real_score, fake_score = scores.to(torch.promote_types(scores.dtype, torch.float32)).chunk(2)
+        loss = objectives.wasserstein_critic_loss(real_score, fake_score).mean()
+        parts = {"critic_loss": loss, "wasserstein": -loss.detach()}
+        if self.weight:
+            # The interpolates have a forward pass of their own: in one pass with the others, the inner gradient would
+            # walk all three.
+            if self.one_hot:
+                points = lipschitz.interpolate(_one_hot(real, critic), _one_hot(fake, critic), alpha)
+                norm = lipschitz.gradient_norm(critic, points)
+            else:
+                points = lipschitz.interpolate(embedded_real, embedded_fake, alpha)
+                norm = lipschitz.gradient_norm(critic.score, points)
+            penalty = self.penalise(norm).mean()
+            parts["critic_loss"] = loss + self.weight * penalty
+            parts |= {"penalty": penalty.detach(), "gradient_norm": norm.detach().mean()}
         return parts
-
-
-PLACES = {
-    "interpolates": lipschitz.interpolate,
-    "real": lambda real, fake, alpha: real,
-    "generated": lambda real, fake, alpha: fake,
-}
 
 
 def _one_hot(tokens: Tensor, critic: Critic) -> Tensor:

@@ -1,4 +1,4 @@
-"""The alternating updates of two players (Gulrajani et al. 2017, algorithm 1) over accelerate."""
+"""The alternating loop of WGAN-GP (Gulrajani et al. 2017, algorithm 1) over accelerate."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .. import pretrained
-from ..adversarial import lipschitz
-from ..adversarial.objectives import OBJECTIVES
+from ..adversarial import objectives
 from ..config import Config, OptimizerConfig, TrainConfig
 from ..models.generator import Generator
 from ..models.relaxations import relaxation
@@ -48,9 +47,7 @@ class Trainer(BaseTrainer):
         critic = pretrained.build_critic(config, tokenizer)
         self.relaxation = relaxation(config.relaxation.kind, config.relaxation.temperature)
         generator_step = RelaxedGenerator(generator, self.relaxation)
-        self.objective = OBJECTIVES[config.objective]
-        self.mixing = lipschitz.MIXINGS[config.penalty.mixing]
-        critic_step = CriticStep(critic, config.penalty, self.objective)
+        critic_step = CriticStep(critic, config.penalty)
         set_seed(config.seed, device_specific=True)  # Gumbel noise differs between processes
 
         self.generator_step, self.critic_step, self.generator_optimizer, self.critic_optimizer = accelerator.prepare(
@@ -60,7 +57,6 @@ class Trainer(BaseTrainer):
             make_optimizer("train.critic", config.train.critic, critic.parameters(), self.BETAS),
         )
         self.generator, self.critic = generator, critic
-        self.last: dict[str, Tensor] = {}
         self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(config.train.average))
         accelerator.register_for_checkpointing(self.average, self.progress)
 
@@ -82,48 +78,39 @@ class Trainer(BaseTrainer):
         ):
             for group in optimizer.param_groups:
                 group["lr"] = base * factor
-        parts = self.last  # of a lazy penalty the numbers of its last step stand
         for i in range(config.critic_steps):
-            number = progress.step * config.critic_steps + i
-            ids = self.batches[number]
-            parts = parts | self.update_critic(ids, penalised=number % self.config.penalty.every == 0)
-        self.last = parts = parts | self.update_generator(ids)
+            parts = self.update_critic(self.batches[progress.step * config.critic_steps + i])
+        parts = parts | self.update_generator()
         self.average.update_parameters(self.generator)
         progress.step += 1
         return parts
 
-    def update_critic(self, ids: np.ndarray, penalised: bool = True) -> dict[str, Tensor]:
+    def update_critic(self, ids: np.ndarray) -> dict[str, Tensor]:
         """One step of the critic on the real ids (batch_size, L) and as many generated sequences."""
-        real = self._real(ids)
-        alpha = torch.from_numpy(self.mixing(self.progress.rng, *ids.shape))[self.share].to(self.accelerator.device)
+        device = self.accelerator.device
+        real = torch.from_numpy(ids[self.share]).to(device)
+        alpha = torch.from_numpy(self.progress.rng.random(len(ids), dtype=np.float32))[self.share].to(device)
         noise = self._noise()
         with torch.no_grad(), self.accelerator.autocast():
             fake = self.relaxation.detached(self.generator(noise))
-        parts = self.critic_step(real, fake, alpha, penalised)
+        parts = self.critic_step(real, fake, alpha)
         self.critic_optimizer.zero_grad()
         self.accelerator.backward(parts["critic_loss"])
         self.critic_optimizer.step()
-        if self.config.clipping is not None:
-            behind = (p for name, p in self.critic.named_parameters() if name != "embedding")
-            lipschitz.clip_weights(behind, self.config.clipping)
         return {k: v.detach() for k, v in parts.items()}
 
-    def update_generator(self, ids: np.ndarray) -> dict[str, Tensor]:
-        """One step of the generator against the critic as it is, and as it scores the real ids (batch_size, L)."""
+    def update_generator(self) -> dict[str, Tensor]:
+        """One step of the generator against the critic as it is."""
         self.critic.requires_grad_(False)
         fake = self.generator_step(self._noise())
         with self.accelerator.autocast():
             scores = self.critic(fake).float()
-            real_scores = self.critic(self._real(ids)).float() if self.objective.paired else scores
-        loss = self.objective.generator(real_scores, scores).mean()
+        loss = objectives.wasserstein_generator_loss(scores).mean()
         self.generator_optimizer.zero_grad()
         self.accelerator.backward(loss)
         self.generator_optimizer.step()
         self.critic.requires_grad_(True)
         return {"generator_loss": loss.detach()}
-
-    def _real(self, ids: np.ndarray) -> Tensor:
-        return torch.from_numpy(ids[self.share]).to(self.accelerator.device)
 
     def _noise(self) -> Tensor:
         return self.generator.sample_noise(self.batches.size, self.progress.rng)[self.share].to(self.accelerator.device)
