@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from . import config as configs
+from .adversarial.lipschitz import PARAMETRIZATIONS
 from .config import Config
 from .errors import UserError
 from .models import language_model
@@ -40,7 +41,11 @@ def build_generator(config: Config, tokenizer: Tokenizer) -> ConvGenerator:
 
 
 def build_critic(config: Config, tokenizer: Tokenizer) -> ConvCritic:
-    return ConvCritic(len(tokenizer), config.tokenizer.length, **dataclasses.asdict(config.critic))
+    options = dataclasses.asdict(config.critic)
+    parametrize = PARAMETRIZATIONS[options.pop("parametrization")]
+    critic = ConvCritic(len(tokenizer), config.tokenizer.length, **options)
+    parametrize(critic)
+    return critic
 
 
 def build_language_model(config: Config, tokenizer: Tokenizer) -> language_model.LanguageModel:

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from seqgan_gp.adversarial.lipschitz import gradient_norm, interpolate, one_sided, two_sided
-from seqgan_gp.adversarial.objectives import wasserstein_critic_loss, wasserstein_generator_loss
+from seqgan_gp.adversarial.objectives import OBJECTIVES
 from seqgan_gp.config import PenaltyConfig
 from seqgan_gp.models.critic import ConvCritic
 from seqgan_gp.training.steps import CriticStep
@@ -69,12 +69,12 @@ def test_interpolates_use_one_alpha_for_each_sample_of_the_actual_batch():
 def test_minimising_the_critic_loss_raises_real_scores_above_generated_ones():
     real, fake = torch.full((8, 1), 1.0), torch.full((8, 1), -1.0)
     weight = torch.zeros(1, requires_grad=True)
-    loss = wasserstein_critic_loss((real * weight).squeeze(1), (fake * weight).squeeze(1))
+    loss = OBJECTIVES["wasserstein"].critic((real * weight).squeeze(1), (fake * weight).squeeze(1))
     assert loss.shape == (8,)
     loss.mean().backward()
     assert -weight.grad.item() == 2.0  # descent direction: D(x) - D(G(z)) grows at E[x] - E[G(z)]
     scores = torch.zeros(8, requires_grad=True)
-    wasserstein_generator_loss(scores).sum().backward()
+    OBJECTIVES["wasserstein"].generator(None, scores).sum().backward()
     assert (scores.grad == -1).all()  # descent raises the scores of generated samples
 
 
