@@ -345,6 +345,15 @@ class Config:
             raise UserError("corpus.holdout is 1: at least 2 held-out sentences are needed to score with")
 
 
+NUMBERS = {
+    "PositiveInt": "a whole number of at least 1",
+    "NonNegativeInt": "a whole number of at least 0",
+    "PositiveFloat": "a number over 0",
+    "NonNegativeFloat": "a number of at least 0",
+    "ClosedUnitInterval": "a number from 0 to 1",
+}
+
+
 class _Parser(ArgumentParser):
     """jsonargparse, with errors that are one line and name the nearest right key."""
 
@@ -355,6 +364,10 @@ class _Parser(ArgumentParser):
             name = section.group(1)
             keys = ", ".join(f"--{a.dest}" for a in self._actions if a.dest.startswith(f"{name}."))
             raise UserError(f"--{name} is a section of keys and takes no value itself: give one of {keys}")
+        if refused := re.match(r"([\w.]+):.*Not of type (\w+)", message):
+            value = re.search(r"Given value: (\S+)$|: (\S+) does not conform", message)
+            given = f", not {value.group(1) or value.group(2)}" if value else ""
+            raise UserError(f"{refused.group(1)}: {NUMBERS[refused.group(2)]} is needed{given}")
         raise UserError(message + self._suggestion(message))
 
     def _suggestion(self, message: str) -> str:

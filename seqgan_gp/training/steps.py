@@ -25,8 +25,8 @@ class CriticStep(nn.Module):
     forward pass that scores them, and so moves the embedding as well, where the critic is not piecewise linear.
 
     Args:
-        critic: a module with `embed`, samples to points (B, ...), and `score`, points to scores (B,), of which it is the
-            composition. One-hot space asks for its `vocabulary` and `embedding`, too.
+        critic: a module with `embed`, samples to points (B, ...), and `score`, points to scores (B,); its own forward
+            is the one after the other. One-hot space asks for its `vocabulary` and `embedding`, too.
         penalty: what to ask of its slope, and where.
         objective: the losses.
     """
