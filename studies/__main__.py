@@ -1,4 +1,4 @@
-"""python -m studies NAME [--out DIR]: runs one study; writes its numbers (JSON), its table (Markdown) and its figures."""
+"""python -m studies NAME [--out DIR]: runs one study; writes its numbers (JSON), its table (Markdown) and figures."""
 
 from __future__ import annotations
 

@@ -135,6 +135,7 @@ def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) 
         values, diverged = window.read()
         _stop_if(diverged, trainer, output)
         values["steps_per_second"] = len(window) / (time.perf_counter() - start)
+        values["seconds"] = progress.seconds
         values |= trainer.learning_rates()
         if main:
             monitor.log(step, "train", values)
