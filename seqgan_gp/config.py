@@ -142,7 +142,7 @@ class PenaltyConfig:
             one-hot tokens.
         mixing: Of interpolates: convex (a point on the line between the pair) or crossover (each position whole from
             one of the two).
-        every: Only every so manieth critic step has the penalty, with so many times the weight (lazy regularisation).
+        every: k: only every k-th critic step has the penalty, with k times the weight (lazy regularisation).
     """
 
     weight: NonNegativeFloat = 10.0

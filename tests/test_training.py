@@ -395,8 +395,9 @@ def gradients(tmp_path: Path, processes: int, *options: str) -> dict[str, torch.
     return load_file(out)
 
 
-def test_two_processes_give_the_gradients_of_one(tmp_path):
-    one, two = gradients(tmp_path, 1), gradients(tmp_path, 2)
+@pytest.mark.parametrize("system", [[], ["--config=r3gan", "--critic.parametrization=spectral"]], ids=["text", "r3gan"])
+def test_two_processes_give_the_gradients_of_one(tmp_path, system):
+    one, two = gradients(tmp_path, 1, *system), gradients(tmp_path, 2, *system)
     assert len(one) > 10 and one.keys() == two.keys()
     # Rounding differs, and three steps of Adam carry it on.
     for name, gradient in one.items():
