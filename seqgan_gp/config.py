@@ -132,6 +132,8 @@ class CriticConfig:
         heads: Attention heads, which share the width out; attention.
         cell: Recurrent cell; recurrent.
         windows: Positions of a window, every one of which adds its own score to that of the sequence; 0 does without.
+        parametrization: Of every weight matrix behind the embedding: none, spectral (largest singular value 1; Miyato
+            et al. 2018) or weight (each row a direction and a length; Salimans and Kingma 2016).
     """
 
     embedding: PositiveInt = 32
@@ -144,21 +146,47 @@ class CriticConfig:
     heads: PositiveInt = 4
     cell: Literal["gru", "lstm"] = "gru"
     windows: NonNegativeInt = 0
+    parametrization: Literal["none", "spectral", "weight"] = "none"
 
 
 @dataclass
 class PenaltyConfig:
-    """The gradient penalty that keeps the critic Lipschitz.
+    """The gradient penalty that keeps the critic Lipschitz, or at rest, whatever the objective.
 
     Args:
-        weight: Lambda, the weight of the penalty in the critic's loss; 0 trains without one.
-        sided: two pulls the gradient's norm to 1, one penalises only a norm over 1.
-        space: Where real and generated sequences are interpolated: the critic's embeddings, or one-hot tokens.
+        weight: Lambda, the weight of the penalty in the critic's loss; 0 trains without one. R1 and R2 with the gamma
+            of their papers are a weight of gamma / 2.
+        sided: two pulls the gradient's norm to 1, one penalises only a norm over 1, zero pulls it to 0.
+        at: Where: interpolates of real and generated sequences (WGAN-GP), real (with zero, R1), generated (with zero,
+            R2), or several, each with the whole weight (R3GAN has R1 and R2).
+        space: What the gradient is taken with respect to, and interpolates are made of: the critic's embeddings, or
+            one-hot tokens.
+        mixing: Of interpolates: convex (a point on the line between the pair) or crossover (each position whole from
+            one of the two).
+        every: k: only every k-th critic step has the penalty, with k times the weight (lazy regularisation).
     """
 
     weight: NonNegativeFloat = 10.0
-    sided: Literal["two", "one"] = "two"
+    sided: Literal["two", "one", "zero"] = "two"
+    at: list[Literal["interpolates", "real", "generated"]] = field(default_factory=lambda: ["interpolates"])
     space: Literal["embedding", "one-hot"] = "embedding"
+    mixing: Literal["convex", "crossover"] = "convex"
+    every: PositiveInt = 1
+
+    def check(self) -> None:
+        """Raise a UserError for fields that contradict one another."""
+        if self.weight and not self.at:
+            raise UserError("penalty.at is empty: name a place such as [interpolates], or give penalty.weight 0")
+        if len(set(self.at)) < len(self.at):
+            raise UserError(f"penalty.at names a place twice ({', '.join(self.at)}): give a higher penalty.weight")
+        if self.mixing != "convex" and "interpolates" not in self.at:
+            raise UserError(f"penalty.mixing is {self.mixing}, of no effect: add interpolates to penalty.at")
+        if self.sided != "zero" and self.weight and "interpolates" not in self.at:
+            places = " and ".join(self.at)
+            raise UserError(
+                f"penalty.sided is {self.sided} at {places} samples only, which leaves the slope between them free: "
+                "R1 and R2 have penalty.sided zero; or add interpolates to penalty.at"
+            )
 
 
 @dataclass
@@ -228,11 +256,13 @@ class TrainConfig:
 
     Args:
         steps: Steps, generator steps of method adversarial; method likelihood may end sooner.
+        seconds: Time to train, evaluation and saving not counted; the run ends at whichever of the two comes first, and
+            `decay_from` is then a fraction of that. A clock is not repeatable: equal seeds then differ.
         batch_size: Sequences in one step, shared out over the processes.
         critic_steps: Critic steps for each generator step.
         critic: The critic's optimiser.
         generator: The generator's optimiser.
-        decay_from: Fraction of the steps after which both learning rates fall linearly to zero; 1 keeps them
+        decay_from: Fraction of the training after which both learning rates fall linearly to zero; 1 keeps them
             constant.
         average: Decay per step of the moving average of the generator's weights, which is what samples; 0 takes the
             last weights.
@@ -244,6 +274,7 @@ class TrainConfig:
     """
 
     steps: PositiveInt = 9_000
+    seconds: PositiveFloat | None = None
     batch_size: PositiveInt = 64
     critic_steps: PositiveInt = 1
     critic: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -277,11 +308,20 @@ class Config:
         seed: Seed of the weights, the batches and the noise.
         method: How to train: adversarial (generator and critic, WGAN-GP) or likelihood (a language model, by maximum
             likelihood). The sections of the other method are of no effect.
+        objective: What generator and critic minimise: wasserstein, minimax (the first GAN, saturating), non-saturating,
+            least-squares (LSGAN), hinge or relativistic (each generated sample against a real one; R3GAN with R1 and
+            R2).
+        clipping: Largest weight of the critic behind its embedding, clipped after every critic step (the first WGAN);
+            none by default.
         trackers: Trackers of accelerate to log to besides metrics.jsonl, such as [tensorboard] or [wandb].
     """
 
     seed: NonNegativeInt = 0
     method: Literal["adversarial", "likelihood"] = "adversarial"
+    objective: Literal["wasserstein", "minimax", "non-saturating", "least-squares", "hinge", "relativistic"] = (
+        "wasserstein"
+    )
+    clipping: PositiveFloat | None = None
     trackers: list[str] = field(default_factory=list)
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
@@ -309,6 +349,12 @@ class Config:
             raise UserError(f"{windows}: a window cannot be longer than tokenizer.length, {self.tokenizer.length}")
         if self.generator.noise + self.generator.position_noise == 0:
             raise UserError("generator.noise and generator.position_noise are both 0: one of them must be at least 1")
+        self.penalty.check()
+        if self.clipping and self.critic.parametrization != "none":
+            raise UserError(
+                f"clipping and critic.parametrization={self.critic.parametrization} are for the same weights: "
+                "leave one of them out"
+            )
         if self.evaluation.samples < 2:
             raise UserError("evaluation.samples is 1: self-BLEU needs at least 2")
         if self.seed >= 2**32 or self.corpus.seed >= 2**32:
@@ -328,6 +374,15 @@ class Config:
             raise UserError("corpus.holdout is 1: at least 2 held-out sentences are needed to score with")
 
 
+NUMBERS = {
+    "PositiveInt": "a whole number of at least 1",
+    "NonNegativeInt": "a whole number of at least 0",
+    "PositiveFloat": "a number over 0",
+    "NonNegativeFloat": "a number of at least 0",
+    "ClosedUnitInterval": "a number from 0 to 1",
+}
+
+
 class _Parser(ArgumentParser):
     """jsonargparse, with errors that are one line and name the nearest right key."""
 
@@ -344,6 +399,10 @@ class _Parser(ArgumentParser):
                 "; batch norm is not offered: it couples the samples of a batch, which a penalty on the gradient of "
                 "each sample forbids (Gulrajani et al. 2017, section 4)"
             )
+        if refused := re.match(r"([\w.]+):.*Not of type (\w+)", message):
+            value = re.search(r"Given value: (\S+)$|: (\S+) does not conform", message)
+            given = f", not {value.group(1) or value.group(2)}" if value else ""
+            raise UserError(f"{refused.group(1)}: {NUMBERS[refused.group(2)]} is needed{given}")
         raise UserError(message + self._suggestion(message))
 
     def _suggestion(self, message: str) -> str:

@@ -22,6 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from . import config as configs
+from .adversarial.lipschitz import PARAMETRIZATIONS
 from .config import Config
 from .errors import UserError
 from .models import critic, generator, language_model
@@ -38,7 +39,11 @@ def build_generator(config: Config, tokenizer: Tokenizer) -> generator.Generator
 
 
 def build_critic(config: Config, tokenizer: Tokenizer) -> critic.Critic:
-    return critic.Critic(len(tokenizer), config.tokenizer.length, **dataclasses.asdict(config.critic))
+    options = dataclasses.asdict(config.critic)
+    parametrize = PARAMETRIZATIONS[options.pop("parametrization")]
+    network = critic.Critic(len(tokenizer), config.tokenizer.length, **options)
+    parametrize(network)
+    return network
 
 
 def build_language_model(config: Config, tokenizer: Tokenizer) -> language_model.LanguageModel:

@@ -2,12 +2,23 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from seqgan_gp.adversarial.lipschitz import gradient_norm, interpolate, one_sided, two_sided
-from seqgan_gp.adversarial.objectives import wasserstein_critic_loss, wasserstein_generator_loss
+from seqgan_gp.adversarial.lipschitz import (
+    PARAMETRIZATIONS,
+    SIDES,
+    clip_weights,
+    convex,
+    crossover,
+    gradient_norm,
+    interpolate,
+    one_sided,
+    two_sided,
+)
+from seqgan_gp.adversarial.objectives import OBJECTIVES
 from seqgan_gp.config import PenaltyConfig
 from seqgan_gp.models.critic import Critic
 from seqgan_gp.training.steps import CriticStep
@@ -69,12 +80,12 @@ def test_interpolates_use_one_alpha_for_each_sample_of_the_actual_batch():
 def test_minimising_the_critic_loss_raises_real_scores_above_generated_ones():
     real, fake = torch.full((8, 1), 1.0), torch.full((8, 1), -1.0)
     weight = torch.zeros(1, requires_grad=True)
-    loss = wasserstein_critic_loss((real * weight).squeeze(1), (fake * weight).squeeze(1))
+    loss = OBJECTIVES["wasserstein"].critic((real * weight).squeeze(1), (fake * weight).squeeze(1))
     assert loss.shape == (8,)
     loss.mean().backward()
     assert -weight.grad.item() == 2.0  # descent direction: D(x) - D(G(z)) grows at E[x] - E[G(z)]
     scores = torch.zeros(8, requires_grad=True)
-    wasserstein_generator_loss(scores).sum().backward()
+    OBJECTIVES["wasserstein"].generator(None, scores).sum().backward()
     assert (scores.grad == -1).all()  # descent raises the scores of generated samples
 
 
@@ -137,6 +148,131 @@ def test_ids_of_generated_tokens_are_as_good_as_one_hot_ones(space):
     one, other = step(real, ids, alpha), step(real, nn.functional.one_hot(ids, 11).float(), alpha)
     for key, value in one.items():
         torch.testing.assert_close(value, other[key])
+
+
+class Linear(nn.Module):
+    """The critic <w, u> of points (B, L, E): its gradient is w everywhere."""
+
+    def __init__(self, length=5, embedding=3):
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(length, embedding, dtype=torch.float64))
+        self.passes = 0
+
+    def embed(self, samples):
+        return samples
+
+    def score(self, points):
+        self.passes += len(points)
+        return (points * self.weight).flatten(1).sum(1)
+
+    forward = score
+
+
+PLACES = (["interpolates"], ["real"], ["generated"], ["real", "generated"], ["interpolates", "real", "generated"])
+
+
+@pytest.mark.parametrize("mixing", [convex, crossover])
+@pytest.mark.parametrize("at", PLACES, ids="+".join)
+@pytest.mark.parametrize("sided", SIDES)
+def test_the_penalty_of_a_linear_critic_in_closed_form(sided, at, mixing):
+    network = Linear()
+    real, fake = torch.randn(2, 4, 5, 3, dtype=torch.float64)
+    alpha = torch.from_numpy(mixing(np.random.default_rng(0), 4, 5))
+    parts = CriticStep(network, PenaltyConfig(weight=7.0, sided=sided, at=at))(real, fake, alpha)
+    weight, norm = network.weight.detach(), network.weight.norm().item()
+    value, slope = {
+        "two": ((norm - 1) ** 2, 2 * (norm - 1)),
+        "one": (max(norm - 1, 0) ** 2, 2 * max(norm - 1, 0)),
+        "zero": (norm**2, 2 * norm),
+    }[sided]
+    assert parts["penalty"].item() == pytest.approx(len(at) * value)
+    assert parts["gradient_norm"].item() == pytest.approx(norm)
+    parts["critic_loss"].backward()
+    expected = (fake - real).mean(dim=0) + 7 * len(at) * slope * weight / norm
+    torch.testing.assert_close(network.weight.grad, expected)
+    # Points that are scored anyway cost no pass; interpolates are as many as a batch.
+    assert network.passes == 8 + 4 * ("interpolates" in at)
+
+
+@pytest.mark.parametrize("space", ["embedding", "one-hot"])
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_r1_and_r2_are_their_formula(space, objective):
+    network, (real, fake, alpha) = critic(), batch()
+    penalty = PenaltyConfig(weight=5.0, sided="zero", at=["real", "generated"], space=space)
+    parts = CriticStep(network, penalty, OBJECTIVES[objective])(real, fake, alpha)
+    one_hot = nn.functional.one_hot(real, 11).float()
+    squares = []
+    for tokens in (one_hot, fake):
+        points = tokens if space == "one-hot" else network.embed(tokens)
+        points = points.detach().requires_grad_()
+        (gradient,) = torch.autograd.grad((network if space == "one-hot" else network.score)(points).sum(), points)
+        squares.append(gradient.square().sum(dim=(1, 2)).mean())
+    loss = OBJECTIVES[objective].critic(network(real), network(fake)).mean()
+    torch.testing.assert_close(parts["penalty"], sum(squares))
+    torch.testing.assert_close(parts["critic_loss"], loss + 5 * sum(squares))
+
+
+def test_a_crossover_takes_each_position_whole_with_the_chance_of_its_sample():
+    rng = np.random.default_rng(0)
+    taken = crossover(rng, 20_000, 6)
+    assert taken.shape == (20_000, 6) and set(np.unique(taken)) == {0.0, 1.0}
+    # The chance a is uniform: positions agree as a Beta(1, 1) says, E[a] = 1/2 and E[a^2] = 1/3.
+    assert taken.mean() == pytest.approx(1 / 2, abs=0.01)
+    assert (taken[:, 0] * taken[:, 5]).mean() == pytest.approx(1 / 3, abs=0.012)
+    real, fake = torch.randn(2, 4, 6, 3)
+    points = interpolate(real, fake, torch.from_numpy(taken[:4]))
+    whole = torch.from_numpy(taken[:4, :, None]) == 1
+    assert torch.equal(points, torch.where(whole, real, fake))
+
+
+def test_a_lazy_penalty_is_the_same_on_average():
+    network, sample = critic(), batch()
+    full = CriticStep(network, PenaltyConfig(weight=3.0))(*sample)["critic_loss"]
+    lazy = CriticStep(network, PenaltyConfig(weight=3.0, every=4))
+    losses = [lazy(*sample, penalised=i % 4 == 0)["critic_loss"] for i in range(8)]
+    torch.testing.assert_close(torch.stack(losses).mean(), full)
+    assert "penalty" not in lazy(*sample, penalised=False)
+
+
+@pytest.mark.parametrize("name", ["spectral", "weight"])
+@pytest.mark.parametrize("at", [["interpolates"], ["real", "generated"]], ids="+".join)
+def test_parametrized_weights_can_be_differentiated_twice(name, at):
+    network = critic().double()
+    PARAMETRIZATIONS[name](network)
+    network.eval()  # power iteration moves the spectral norm otherwise
+    real, fake, alpha = batch()
+    step = CriticStep(network, PenaltyConfig(weight=10.0, at=at, sided="zero"))
+    names = [n for n, _ in network.named_parameters() if n != "embedding"]
+    values = [network.get_parameter(n).detach().clone().requires_grad_() for n in names]
+    assert any("parametrizations" in n for n in names)
+
+    def loss(*parameters):
+        replaced = {f"critic.{n}": p for n, p in zip(names, parameters, strict=True)}
+        return torch.func.functional_call(step, replaced, (real, fake.double(), alpha.double()))["critic_loss"]
+
+    assert torch.autograd.gradcheck(loss, values, eps=1e-6, atol=1e-5)
+
+
+def test_spectral_norm_makes_every_matrix_of_norm_one_in_one_iteration_a_step():
+    network = critic()
+    PARAMETRIZATIONS["spectral"](network)
+    step, layer = CriticStep(network, PenaltyConfig()), network.input_projection.parametrizations.weight[0]
+    before = layer._u.clone(), layer._v.clone()
+    step(*batch())
+    assert not torch.equal(layer._v, before[1])
+    for _ in range(50):
+        step(*batch())
+    for module in network.modules():
+        if isinstance(module, nn.Linear):
+            assert torch.linalg.matrix_norm(module.weight, 2).item() == pytest.approx(1, abs=1e-3)
+
+
+def test_clipping_bounds_all_but_the_embedding():
+    network = critic(embedding_std=1.0)
+    before = network.embedding.clone()
+    clip_weights(network, 0.01)
+    assert torch.equal(network.embedding, before)
+    assert all(p.abs().max() <= 0.01 for n, p in network.named_parameters() if n != "embedding")
 
 
 def test_without_weight_there_is_no_penalty():

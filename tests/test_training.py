@@ -18,6 +18,7 @@ from seqgan_gp import config, machine, pretrained
 from seqgan_gp.cli import main
 from seqgan_gp.errors import UserError
 from seqgan_gp.training import checkpoint, experiment, folder, setup, trainer
+from seqgan_gp.training.window import Window
 
 ROOT = Path(__file__).parent.parent
 
@@ -68,7 +69,7 @@ def test_a_resumed_run_ends_like_one_that_never_stopped(tmp_path, kind):
     assert train(tmp_path / "parts", *options, "--resume") == 0
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(torch.equal(v, parts[k]) for k, v in whole.items())
-    strip = ("train/steps_per_second",)
+    strip = ("train/steps_per_second", "train/seconds")
     without = [
         [{k: v for k, v in row.items() if k not in strip} for row in rows(tmp_path / r)] for r in ("whole", "parts")
     ]
@@ -170,6 +171,96 @@ def test_a_diverging_run_stops_and_keeps_its_last_good_checkpoint(tmp_path, caps
     assert "diverged" in capsys.readouterr().err
     assert all(torch.equal(v, weights(tmp_path / "run")[k]) for k, v in good.items())
     assert all(v.isfinite().all() for v in good.values())
+
+
+@pytest.mark.parametrize("key", ["critic_loss", "generator_loss"])
+def test_a_loss_that_is_not_finite_stops_the_run_at_that_step(tmp_path, capsys, monkeypatch, key):
+    step = trainer.Trainer.step
+
+    def spoilt(self):
+        parts = step(self)
+        return parts | ({key: torch.tensor(float("inf"))} if self.progress.step == 5 else {})
+
+    monkeypatch.setattr(trainer.Trainer, "step", spoilt)
+    assert train(tmp_path / "run", "--train.log_every=100", "--evaluation.every=100") == 2
+    assert f"{key} is inf at step 5; the last good checkpoint is" in capsys.readouterr().err
+    assert [p.name for p in pretrained.checkpoints(tmp_path / "run")] == ["step-0000003"]
+
+
+def test_weights_spoilt_by_the_last_update_are_not_saved(tmp_path, capsys, monkeypatch):
+    step = trainer.Trainer.step
+
+    def spoilt(self):
+        parts = step(self)
+        if self.progress.step == 6:
+            with torch.no_grad():
+                self.critic.output.weight[0, 0] = float("nan")
+        return parts
+
+    monkeypatch.setattr(trainer.Trainer, "step", spoilt)
+    assert train(tmp_path / "run") == 2
+    assert "critic.output.weight is nan at step 6" in capsys.readouterr().err
+    assert [p.name for p in pretrained.checkpoints(tmp_path / "run")] == ["step-0000003"]
+
+
+def test_a_device_is_asked_once_a_window_and_the_step_and_term_are_exact():
+    from accelerate import Accelerator
+
+    window = Window(Accelerator(cpu=True))
+    window.free_to_read = False  # as on an accelerator
+    for i in range(1, 5):
+        parts = {"penalty": torch.tensor(float("nan"))} if i == 3 else {}
+        assert window.append(i, parts | {"critic_loss": torch.tensor(float(i) if i < 3 else float("nan"))}) is None
+    _, diverged = window.read()
+    assert diverged[:2] == (3, "penalty")
+    window.clear()
+    window.append(1, {"critic_loss": torch.tensor(1.0), "penalty": torch.tensor(5.0)})
+    window.append(2, {"critic_loss": torch.tensor(2.0)})
+    assert window.read() == ({"critic_loss": 1.5, "penalty": 5.0}, None)  # a lazy penalty is of its own steps
+
+
+SYSTEMS = {
+    "gan.yaml": [],
+    "lsgan.yaml": [],
+    "hinge.yaml": [],
+    "wgan_clipping.yaml": [],
+    "r3gan.yaml": [],
+    "text.yaml": ["--objective=minimax", "--penalty.weight=0"],
+    "lazy": ["--penalty.every=3", "--train.critic_steps=2"],
+    "crossover": ["--penalty.mixing=crossover"],
+    "weight": ["--critic.parametrization=weight", "--penalty.at=[interpolates,real]"],
+    "one-hot": ["--penalty.space=one-hot", "--penalty.sided=zero", "--penalty.at=[real]", "--objective=hinge"],
+}
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_system_trains_resumes_and_loads(tmp_path, name):
+    system = [f"--config={name}"] if name.endswith(".yaml") else []
+    options = [*system, *TINY, *SYSTEMS[name], "--train.decay_from=1"]
+    for run, steps in (("whole", ["6"]), ("parts", ["3", "6"])):
+        for i, n in enumerate(steps):
+            resume = ["--resume"] if i else []
+            assert main(["train", *options, f"--train.steps={n}", f"--output={tmp_path / run}", *resume]) == 0
+    whole = weights(tmp_path / "whole")
+    assert all(torch.equal(v, weights(tmp_path / "parts")[k]) for k, v in whole.items())
+    logged = {k for row in rows(tmp_path / "whole") for k in row}
+    assert {"train/wasserstein", "train/critic_loss", "train/generator_loss"} <= logged
+    c = config.load(tmp_path / "whole" / "config.yaml")
+    assert ("train/penalty" in logged) == (c.penalty.weight > 0)
+    critic = pretrained.Critic.from_pretrained(tmp_path / "whole")
+    assert critic(["the dog sleeps.", "a bird waits."]).isfinite().all()
+    if c.clipping:
+        assert all(p.abs().max() <= c.clipping for n, p in critic.network.named_parameters() if n != "embedding")
+
+
+def test_time_ends_a_run_and_its_learning_rate(tmp_path):
+    options = ["--train.seconds=1.5", "--train.steps=1000000", "--train.decay_from=0", "--train.log_every=1"]
+    options += ["--evaluation.every=1000000", "--train.checkpoint_every=1000000"]
+    assert train(tmp_path / "run", *options) == 0
+    rates = [row["train/critic_lr"] for row in rows(tmp_path / "run") if "train/critic_lr" in row]
+    assert rates == sorted(rates, reverse=True) and rates[-1] < 0.4 * rates[0]
+    (last,) = pretrained.checkpoints(tmp_path / "run")
+    assert last.name == f"step-{len(rates):07d}"
 
 
 def test_several_critic_steps_for_each_generator_step(tmp_path):
@@ -304,8 +395,9 @@ def gradients(tmp_path: Path, processes: int, *options: str) -> dict[str, torch.
     return load_file(out)
 
 
-def test_two_processes_give_the_gradients_of_one(tmp_path):
-    one, two = gradients(tmp_path, 1), gradients(tmp_path, 2)
+@pytest.mark.parametrize("system", [[], ["--config=r3gan", "--critic.parametrization=spectral"]], ids=["text", "r3gan"])
+def test_two_processes_give_the_gradients_of_one(tmp_path, system):
+    one, two = gradients(tmp_path, 1, *system), gradients(tmp_path, 2, *system)
     assert len(one) > 10 and one.keys() == two.keys()
     # Rounding differs, and three steps of Adam carry it on.
     for name, gradient in one.items():

@@ -50,7 +50,7 @@ class BaseTrainer(ABC):
 
     @abstractmethod
     def step(self) -> dict[str, Tensor]:
-        """One step; numbers to log, the same keys each time."""
+        """One step; numbers to log, causes before what they enter into. A key may be left out of some steps."""
 
     def validate(self) -> dict[str, float]:
         """After each step: numbers on validation sentences, where that is due."""
@@ -58,7 +58,8 @@ class BaseTrainer(ABC):
 
     @property
     def finished(self) -> bool:
-        return self.progress.step >= self.config.train.steps
+        train, progress = self.config.train, self.progress
+        return progress.step >= train.steps or (train.seconds is not None and progress.seconds >= train.seconds)
 
     @abstractmethod
     def learning_rates(self) -> dict[str, float]:

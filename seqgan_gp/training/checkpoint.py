@@ -25,13 +25,14 @@ class Progress:
 
     def __init__(self, seed: int):
         self.step = 0
+        self.seconds = 0.0  # of training
         self.rng = np.random.default_rng(seed)
 
     def state_dict(self) -> dict[str, Any]:
-        return {"step": self.step, "rng": self.rng.bit_generator.state}
+        return {"step": self.step, "seconds": self.seconds, "rng": self.rng.bit_generator.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.step = state["step"]
+        self.step, self.seconds = state["step"], state["seconds"]
         self.rng.bit_generator.state = state["rng"]
 
 

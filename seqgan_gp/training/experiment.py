@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
 from tqdm import tqdm
 
 from .. import config as configs
@@ -26,6 +25,7 @@ from .likelihood import LikelihoodTrainer
 from .monitor import Evaluator, Monitor
 from .setup import StopRequest, check_trackers, make_optimizer
 from .trainer import Trainer
+from .window import Diverged, Window, first_diverged
 
 TRAINERS: dict[str, type[BaseTrainer]] = {"adversarial": Trainer, "likelihood": LikelihoodTrainer}
 
@@ -57,6 +57,8 @@ def run(config: Config, output: Path, resume: bool = False, overwrite: bool = Fa
     size, processes = config.train.batch_size, accelerator.num_processes
     if size % processes:
         raise UserError(f"train.batch_size is {size}: it must be a multiple of the {processes} processes that share it")
+    if config.train.seconds and processes > 1:
+        raise UserError("train.seconds: several processes would not agree on the time; leave it out, give train.steps")
     if accelerator.is_main_process:  # the others wait: they must not see a half-made folder, nor take it for an old run
         folder.check_free(output, config, resume, overwrite)
         if not resume:
@@ -104,15 +106,24 @@ def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) 
             monitor.log(0, "real", evaluator.real)
     # In a log file a line every half minute is enough.
     interval = 0.5 if sys.stderr.isatty() else 30
-    bar = tqdm(total=steps, initial=progress.step, unit="step", disable=not main, mininterval=interval)
-    window: list[dict[str, Tensor]] = []
+    bar = tqdm(
+        total=None if config.train.seconds else steps,
+        initial=progress.step,
+        unit="step",
+        disable=not main,
+        mininterval=interval,
+    )
+    window = Window(accelerator)
     start, saved = time.perf_counter(), progress.step
     while not trainer.finished and not _should_stop(accelerator, stop, progress.step):
-        window.append(trainer.step())
-        bar.update()
+        began = time.perf_counter()
+        parts = trainer.step()
         step, stepped = progress.step, time.perf_counter()
+        progress.seconds += stepped - began
+        _stop_if(window.append(step, parts), trainer, output)
+        bar.update()
         if validation := trainer.validate():
-            _check_finite(validation, trainer, output)
+            _stop_if(first_diverged([(step, validation)]), trainer, output)
             if main:
                 monitor.log(step, "validation", validation)
             start += time.perf_counter() - stepped  # validation, evaluation and saving are not training speed
@@ -121,9 +132,10 @@ def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) 
         evaluation_due = last or step % config.evaluation.every == 0
         if not (save_due or evaluation_due or step % config.train.log_every == 0):
             continue
-        values = _means(accelerator, window)
-        _check_finite(values, trainer, output)
+        values, diverged = window.read()
+        _stop_if(diverged, trainer, output)
         values["steps_per_second"] = len(window) / (time.perf_counter() - start)
+        values["seconds"] = progress.seconds
         values |= trainer.learning_rates()
         if main:
             monitor.log(step, "train", values)
@@ -136,7 +148,7 @@ def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) 
             monitor.draw()
             bar.write(_summary(step, scores, evaluator.real, sentences))
         if save_due:
-            trainer.save(output)
+            _save(trainer, output)
             saved = step
         window.clear()
         start = time.perf_counter()
@@ -145,10 +157,10 @@ def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) 
         if main:
             print(f"done: {output}; sample with: seqgan-gp sample {output} --num 1000 --out samples.txt")
         return 0
-    if window:
-        _check_finite(_means(accelerator, window), trainer, output)
+    if len(window):
+        _stop_if(window.read()[1], trainer, output)
     if saved != progress.step:
-        trainer.save(output)
+        _save(trainer, output)
     if main:
         again = "continue with the same command and --resume"
         print(f"\nstopped after step {progress.step}, checkpoint saved; {again}", file=sys.stderr)
@@ -174,20 +186,21 @@ def _should_stop(accelerator: Accelerator, stop: StopRequest, step: int) -> bool
     return bool(accelerator.reduce(torch.tensor(float(stop.requested), device=accelerator.device)).item())
 
 
-def _means(accelerator: Accelerator, window: list[dict[str, Tensor]]) -> dict[str, float]:
-    """Means over steps and processes."""
-    keys = list(window[0])
-    table = torch.stack([torch.stack([parts[k].float() for k in keys]) for parts in window]).mean(dim=0)
-    return dict(zip(keys, accelerator.reduce(table, reduction="mean").tolist(), strict=True))
+def _save(trainer: BaseTrainer, output: Path) -> None:
+    """A checkpoint, unless the last update has spoilt the weights, whose losses were still finite before it."""
+    for name, network in trainer.networks().items():
+        for key, weight in network.state_dict().items():
+            if not weight.isfinite().all():
+                _stop_if(Diverged(trainer.progress.step, f"the weight {name}.{key}", math.nan), trainer, output)
+    trainer.save(output)
 
 
-def _check_finite(values: dict[str, float], trainer: BaseTrainer, output: Path) -> None:
-    for key, value in values.items():
-        if not math.isfinite(value):
-            found = pretrained.checkpoints(output)
-            last = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"
-            rates = " and ".join(f"{key}.lr" for key in trainer.optimizers(trainer.config))
-            raise UserError(f"diverged: {key} is {value} by step {trainer.progress.step}; {last}; lower {rates}")
+def _stop_if(diverged: Diverged | None, trainer: BaseTrainer, output: Path) -> None:
+    if diverged:
+        found = pretrained.checkpoints(output)
+        last = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"
+        rates = " and ".join(f"{key}.lr" for key in trainer.optimizers(trainer.config))
+        raise UserError(f"diverged: {diverged.key} is {diverged.value} at step {diverged.step}; {last}; lower {rates}")
 
 
 def _summary(step: int, scores: dict[str, Any], real: dict[str, Any], sentences: list[str]) -> str:

@@ -30,7 +30,7 @@ from ..text.words import read_lines
 METRICS = "metrics.jsonl"
 # A resumed run must agree on these; the rest may change.
 FIXED = (
-    *("seed", "method", "corpus", "tokenizer", "generator", "relaxation", "critic", "language_model"),
+    *("seed", "method", "objective", "corpus", "tokenizer", "generator", "relaxation", "critic", "language_model"),
     *("likelihood.validation", "likelihood.optimizer.name", "likelihood.optimizer.options"),
     *("train.batch_size", "train.critic_steps", "train.critic.name", "train.generator.name"),
     *("train.critic.options", "train.generator.options"),

@@ -121,7 +121,7 @@ class LikelihoodTrainer(BaseTrainer):
     def validate(self) -> dict[str, float]:
         """When it is due, measure; keep weights that are the best so far; on a plateau, go back to them."""
         step, config = self.progress.step, self.config.likelihood
-        if step % config.validate_every and step < self.config.train.steps:
+        if step % config.validate_every and not super().finished:
             return {}
         loss = self.validation_loss()
         if loss < self.plateau.best:

@@ -2,65 +2,107 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
-from ..adversarial import lipschitz, objectives
+from ..adversarial import lipschitz
+from ..adversarial.objectives import OBJECTIVES, Objective
 from ..config import PenaltyConfig
-from ..models.critic import Critic
 from ..models.generator import Generator
 from ..models.language_model import LanguageModel
 from ..models.relaxations import Relaxation
 
-SIDES = {"two": lipschitz.two_sided, "one": lipschitz.one_sided}
-
 
 class CriticStep(nn.Module):
-    """The critic's loss on real and generated sequences, the gradient penalty included.
+    """The critic's loss on real and generated samples, the gradient penalty included.
 
-    The interpolates of the penalty are constants: in embedding space the penalty moves the layers behind the embedding,
-    not the embedding matrix; in one-hot space it moves both.
+    Interpolates are constants: in embedding space the penalty there moves the layers behind the embedding, not the
+    embedding matrix; in one-hot space it moves both. A penalty at real or generated samples differentiates the very
+    forward pass that scores them, and so moves the embedding as well, where the critic is not piecewise linear.
+
+    Args:
+        critic: a module with `embed`, samples to points (B, ...), and `score`, points to scores (B,); its own forward
+            is the one after the other. One-hot space asks for its `vocabulary` and `embedding`, too.
+        penalty: what to ask of its slope, and where.
+        objective: the losses.
     """
 
-    def __init__(self, critic: Critic, penalty: PenaltyConfig):
+    critic: Any
+
+    def __init__(self, critic: nn.Module, penalty: PenaltyConfig, objective: Objective = OBJECTIVES["wasserstein"]):
         super().__init__()
-        self.critic = critic
-        self.weight = penalty.weight
-        self.penalise = SIDES[penalty.sided]
+        self.critic, self.objective = critic, objective
+        self.weight = penalty.weight * penalty.every
+        self.at = frozenset(penalty.at)
+        self.penalise = lipschitz.SIDES[penalty.sided]
         self.one_hot = penalty.space == "one-hot"
 
-    def forward(self, real: Tensor, fake: Tensor, alpha: Tensor) -> dict[str, Tensor]:
-        """Means over the batch.
+    def forward(self, real: Tensor, fake: Tensor, alpha: Tensor, penalised: bool = True) -> dict[str, Tensor]:
+        """Means over the batch, what depends on the others last.
 
         Args:
-            real: ids (B, L) int64.
+            real: ids (B, L) int64, or whatever the critic embeds.
             fake: soft tokens (B, L, V), or ids (B, L) of one-hot ones; a constant here.
-            alpha: place of each interpolate between fake (0) and real (1), (B,).
+            alpha: place of each interpolate between fake (0) and real (1), (B,) or (B, L).
+            penalised: whether this step has the penalty; its weight makes up for the steps that have not.
         """
-        critic = self.critic
-        embedded_real, embedded_fake = critic.embed(real), critic.embed(fake)
-        scores = critic.score(torch.cat([embedded_real, embedded_fake]))
-        # Under mixed precision the losses are still taken in float32.
-        real_score, fake_score = scores.to(torch.promote_types(scores.dtype, torch.float32)).chunk(2)
-        loss = objectives.wasserstein_critic_loss(real_score, fake_score).mean()
-        parts = {"critic_loss": loss, "wasserstein": -loss.detach()}
-        if self.weight:
-            # The interpolates have a forward pass of their own: in one pass with the others, the inner gradient would
-            # walk all three.
-            if self.one_hot:
-                points = lipschitz.interpolate(_one_hot(real, critic), _one_hot(fake, critic), alpha)
-                norm = lipschitz.gradient_norm(critic, points)
-            else:
-                points = lipschitz.interpolate(embedded_real, embedded_fake, alpha)
-                norm = lipschitz.gradient_norm(critic.score, points)
-            penalty = self.penalise(norm).mean()
-            parts["critic_loss"] = loss + self.weight * penalty
-            parts |= {"penalty": penalty.detach(), "gradient_norm": norm.detach().mean()}
-        return parts
+        # Weights that are functions of parameters are computed once, and power iteration takes one step.
+        with parametrize.cached():
+            at = self.at if self.weight and penalised else frozenset()
+            embedded_real, embedded_fake = self.critic.embed(real), self.critic.embed(fake)
+            norms: list[Tensor] = []
+            if at <= {"interpolates"}:
+                scores = _wide(self.critic.score(torch.cat([embedded_real, embedded_fake])))
+                real_score, fake_score = scores.chunk(2)
+            else:  # a pass for each, so that the inner gradient walks no samples but its own
+                real_score, fake_score = (
+                    self._scored(tokens, embedded, norms if place in at else None)
+                    for place, tokens, embedded in (
+                        ("real", real, embedded_real),
+                        ("generated", fake, embedded_fake),
+                    )
+                )
+            if "interpolates" in at:
+                # The interpolates have a forward pass of their own: in one pass with the others, the inner gradient
+                # would walk all three.
+                if self.one_hot:
+                    points = lipschitz.interpolate(_one_hot(real, self.critic), _one_hot(fake, self.critic), alpha)
+                    norms.append(lipschitz.gradient_norm(self.critic, points))
+                else:
+                    points = lipschitz.interpolate(embedded_real, embedded_fake, alpha)
+                    norms.append(lipschitz.gradient_norm(self.critic.score, points))
+            parts = {"wasserstein": (real_score - fake_score).mean().detach()}
+            loss = self.objective.critic(real_score, fake_score).mean()
+            if norms:
+                penalty = torch.stack([self.penalise(norm).mean() for norm in norms]).sum()
+                loss = loss + self.weight * penalty
+                parts |= {"gradient_norm": torch.cat(norms).detach().mean(), "penalty": penalty.detach()}
+            return parts | {"critic_loss": loss}
+
+    def _scored(self, tokens: Tensor, embedded: Tensor, norms: list[Tensor] | None) -> Tensor:
+        """Scores (B,), and into `norms`, if given, the gradient norm of the same pass at the same points."""
+        if norms is None:
+            return _wide(self.critic.score(embedded))
+        if self.one_hot:
+            points = _one_hot(tokens, self.critic).detach().requires_grad_()
+            scores = self.critic(points)
+        else:
+            points = embedded if embedded.requires_grad else embedded.detach().requires_grad_()
+            scores = self.critic.score(points)
+        norms.append(lipschitz.norm_of_gradient(scores, points))
+        return _wide(scores)
 
 
-def _one_hot(tokens: Tensor, critic: Critic) -> Tensor:
+def _wide(scores: Tensor) -> Tensor:
+    """Under mixed precision the losses are still taken in float32."""
+    return scores.to(torch.promote_types(scores.dtype, torch.float32))
+
+
+def _one_hot(tokens: Tensor, critic: Any) -> Tensor:
     """Ids (B, L) as one-hot tokens (B, L, V); tokens that are such already, as they are."""
     if tokens.is_floating_point():
         return tokens

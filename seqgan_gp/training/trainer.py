@@ -1,4 +1,4 @@
-"""The alternating loop of WGAN-GP (Gulrajani et al. 2017, algorithm 1) over accelerate."""
+"""The alternating loop of generator and critic on sentences: what each update is given, and in which order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from .. import pretrained
-from ..adversarial import objectives
+from ..adversarial.lipschitz import MIXINGS
+from ..adversarial.objectives import OBJECTIVES
 from ..config import Config, OptimizerConfig, TrainConfig
 from ..models.generator import Generator
 from ..models.relaxations import relaxation
@@ -22,11 +23,12 @@ from ..text.tokenizer import Tokenizer
 from .base import BaseTrainer
 from .setup import make_optimizer
 from .steps import CriticStep, RelaxedGenerator
+from .updates import Updates
 
 
-def learning_rate_factor(step: int, config: TrainConfig) -> float:
-    """1 up to `decay_from`, then linearly down to 0 at the end."""
-    done = step / config.steps
+def learning_rate_factor(step: int, config: TrainConfig, seconds: float = 0.0) -> float:
+    """1 up to `decay_from`, then linearly down to 0 at the end, of the steps or of the time, whichever is nearer."""
+    done = max(step / config.steps, seconds / config.seconds if config.seconds else 0.0)
     return 1.0 if done <= config.decay_from else (1 - done) / (1 - config.decay_from)
 
 
@@ -47,7 +49,8 @@ class Trainer(BaseTrainer):
         critic = pretrained.build_critic(config, tokenizer)
         self.relaxation = relaxation(config.relaxation.kind, config.relaxation.temperature)
         generator_step = RelaxedGenerator(generator, self.relaxation)
-        critic_step = CriticStep(critic, config.penalty)
+        self.objective = OBJECTIVES[config.objective]
+        critic_step = CriticStep(critic, config.penalty, self.objective)
         set_seed(config.seed, device_specific=True)  # Gumbel noise differs between processes
 
         self.generator_step, self.critic_step, self.generator_optimizer, self.critic_optimizer = accelerator.prepare(
@@ -57,6 +60,16 @@ class Trainer(BaseTrainer):
             make_optimizer("train.critic", config.train.critic, critic.parameters(), self.BETAS),
         )
         self.generator, self.critic = generator, critic
+        self.updates = Updates(
+            accelerator,
+            critic,
+            self.critic_step,
+            self.generator_step,
+            self.critic_optimizer,
+            self.generator_optimizer,
+            self.objective,
+            config.clipping,
+        )
         self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(config.train.average))
         accelerator.register_for_checkpointing(self.average, self.progress)
 
@@ -69,48 +82,44 @@ class Trainer(BaseTrainer):
         pass  # one is enough
 
     def step(self) -> dict[str, Tensor]:
-        """`critic_steps` updates of the critic, one of the generator and of its average; the numbers of the last."""
+        """`critic_steps` updates of the critic, one of the generator and of its average; the last numbers of each."""
         config, progress = self.config.train, self.progress
-        factor = learning_rate_factor(progress.step, config)
+        factor = learning_rate_factor(progress.step, config, progress.seconds)
         for optimizer, base in (
             (self.critic_optimizer, config.critic.lr),
             (self.generator_optimizer, config.generator.lr),
         ):
             for group in optimizer.param_groups:
                 group["lr"] = base * factor
-        for i in range(config.critic_steps):
-            parts = self.update_critic(self.batches[progress.step * config.critic_steps + i])
-        parts = parts | self.update_generator()
+        first = progress.step * config.critic_steps
+        parts: dict[str, Tensor] = {}
+        for number in range(first, first + config.critic_steps):
+            penalised = number % self.config.penalty.every == 0
+            parts |= self.update_critic(self.batches[number], penalised)
+        parts |= self.update_generator()
         self.average.update_parameters(self.generator)
         progress.step += 1
         return parts
 
-    def update_critic(self, ids: np.ndarray) -> dict[str, Tensor]:
+    def update_critic(self, ids: np.ndarray, penalised: bool = True) -> dict[str, Tensor]:
         """One step of the critic on the real ids (batch_size, L) and as many generated sequences."""
-        device = self.accelerator.device
-        real = torch.from_numpy(ids[self.share]).to(device)
-        alpha = torch.from_numpy(self.progress.rng.random(len(ids), dtype=np.float32))[self.share].to(device)
+        mixing = MIXINGS[self.config.penalty.mixing]
+        alpha = torch.from_numpy(mixing(self.progress.rng, *ids.shape)[self.share]).to(self.accelerator.device)
         noise = self._noise()
         with torch.no_grad(), self.accelerator.autocast():
             fake = self.relaxation.detached(self.generator(noise))
-        parts = self.critic_step(real, fake, alpha)
-        self.critic_optimizer.zero_grad()
-        self.accelerator.backward(parts["critic_loss"])
-        self.critic_optimizer.step()
-        return {k: v.detach() for k, v in parts.items()}
+        return self.updates.critic_update(self._real(ids), fake, alpha, penalised)
 
     def update_generator(self) -> dict[str, Tensor]:
-        """One step of the generator against the critic as it is."""
-        self.critic.requires_grad_(False)
-        fake = self.generator_step(self._noise())
-        with self.accelerator.autocast():
-            scores = self.critic(fake).float()
-        loss = objectives.wasserstein_generator_loss(scores).mean()
-        self.generator_optimizer.zero_grad()
-        self.accelerator.backward(loss)
-        self.generator_optimizer.step()
-        self.critic.requires_grad_(True)
-        return {"generator_loss": loss.detach()}
+        """One step of the generator; a paired objective compares with the real ids that the critic saw last."""
+        real = None
+        if self.objective.paired:
+            critic_steps = self.config.train.critic_steps
+            real = self._real(self.batches[(self.progress.step + 1) * critic_steps - 1])
+        return self.updates.generator_update(self._noise(), real)
+
+    def _real(self, ids: np.ndarray) -> Tensor:
+        return torch.from_numpy(ids[self.share]).to(self.accelerator.device)
 
     def _noise(self) -> Tensor:
         return self.generator.sample_noise(self.batches.size, self.progress.rng)[self.share].to(self.accelerator.device)

@@ -1,0 +1,43 @@
+"""python -m studies NAME [--out DIR]: runs one study; writes its numbers (JSON), its table (Markdown) and figures."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from seqgan_gp.cli import command
+from seqgan_gp.files import atomic_write
+
+from . import objectives, toys
+
+STUDIES = {"toys": toys, "objectives": objectives}
+
+
+@command
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m studies", description=__doc__)
+    names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
+    for name, module in STUDIES.items():
+        one = names.add_parser(
+            name,
+            help=(module.__doc__ or "").splitlines()[0],
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        one.add_argument("--out", type=Path, metavar="DIR", help=f"where to write (default: runs/studies/{name})")
+        module.add_options(one)
+    options = parser.parse_args(arguments)
+    out = options.out or Path("runs", "studies", options.name)
+    out.mkdir(parents=True, exist_ok=True)
+    figures, table = STUDIES[options.name].run(options, out)
+    for file, text in (("study.json", json.dumps(figures, indent=2)), ("study.md", table)):
+        with atomic_write(out / file) as opened:
+            opened.write(f"{text}\n")
+    print(f"{table}\n\nwritten to {out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,52 @@
+"""The systems that the field compares, each as the options of the training command that make it."""
+
+from __future__ import annotations
+
+import argparse
+
+from seqgan_gp.errors import UserError
+
+BARE = ("--penalty.weight=0",)
+R1 = ("--penalty.sided=zero", "--penalty.at=[real]", "--penalty.weight=5")
+SPECTRAL = (*BARE, "--critic.parametrization=spectral")
+
+SYSTEMS: dict[str, tuple[str, ...]] = {
+    "wgan-gp": (),
+    "wgan-gp-one-sided": ("--penalty.sided=one",),
+    "wgan-clipping": (
+        *BARE,
+        "--clipping=0.01",
+        "--train.critic_steps=5",
+        "--train.critic={name: RMSprop, lr: 5.0e-5}",
+        "--train.generator={name: RMSprop, lr: 5.0e-5}",
+        "--train.decay_from=1",
+    ),
+    "wgan-spectral": SPECTRAL,
+    "gan": (*BARE, "--objective=non-saturating"),
+    "gan-r1": (*R1, "--objective=non-saturating"),
+    "gan-gp": ("--objective=non-saturating",),
+    "minimax": (*BARE, "--objective=minimax"),
+    "lsgan": (*BARE, "--objective=least-squares"),
+    "lsgan-gp": ("--objective=least-squares",),
+    "hinge-spectral": (*SPECTRAL, "--objective=hinge"),
+    "r3gan": (
+        "--objective=relativistic",
+        "--penalty.sided=zero",
+        "--penalty.at=[real, generated]",
+        "--penalty.weight=0.5",
+    ),
+}
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--systems", nargs="+", metavar="NAME", default=list(SYSTEMS), help=f"of {', '.join(SYSTEMS)} (default: all)"
+    )
+
+
+def chosen(names: list[str]) -> dict[str, tuple[str, ...]]:
+    """Raises: UserError: there is no such system."""
+    for name in names:
+        if name not in SYSTEMS:
+            raise UserError(f"--systems: there is no {name}; there are {', '.join(SYSTEMS)}")
+    return {name: SYSTEMS[name] for name in names}

@@ -1,0 +1,274 @@
+"""Every objective and constraint on mixtures of Gaussians in the plane, where one sees what a critic has learnt.
+
+A small network draws points, another scores them, and both are trained by the losses, penalties and updates that train
+on text. After Gulrajani et al. 2017, figure 2: level sets of each critic, real points, generated points.
+
+Three numbers for each system: modes that it covers (with a quarter of their share of samples or more), the fraction of
+samples near a mode (within a quarter of the way to its neighbour), and the exact Wasserstein-1 distance between 500
+samples and 500 real points, which two real draws put at the floor that the table names.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from seqgan_gp import config as configs
+from seqgan_gp.adversarial.lipschitz import MIXINGS, PARAMETRIZATIONS
+from seqgan_gp.adversarial.objectives import OBJECTIVES
+from seqgan_gp.config import Config
+from seqgan_gp.training.setup import make_optimizer
+from seqgan_gp.training.steps import CriticStep
+from seqgan_gp.training.trainer import Trainer
+from seqgan_gp.training.updates import Updates
+
+from . import systems
+
+# Of every system, unless its own options, which come after, say otherwise.
+COMMON = (
+    *("--train.batch_size=256", "--train.critic_steps=5"),
+    *("--train.critic={lr: 1.0e-3}", "--train.generator={lr: 1.0e-3}"),
+)
+WEIGHT = 0.1  # of the penalty as a part of that on text: points are close by, and a critic that overshoots orbits them
+SAMPLES = 500
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Equally likely round Gaussians with means (M, 2)."""
+
+    means: np.ndarray
+    std: float
+
+    def draw(self, num: int, rng: np.random.Generator) -> np.ndarray:
+        """Points (num, 2) float32."""
+        noise = rng.standard_normal((num, 2)) * self.std
+        return (self.means[rng.integers(len(self.means), size=num)] + noise).astype(np.float32)
+
+    def coverage(self, samples: np.ndarray) -> tuple[int, float]:
+        """Modes covered, and the fraction of samples (N, 2) near a mode."""
+        between = np.linalg.norm(self.means[:, None] - self.means, axis=-1)
+        spacing = between[between > 0].min()
+        distances = np.linalg.norm(samples[:, None] - self.means, axis=-1)
+        near = distances.min(axis=1) < spacing / 4
+        counts = np.bincount(distances.argmin(axis=1)[near], minlength=len(self.means))
+        return int((counts >= len(samples) / len(self.means) / 4).sum()), float(near.mean())
+
+
+def _ring(modes: int = 8) -> np.ndarray:
+    angles = 2 * np.pi * np.arange(modes) / modes
+    return np.stack([np.cos(angles), np.sin(angles)], axis=1) * np.sqrt(2)
+
+
+def _grid(side: int = 5) -> np.ndarray:
+    line = np.linspace(-np.sqrt(2), np.sqrt(2), side)
+    return np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
+
+
+MIXTURES = {"8-gaussians": Mixture(_ring(), 0.02), "25-gaussians": Mixture(_grid(), 0.02)}
+
+
+class Perceptron(nn.Sequential):
+    """Points (B, inputs) to (B, outputs) through three hidden layers of ReLU, as in the paper's toys."""
+
+    def __init__(self, inputs: int, outputs: int, width: int):
+        sizes = [inputs, width, width, width]
+        hidden = [m for a, b in itertools.pairwise(sizes) for m in (nn.Linear(a, b), nn.ReLU())]
+        super().__init__(*hidden, nn.Linear(width, outputs))
+
+
+class PlaneCritic(nn.Module):
+    """Points (B, 2) to scores (B,); they are their own embedding."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.layers = Perceptron(2, 1, width)
+
+    def embed(self, samples: Tensor) -> Tensor:
+        return samples
+
+    def score(self, points: Tensor) -> Tensor:
+        return self.layers(points).squeeze(1)
+
+    def forward(self, samples: Tensor) -> Tensor:
+        return self.score(self.embed(samples))
+
+
+@dataclass
+class Game:
+    """A trained pair.
+
+    Args:
+        parts: the numbers of the last step; not finite if the game has diverged, where it ends.
+        seconds: of training.
+    """
+
+    generator: nn.Module
+    critic: PlaneCritic
+    parts: Mapping[str, Tensor]
+    seconds: float
+
+    @property
+    def diverged(self) -> bool:
+        return not all(value.isfinite() for value in self.parts.values())
+
+    def sample(self, num: int, rng: np.random.Generator) -> np.ndarray:
+        with torch.no_grad():
+            return self.generator(_noise(num, rng)).numpy()
+
+
+def _noise(num: int, rng: np.random.Generator) -> Tensor:
+    return torch.from_numpy(rng.standard_normal((num, 2), dtype=np.float32))
+
+
+def settings(system: Sequence[str]) -> Config:
+    """The experiment of a system in the plane."""
+    config = configs.parse([*COMMON, *system]).config
+    config.penalty.weight *= WEIGHT
+    return config
+
+
+def play(
+    config: Config,
+    draw: Callable[[int, np.random.Generator], np.ndarray],
+    steps: int,
+    seed: int = 0,
+    width: int = 128,
+    progress: Callable[[], object] = lambda: None,
+) -> Game:
+    """Train a generator and a critic of the plane on a CPU.
+
+    Args:
+        config: objective, penalty, clipping, critic.parametrization and train are of effect, the steps and schedules of
+            train excepted: the rate is constant.
+        draw: so many real points, (B, 2) float32.
+        steps: generator steps.
+        progress: called after each.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    generator, critic, accelerator = Perceptron(2, 2, width), PlaneCritic(width), Accelerator(cpu=True)
+    PARAMETRIZATIONS[config.critic.parametrization](critic)
+    objective, train = OBJECTIVES[config.objective], config.train
+    updates = Updates(
+        accelerator,
+        critic,
+        CriticStep(critic, config.penalty, objective),
+        generator,
+        make_optimizer("train.critic", train.critic, critic.parameters(), Trainer.BETAS),
+        make_optimizer("train.generator", train.generator, generator.parameters(), Trainer.BETAS),
+        objective,
+        config.clipping,
+    )
+    size, mix, parts, start = train.batch_size, MIXINGS[config.penalty.mixing], {}, time.perf_counter()
+    for step in range(steps):
+        for number in range(step * train.critic_steps, (step + 1) * train.critic_steps):
+            real, alpha = torch.from_numpy(draw(size, rng)), torch.from_numpy(mix(rng, size, 2))
+            with torch.no_grad():
+                fake = generator(_noise(size, rng))
+            parts |= updates.critic_update(real, fake, alpha, number % config.penalty.every == 0)
+        parts |= updates.generator_update(_noise(size, rng), real if objective.paired else None)
+        progress()
+        if not all(value.isfinite() for value in parts.values()):
+            break
+    return Game(generator, critic, parts, time.perf_counter() - start)
+
+
+def distance(one: np.ndarray, other: np.ndarray) -> float:
+    """The exact Wasserstein-1 distance of as many points of each kind, (N, 2)."""
+    from scipy.optimize import linear_sum_assignment
+    from scipy.spatial.distance import cdist
+
+    costs = cdist(one, other)
+    return float(costs[linear_sum_assignment(costs)].mean())
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    systems.add_options(parser)
+    parser.add_argument("--steps", type=int, default=1500, help="generator steps of each (default: %(default)s)")
+    parser.add_argument("--width", type=int, default=128, help="units of a hidden layer (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+
+
+def run(options: argparse.Namespace, out: Path) -> tuple[dict[str, Any], str]:
+    chosen = systems.chosen(options.systems)
+    figures: dict[str, Any] = {"steps": options.steps, "width": options.width, "seed": options.seed, "scores": {}}
+    bar = tqdm(total=options.steps * len(chosen) * len(MIXTURES), unit="step")
+    lines = []
+    for name, mixture in MIXTURES.items():
+        rng = np.random.default_rng(options.seed + 1)
+        real = mixture.draw(SAMPLES, rng)
+        floor = distance(real, mixture.draw(SAMPLES, rng))
+        games, scores = {}, {}
+        for system, changes in chosen.items():
+            bar.set_description(f"{name} {system}")
+            game = play(settings(changes), mixture.draw, options.steps, options.seed, options.width, bar.update)
+            games[system] = game
+            scores[system] = _scores(game, mixture, real, rng)
+        figures["scores"][name] = {"real": {"distance": floor}, **scores}
+        _draw(games, mixture, real, out / f"{name}.png")
+        lines += [
+            f"{name}, {options.steps:,} generator steps, seed {options.seed}; two real draws are {floor:.3f} apart:",
+            "",
+            f"| system | modes of {len(mixture.means)} | near a mode | exact W1 | seconds |",
+            "|---|---|---|---|---|",
+            *(_row(system, values) for system, values in scores.items()),
+            "",
+        ]
+    bar.close()
+    return figures, "\n".join(lines).rstrip()
+
+
+def _scores(game: Game, mixture: Mixture, real: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
+    samples = game.sample(SAMPLES, rng)
+    if game.diverged or not np.isfinite(samples).all():
+        return {"diverged": True, "seconds": game.seconds}
+    modes, near = mixture.coverage(samples)
+    numbers = {"modes": modes, "near": near, "distance": distance(samples, real)}
+    return {"diverged": False, **numbers, "seconds": game.seconds, **{k: v.item() for k, v in game.parts.items()}}
+
+
+def _row(system: str, values: Mapping[str, Any]) -> str:
+    if values["diverged"]:
+        return f"| {system} | diverged | | | {values['seconds']:.0f} |"
+    numbers = f"{values['modes']} | {values['near']:.2f} | {values['distance']:.3f} | {values['seconds']:.0f}"
+    return f"| {system} | {numbers} |"
+
+
+def _draw(games: Mapping[str, Game], mixture: Mixture, real: np.ndarray, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    columns = min(4, len(games))
+    rows = -(-len(games) // columns)
+    figure = Figure(figsize=(3.2 * columns, 3.3 * rows), layout="constrained")
+    line = np.linspace(-2.2, 2.2, 120, dtype=np.float32)
+    x, y = np.meshgrid(line, line)
+    plane = torch.from_numpy(np.stack([x, y], axis=-1).reshape(-1, 2))
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for axes in panels[len(games) :]:
+        axes.set_axis_off()
+    for axes, (system, game) in zip(panels, games.items(), strict=False):
+        samples = game.sample(SAMPLES, np.random.default_rng(0))
+        with torch.no_grad():
+            scores = game.critic(plane).numpy().reshape(x.shape)
+        if np.isfinite(scores).all() and np.ptp(scores) > 0:
+            axes.contourf(x, y, scores, levels=24, cmap="Greys_r", alpha=0.7)
+            axes.contour(x, y, scores, levels=24, colors="k", linewidths=0.25)
+        axes.plot(*real.T, ".", color="tab:orange", markersize=4, label="real")
+        axes.plot(*samples.T, "+", color="tab:green", markersize=4, label="generated")
+        title = "diverged" if game.diverged else f"{mixture.coverage(samples)[0]} of {len(mixture.means)} modes"
+        axes.set(title=f"{system}: {title}", xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), xticks=[], yticks=[], aspect="equal")
+    figure.axes[0].legend(fontsize="small", loc="upper right")
+    figure.suptitle("level sets of the critic (light: it takes a point for real), real and generated points")
+    figure.savefig(path, dpi=90)
