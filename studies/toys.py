@@ -171,7 +171,8 @@ def play(
         objective,
         config.clipping,
     )
-    size, mix, parts, start = train.batch_size, MIXINGS[config.penalty.mixing], {}, time.perf_counter()
+    size, mix, start = train.batch_size, MIXINGS[config.penalty.mixing], time.perf_counter()
+    parts: dict[str, Tensor] = {}
     for step in range(steps):
         for number in range(step * train.critic_steps, (step + 1) * train.critic_steps):
             real, alpha = torch.from_numpy(draw(size, rng)), torch.from_numpy(mix(rng, size, 2))

@@ -42,6 +42,7 @@ def test_a_toy_that_diverges_ends_and_is_called_so():
     assert game.diverged
 
 
+@pytest.mark.slow
 def test_objectives_at_equal_time_go_on_where_they_stopped(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(systems.SYSTEMS, "broken", ("--train.critic.lr=1e30",))
     options = [o.removeprefix("--") for o in TINY if not o.startswith("--train.steps")]

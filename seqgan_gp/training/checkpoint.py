@@ -32,7 +32,7 @@ class Progress:
         return {"step": self.step, "seconds": self.seconds, "rng": self.rng.bit_generator.state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.step, self.seconds = state["step"], state["seconds"]
+        self.step, self.seconds = state["step"], state.get("seconds", 0.0)
         self.rng.bit_generator.state = state["rng"]
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from ..adversarial import lipschitz
 from ..adversarial.objectives import Objective
@@ -49,7 +50,7 @@ class Updates:
         """`real` are as many real samples, for an objective that is paired."""
         self.critic.requires_grad_(False)
         fake = self.generator_step(noise)
-        with self.accelerator.autocast():
+        with self.accelerator.autocast(), parametrize.cached():  # both by the same weights
             scores = self.critic(fake).float()
             real_scores = None if real is None else self.critic(real).float()
         loss = self.objective.generator(real_scores, scores).mean()
