@@ -123,9 +123,10 @@ class Game:
     def diverged(self) -> bool:
         return not all(value.isfinite() for value in self.parts.values())
 
-    def sample(self, num: int, rng: np.random.Generator) -> np.ndarray:
+    def sample(self, num: int, seed: int = 0) -> np.ndarray:
+        """Points (num, 2), the same for the same seed."""
         with torch.no_grad():
-            return self.generator(_noise(num, rng)).numpy()
+            return self.generator(_noise(num, np.random.default_rng(seed))).numpy()
 
 
 def _noise(num: int, rng: np.random.Generator) -> Tensor:
@@ -216,7 +217,7 @@ def run(options: argparse.Namespace, out: Path) -> tuple[dict[str, Any], str]:
             bar.set_description(f"{name} {system}")
             game = play(settings(changes), mixture.draw, options.steps, options.seed, options.width, bar.update)
             games[system] = game
-            scores[system] = _scores(game, mixture, real, rng)
+            scores[system] = _scores(game, mixture, real)
         figures["scores"][name] = {"real": {"distance": floor}, **scores}
         _draw(games, mixture, real, out / f"{name}.png")
         lines += [
@@ -231,8 +232,8 @@ def run(options: argparse.Namespace, out: Path) -> tuple[dict[str, Any], str]:
     return figures, "\n".join(lines).rstrip()
 
 
-def _scores(game: Game, mixture: Mixture, real: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
-    samples = game.sample(SAMPLES, rng)
+def _scores(game: Game, mixture: Mixture, real: np.ndarray) -> dict[str, Any]:
+    samples = game.sample(SAMPLES)
     if game.diverged or not np.isfinite(samples).all():
         return {"diverged": True, "seconds": game.seconds}
     modes, near = mixture.coverage(samples)
@@ -260,7 +261,7 @@ def _draw(games: Mapping[str, Game], mixture: Mixture, real: np.ndarray, path: P
     for axes in panels[len(games) :]:
         axes.set_axis_off()
     for axes, (system, game) in zip(panels, games.items(), strict=False):
-        samples = game.sample(SAMPLES, np.random.default_rng(0))
+        samples = game.sample(SAMPLES)
         with torch.no_grad():
             scores = game.critic(plane).numpy().reshape(x.shape)
         if np.isfinite(scores).all() and np.ptp(scores) > 0:

@@ -131,7 +131,7 @@ def test_wgan_gp_covers_all_modes_and_a_mixture_knows_how_many():
     config.train.batch_size = 128
     game = toys.play(config, mixture.draw, steps=400, width=64)
     assert not game.diverged
-    modes, near = mixture.coverage(game.sample(500, rng))
+    modes, near = mixture.coverage(game.sample(500))
     assert modes == 8 and near > 0.5
 
 
