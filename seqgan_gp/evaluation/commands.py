@@ -195,6 +195,10 @@ def _judge(options: argparse.Namespace, grammar: Grammar | None, training: list[
         raise UserError("--metrics oracle needs the grammar that real text is drawn from: pass --grammar NAME")
     if "language-model" in names and not training:
         raise UserError("--metrics language-model needs real text to train on: pass --train FILE")
+    if "language-model" in names:
+        from ..machine import set_threads  # imports torch, which the other scores do without
+
+        set_threads(None)
     return Judge(dict(zip(names, build(names, options.encoder), strict=True)), options.bootstrap)
 
 

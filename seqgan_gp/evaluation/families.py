@@ -121,10 +121,8 @@ class LanguageModels:
         return LanguageModelScores(forward, backward)
 
     def _fit(self, sentences: Sequence[str], tokenizer: Tokenizer) -> LanguageModel:
-        from ..machine import set_threads
         from ..training.likelihood import fit
 
-        set_threads(None)
         config = Config()
         tokens = [len(e.ids) + 1 for e in tokenizer.backend.encode_batch_fast(list(sentences))]
         config.tokenizer.length = min(max(tokens), LONGEST)
