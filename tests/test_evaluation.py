@@ -242,3 +242,10 @@ def test_real_text_that_is_the_training_text_is_scored_on_what_its_model_has_not
     assert real["lm_nll"] == real["reverse_lm_nll"] > 0
     assert not (files / "comparison" / "frontier.png").exists()  # nothing to draw it from
     assert real["intervals"]["lm_nll"] == real["intervals"]["reverse_lm_nll"]
+
+
+def test_a_file_named_real_is_a_system_beside_real_text(files):
+    (files / "real.txt").write_text((files / "other.txt").read_text())
+    assert main(["compare", "real.txt", "--grammar", "text", *QUICK, "--bootstrap", "0"]) == 0
+    assert set(json.loads((files / "comparison" / "scores.json").read_text())["systems"]) == {"real.txt"}
+    assert "| real.txt | real | goal |" in (files / "comparison" / "table.md").read_text()

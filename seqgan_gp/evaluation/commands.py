@@ -122,7 +122,8 @@ def sweep(options: argparse.Namespace) -> int:
         for temperature in options.temperatures:
             samples = list(generator.sample(size, options.seed, temperature))
             label = f"{name} T={temperature:g}"
-            with atomic_write(folder / "samples" / f"{name}-{temperature:g}.txt") as file:
+            file_name = f"{name}-{temperature:g}.txt".strip("/").replace("/", "_")  # a name may be a whole path
+            with atomic_write(folder / "samples" / file_name) as file:
                 file.writelines(f"{s}\n" for s in samples)
             points[name].append((f"{temperature:g}", judge(label, samples, yardstick.real)))
     real = judge_real(judge, yardstick, size)
@@ -227,9 +228,12 @@ def _sentences(file: str) -> list[str]:
 
 
 def _names(files: Sequence[str]) -> list[str]:
-    """Short names for files or folders, whole paths where those are the same."""
+    """Short names for files or folders, whole paths where those are the same or taken by real text."""
     short = [Path(file).stem if Path(file).is_file() else Path(file).name for file in files]
-    names = [name if short.count(name) == 1 else str(file) for name, file in zip(short, files, strict=True)]
+    names = [
+        name if short.count(name) == 1 and name != "real" else str(file)
+        for name, file in zip(short, files, strict=True)
+    ]
     for name in names:
         if names.count(name) > 1:
             raise UserError(f"{name} is given twice: give each system once")
