@@ -7,15 +7,18 @@ import pytest
 import torch
 from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
+from torch.func import functional_call
 
-from seqgan_gp.config import CriticConfig, GeneratorConfig
+from benchmarks.critic_step import count_operations
+from seqgan_gp.config import CriticConfig, GeneratorConfig, PenaltyConfig
 from seqgan_gp.models.attention import AttentionBlock, SelfAttention, attend
 from seqgan_gp.models.backbones import BACKBONES
 from seqgan_gp.models.critic import Critic, WindowScore
 from seqgan_gp.models.generator import Generator
-from seqgan_gp.models.layers import NORMS, Conv1d, InstanceNorm, ReLU, ResidualBlock, Windows, layer_norm
+from seqgan_gp.models.layers import NORMS, Conv1d, InstanceNorm, ReLU, ResidualBlock, layer_norm
 from seqgan_gp.models.recurrent import CELLS, GRU, LSTM, RecurrentBlock
 from seqgan_gp.models.relaxations import RELAXATIONS, relaxation, sample_ids
+from seqgan_gp.training.steps import CriticStep
 
 # Every way to build the blocks of a network.
 NETWORKS = {
@@ -50,9 +53,27 @@ def test_conv1d_is_the_convolution_of_torch(kernel, length):
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])
-def test_windows_and_their_derivatives_agree_with_finite_differences(length):
-    x = torch.randn(2, length, 3, dtype=torch.float64, requires_grad=True)
-    assert gradcheck(Windows.apply, (x, 5)) and gradgradcheck(Windows.apply, (x, 5))
+def test_derivatives_of_the_convolution_agree_with_finite_differences(length):
+    layer = Conv1d(3, 2, 5).double()
+
+    def convolve(x, weight, bias):
+        return functional_call(layer, {"weight": weight, "bias": bias}, x)
+
+    inputs = doubled((2, length, 3)), doubled((2, 15), 1), doubled(2, 2)
+    assert gradcheck(convolve, inputs) and gradgradcheck(convolve, inputs)
+
+
+def test_the_penalty_does_not_walk_the_forward_pass_again():
+    """The products of a critic step, counted: three forward passes, four backward ones of real and generated samples,
+    the inner gradient, and two for its derivative."""
+    batch, length, width, kernel, blocks = 4, 8, 16, 3, 2
+    critic = Critic(10, length, 6, width=width, blocks=blocks, kernel=kernel)
+    real, fake = torch.randint(10, (2, batch, length))
+    step = CriticStep(critic, PenaltyConfig())
+    alpha = torch.rand(batch)
+    operations = count_operations(lambda: step(real, fake, alpha)["critic_loss"].backward())
+    forward = batch * length * width * (6 + 2 * blocks * kernel * width + 1)
+    assert operations / (2 * 10 * forward) == pytest.approx(1, abs=0.01)
 
 
 @pytest.mark.parametrize("length", [1, 2, 6])

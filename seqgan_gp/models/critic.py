@@ -82,11 +82,10 @@ class Critic(nn.Module):
         Raises:
             ValueError: the shape is another one.
         """
-        matrix = F.normalize(self.embedding, dim=1)
         if tokens.dim() == 2 and not tokens.is_floating_point() and tokens.shape[1] == self.length:
-            return F.embedding(tokens, matrix)
+            return F.normalize(F.embedding(tokens, self.embedding), dim=-1)  # only the rows in use, of however many
         if tokens.dim() == 3 and tokens.is_floating_point() and tokens.shape[1:] == (self.length, self.vocabulary):
-            return tokens @ matrix
+            return tokens @ F.normalize(self.embedding, dim=1)
         kind = f"{str(tokens.dtype).removeprefix('torch.')} of shape {tuple(tokens.shape)}"
         raise ValueError(
             f"the critic takes ids (B, {self.length}) of an integer type or floating tokens "

@@ -8,14 +8,49 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 
+class Gate(torch.autograd.Function):
+    """`x` where `y` > 0, else 0: the derivative of relu, in which the place of the kink is a constant.
+
+    It is linear in x and its own transpose, so it is its own derivative, of any order.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
+        ctx.set_materialize_grads(False)
+        ctx.save_for_backward(y)
+        return torch.ops.aten.threshold_backward(x, y, 0)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, None]:
+        (y,) = ctx.saved_tensors
+        return None if gradients[0] is None else Gate.apply(gradients[0], y), None
+
+
+class Rectifier(torch.autograd.Function):
+    """max(x, 0) with `Gate` for a derivative."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        # Where no gradient comes back none goes on: by default zeros would, and walk the rest of the way.
+        ctx.set_materialize_grads(False)
+        y = x.clamp(min=0)
+        ctx.save_for_backward(y)
+        return y
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> Tensor | None:
+        (y,) = ctx.saved_tensors
+        return None if gradients[0] is None else Gate.apply(gradients[0], y.detach())
+
+
 def relu(x: Tensor) -> Tensor:
-    """max(x, 0), as a product with a mask that carries no gradient.
+    """max(x, 0).
 
     The value and all derivatives are those of torch.relu, whose second derivative is zero almost everywhere; but where
-    the gradient penalty differentiates twice, autograd then does not walk the forward pass a second time to add
-    zeros.
+    the gradient penalty differentiates twice, torch.relu passes zeros on, and autograd walks the forward pass a second
+    time to multiply and add them.
     """
-    return x * (x > 0).to(x.dtype)
+    return Rectifier.apply(x)
 
 
 class ReLU(nn.Module):
@@ -25,56 +60,12 @@ class ReLU(nn.Module):
         return relu(x)
 
 
-class Windows(torch.autograd.Function):
-    """The `kernel` positions around each position side by side, zeros beyond the ends: (B, L, C) -> (B, L, kernel * C).
-
-    It and `Overlap` are linear and each other's transpose, so each is the other's derivative, of any order. With slices
-    and concatenation autograd would clear and add a tensor for every slice, twice under the gradient penalty.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, kernel: int) -> Tensor:
-        ctx.kernel = kernel
-        batch, length, channels = x.shape
-        windows = x.new_zeros(batch, length, kernel, channels)
-        for i, (to, of) in enumerate(_shifts(length, kernel)):
-            windows[:, to, i] = x[:, of]
-        return windows.flatten(2)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return Overlap.apply(gradients[0], ctx.kernel), None
-
-
-class Overlap(torch.autograd.Function):
-    """Windows added up where they overlap, (B, L, kernel * C) -> (B, L, C): the transpose of `Windows`."""
-
-    @staticmethod
-    def forward(ctx: Any, windows: Tensor, kernel: int) -> Tensor:
-        ctx.kernel = kernel
-        windows = windows.unflatten(2, (kernel, -1))
-        total = windows[:, :, kernel // 2].clone()
-        for i, (to, of) in enumerate(_shifts(windows.shape[1], kernel)):
-            if i != kernel // 2:
-                total[:, of] += windows[:, to, i]
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return Windows.apply(gradients[0], ctx.kernel), None
-
-
-def _shifts(length: int, kernel: int) -> list[tuple[slice, slice]]:
-    """For each place in a window, the positions that have a neighbour there, and the positions of those neighbours."""
-    shifts = []
-    for shift in range(-(kernel // 2), kernel // 2 + 1):
-        start, stop = min(max(0, -shift), length), max(min(length, length - shift), 0)
-        shifts.append((slice(start, max(start, stop)), slice(start + shift, max(start, stop) + shift)))
-    return shifts
-
-
 class Conv1d(nn.Linear):
-    """A convolution over positions with zero padding, (B, L, C) -> (B, L, D), as one matrix product.
+    """A convolution over positions with zero padding, (B, L, C) -> (B, L, D).
+
+    The weight is a matrix (D, kernel * C) from a window to an output, what spectral and weight norm are about. Its
+    memory, and that of the sequences, is what torch calls channels last, so that the fastest convolutions of every
+    device take it as it is.
 
     Args:
         channels_in, channels_out: C and D.
@@ -88,7 +79,11 @@ class Conv1d(nn.Linear):
         self.kernel = kernel
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x if self.kernel == 1 else Windows.apply(x, self.kernel))
+        if self.kernel == 1:
+            return super().forward(x)
+        weight = self.weight.unflatten(1, (self.kernel, -1)).transpose(1, 2).unsqueeze(2)  # (D, C, 1, kernel)
+        image = x.transpose(1, 2).unsqueeze(2)  # (B, C, 1, L): one line, since only images have channels last
+        return F.conv2d(image, weight, self.bias, padding=(0, self.kernel // 2)).squeeze(2).transpose(1, 2)
 
 
 NORM_EPSILON = 1e-3  # of a variance. Where all numbers agree, the slope of a norm is 1 / sqrt(epsilon): 32, not 316
@@ -144,4 +139,4 @@ class ResidualBlock(nn.Module):
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.scale * self.branch(x)
+        return torch.add(x, self.branch(x), alpha=self.scale)
