@@ -261,6 +261,23 @@ def test_generator_without_noise_is_refused():
         Generator(vocabulary=11, length=6, noise=0)
 
 
+@pytest.mark.parametrize("name", ["straight-through", "straight-through-gumbel"])
+def test_hard_tokens_in_parts_are_embedded_like_one_hot_ones(name):
+    """In value, and in the gradients to the logits, which can be differentiated again, and to the embeddings."""
+    critic = Critic(7, 4, 3, width=4).double()
+    logits = doubled((2, 4, 7))
+    relaxed = relaxation(name, 0.6)
+    results = []
+    for relax in (relaxed, relaxed.parts):
+        torch.manual_seed(1)
+        embedded = critic.embed(relax(logits))
+        first = torch.autograd.grad(embedded.sin().sum(), (logits, critic.embedding), create_graph=True)
+        second = torch.autograd.grad(first[0].square().sum(), (logits, critic.embedding))
+        results.append((embedded, *first, *second))
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 def test_critic_reads_ids_and_one_hot_tokens_alike():
     critic = Critic(vocabulary=11, length=6)
     ids = torch.randint(11, (4, 6))

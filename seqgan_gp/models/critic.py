@@ -1,11 +1,14 @@
 """The critic: a sequence of tokens to one score."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .backbones import BACKBONES, Shape
 from .layers import Conv1d, relu
+from .relaxations import HardTokens
 
 
 class WindowScore(nn.Module):
@@ -29,6 +32,25 @@ class WindowScore(nn.Module):
     def forward(self, embedded: Tensor) -> Tensor:
         hidden = self.hidden(embedded.unfold(1, self.windows, 1).flatten(2))
         return self.output(relu(hidden)).flatten(1).mean(dim=1)
+
+
+class Lookup(torch.autograd.Function):
+    """Rows of a matrix (V, E) by ids (B, L), with the gradients to soft tokens (B, L, V) and to the matrix that one-hot
+    tokens times the matrix would have. Of the latter's own derivatives, the one to the soft tokens is left out.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, soft: Tensor, ids: Tensor, matrix: Tensor) -> Tensor:
+        ctx.save_for_backward(ids, matrix)
+        return F.embedding(ids, matrix)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, None, Tensor | None]:
+        (gradient,), (ids, matrix) = gradients, ctx.saved_tensors
+        to_soft = gradient @ matrix.t() if ctx.needs_input_grad[0] else None
+        if not ctx.needs_input_grad[2]:
+            return to_soft, None, None
+        return to_soft, None, torch.zeros_like(matrix).index_add(0, ids.flatten(), gradient.flatten(0, 1))
 
 
 class Critic(nn.Module):
@@ -76,12 +98,14 @@ class Critic(nn.Module):
         self.output = nn.Linear(length * width, 1)
         self.window_score = WindowScore(embedding, windows, width) if windows else None
 
-    def embed(self, tokens: Tensor) -> Tensor:
+    def embed(self, tokens: Tensor | HardTokens) -> Tensor:
         """Embeddings (B, L, E) of ids (B, L) int64, or of one-hot or soft tokens (B, L, V) float.
 
         Raises:
             ValueError: the shape is another one.
         """
+        if isinstance(tokens, HardTokens):
+            return Lookup.apply(tokens.soft, tokens.ids, F.normalize(self.embedding, dim=1))
         if tokens.dim() == 2 and not tokens.is_floating_point() and tokens.shape[1] == self.length:
             return F.normalize(F.embedding(tokens, self.embedding), dim=-1)  # only the rows in use, of however many
         if tokens.dim() == 3 and tokens.is_floating_point() and tokens.shape[1:] == (self.length, self.vocabulary):
@@ -101,7 +125,7 @@ class Critic(nn.Module):
         score = self.output(self.blocks.readout(self.hidden_states(embedded)[-1]).flatten(1)).squeeze(1)
         return score if self.window_score is None else score + self.window_score(embedded)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def forward(self, tokens: Tensor | HardTokens) -> Tensor:
         return self.score(self.embed(tokens))
 
     def features(self, tokens: Tensor, layer: int = -1) -> Tensor:

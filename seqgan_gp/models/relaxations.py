@@ -1,7 +1,7 @@
 """From logits (B, L, V) to a sequence that the critic reads and gradients flow through."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -18,6 +18,19 @@ class StraightThrough(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         return gradients[0], None
+
+
+class HardTokens(NamedTuple):
+    """The tokens of StraightThrough as their parts, without one number of V set in every position: `Critic.embed` looks
+    the ids up, and hands the gradient to the soft tokens.
+
+    Args:
+        ids: (B, L) int64.
+        soft: (B, L, V).
+    """
+
+    ids: Tensor
+    soft: Tensor
 
 
 def sample_ids(logits: Tensor, temperature: float, rng: np.random.Generator) -> Tensor:
@@ -49,9 +62,14 @@ class Relaxation:
 
     def __call__(self, logits: Tensor) -> Tensor:
         """Tokens (B, L, V) that add up to 1 over V, with a gradient."""
+        tokens = self.parts(logits)
+        return StraightThrough.apply(tokens.soft, tokens.ids) if isinstance(tokens, HardTokens) else tokens
+
+    def parts(self, logits: Tensor) -> Tensor | HardTokens:
+        """The same tokens, in parts where they are one-hot: the cheapest that a critic can embed."""
         logits = self._perturbed(logits)
         soft = (logits / self.temperature).softmax(dim=-1)
-        return StraightThrough.apply(soft, logits.argmax(dim=-1)) if self.hard else soft
+        return HardTokens(logits.argmax(dim=-1), soft) if self.hard else soft
 
     def detached(self, logits: Tensor) -> Tensor:
         """The same tokens where no gradient is needed: ids (B, L) where they are one-hot, else (B, L, V)."""

@@ -14,7 +14,7 @@ from ..adversarial.objectives import OBJECTIVES, Objective
 from ..config import PenaltyConfig
 from ..models.generator import Generator
 from ..models.language_model import LanguageModel
-from ..models.relaxations import Relaxation
+from ..models.relaxations import HardTokens, Relaxation
 
 
 class CriticStep(nn.Module):
@@ -110,14 +110,14 @@ def _one_hot(tokens: Tensor, critic: Any) -> Tensor:
 
 
 class RelaxedGenerator(nn.Module):
-    """Noise (B, noise_size) to the one-hot or soft tokens (B, L, V) that the critic scores, with a gradient."""
+    """Noise (B, noise_size) to the one-hot or soft tokens that the critic scores, with a gradient."""
 
     def __init__(self, generator: Generator, relaxation: Relaxation):
         super().__init__()
         self.generator, self.relaxation = generator, relaxation
 
-    def forward(self, noise: Tensor) -> Tensor:
-        return self.relaxation(self.generator(noise))
+    def forward(self, noise: Tensor) -> Tensor | HardTokens:
+        return self.relaxation.parts(self.generator(noise))
 
 
 class LikelihoodStep(nn.Module):
