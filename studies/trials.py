@@ -16,9 +16,9 @@
 
 Every run is the training command in a process of one thread (train.threads among the keys gives it more), for so many
 seconds of training. What learns until it gets no better, such as a language model, may end sooner; the table has the
-seconds. score_on development holds some of the training sentences out (corpus.holdout) and scores against them, so that
-what is chosen has not seen the test sentences; test scores against those of the config. Without `scoring` the scores
-are those of the run's own last evaluation.
+seconds. score_on development holds training sentences out (corpus.holdout) by another draw of the corpus and scores
+against them, so that what is chosen is not chosen for the test sentences; test scores against those of the config.
+Without `scoring` the scores are those of the run's own last evaluation.
 
 The figure has the first two scores of the table against each other, or those of `figure: [horizontal, vertical]`.
 
@@ -46,7 +46,7 @@ from seqgan_gp.metrics.catalogue import METRICS
 
 from . import report, runner
 
-SCORE_ON = {"development": ("--corpus.test=null",), "test": ()}
+SCORE_ON = {"development": ("--corpus.test=null", "--corpus.seed=1"), "test": ()}
 
 
 @dataclass
