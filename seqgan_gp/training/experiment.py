@@ -85,7 +85,7 @@ def run(config: Config, output: Path, resume: bool = False, overwrite: bool = Fa
 def prepare(config: Config, output: Path) -> None:
     """Load the corpus, learn or load the tokenizer, and make the run folder.
 
-    Sentences are cut to what the networks can hold, the held-out ones too: samples, which are compared with them, are.
+    Sentences are cut to what the networks can hold, held-out ones too, since samples are compared with them.
     """
     c, t = config.corpus, config.tokenizer
     corpus = load_corpus(c.train, c.test, c.column, c.size, c.holdout, c.seed)
