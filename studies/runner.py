@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from tqdm import tqdm
@@ -119,7 +120,7 @@ def finish(jobs: Mapping[str, Job], out: Path, at_a_time: int) -> dict[str, dict
         (out / part).mkdir(parents=True, exist_ok=True)
     commands, failures, done = Commands(), dict[str, UserError](), 0
     with (
-        _ended_as_by_ctrl_c(),
+        _one_interrupt(),
         ThreadPoolExecutor(at_a_time) as pool,
         tqdm(total=len(jobs), unit="run", mininterval=0 if sys.stderr.isatty() else 30) as bar,
     ):
@@ -146,10 +147,17 @@ def finish(jobs: Mapping[str, Job], out: Path, at_a_time: int) -> dict[str, dict
 
 
 @contextlib.contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """A polite signal to end, and the end of the terminal, do what Ctrl-C does."""
-    numbers = [n for n in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]  # nohup
-    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+def _one_interrupt() -> Iterator[None]:
+    """Ctrl-C, a polite signal to end and the end of the terminal all interrupt, once: others would break off the saving
+    (`timeout` sends its signal twice)."""
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for other in numbers:
+            signal.signal(other, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield
     finally:
