@@ -31,8 +31,8 @@ def command(function: Callable[..., int]) -> Callable[..., int]:
             message = "not enough memory: shorten tokenizer.length, the batch or the corpus"
         except OSError as error:
             message = f"{error.filename or 'input or output'}: {error.strerror or error}"
-        except KeyboardInterrupt:
-            print("interrupted", file=sys.stderr)
+        except KeyboardInterrupt as stop:
+            print(str(stop) or "interrupted", file=sys.stderr)  # long work says how to go on
             return 130
         if os.environ.get("RANK", "0") == "0":  # once, however many processes
             print(f"error: {message}", file=sys.stderr)

@@ -12,7 +12,7 @@ import numpy as np
 from .metrics import bleu, divergence, diversity
 from .metrics.ngrams import count_ngrams, list_ngrams, number
 from .text.grammar import Grammar
-from .text.words import UNITS, characters, words
+from .text.words import UNITS, characters
 
 Rows: TypeAlias = np.ndarray | None
 Values: TypeAlias = dict[str, float | None]
@@ -90,7 +90,7 @@ class OracleScores:
     def __init__(self, samples: Iterable[str], real: Real):
         assert real.grammar
         samples = list(samples)
-        self.lengths = np.array([len(words(s)) for s in samples])
+        self.lengths = np.array([len(real.grammar.split(s)) for s in samples])
         self.log_probability, self.usage = real.grammar.parse(samples)
         self.expected = real.grammar.expected_usage
 

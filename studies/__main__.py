@@ -10,9 +10,9 @@ from pathlib import Path
 from seqgan_gp.cli import command
 from seqgan_gp.files import atomic_write
 
-from . import objectives, toys
+from . import objectives, toys, trials
 
-STUDIES = {"toys": toys, "objectives": objectives}
+STUDIES = {"toys": toys, "objectives": objectives, "trials": trials}
 
 
 @command
@@ -26,11 +26,11 @@ def main(arguments: list[str]) -> int:
             description=module.__doc__,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        one.add_argument("--out", type=Path, metavar="DIR", help=f"where to write (default: runs/studies/{name})")
+        one.add_argument("--out", type=Path, metavar="DIR", help=f"where to write (default: in runs/studies/{name})")
         module.add_options(one)
     options = parser.parse_args(arguments)
-    out = options.out or Path("runs", "studies", options.name)
-    out.mkdir(parents=True, exist_ok=True)
+    read = getattr(options, "file", Path())  # a study that reads a file has a folder for each
+    out = options.out or Path("runs", "studies", options.name, read.stem)
     figures, table = STUDIES[options.name].run(options, out)
     for file, text in (("study.json", json.dumps(figures, indent=2)), ("study.md", table)):
         with atomic_write(out / file) as opened:

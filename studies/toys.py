@@ -205,6 +205,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, out: Path) -> tuple[dict[str, Any], str]:
     chosen = systems.chosen(options.systems)
+    out.mkdir(parents=True, exist_ok=True)
     figures: dict[str, Any] = {"steps": options.steps, "width": options.width, "seed": options.seed, "scores": {}}
     bar = tqdm(total=options.steps * len(chosen) * len(MIXTURES), unit="step")
     lines = []

@@ -5,7 +5,7 @@ import json
 import pytest
 from conftest import TINY
 
-from studies import objectives, systems, toys
+from studies import runner, systems, toys
 from studies.__main__ import main
 
 
@@ -15,12 +15,14 @@ def test_every_system_is_a_valid_experiment():
         toys.settings(changes)
 
 
-@pytest.mark.parametrize("name", ["toys", "objectives"])
-def test_help_teaches(name, capsys):
+@pytest.mark.parametrize(
+    "name, word", [("toys", "wgan-gp"), ("objectives", "wgan-gp"), ("trials", "score_on: development")]
+)
+def test_help_teaches(name, word, capsys):
     with pytest.raises(SystemExit):
         main([name, "--help"])
     text = capsys.readouterr().out
-    assert "wgan-gp" in text and len(text.splitlines()) > 20
+    assert word in text and len(text.splitlines()) > 20
 
 
 def test_an_unknown_system_is_named(tmp_path, capsys):
@@ -60,13 +62,10 @@ def test_objectives_at_equal_time_go_on_where_they_stopped(tmp_path, monkeypatch
     def never(*_, **__):
         raise AssertionError("a finished run was started again")
 
-    monkeypatch.setattr(objectives.subprocess, "run", never)
+    monkeypatch.setattr(runner.Commands, "__call__", never)
     assert main(command) == 0  # all is there
 
-    def failing(command, **_):
-        return objectives.subprocess.CompletedProcess(command, 1)
-
-    monkeypatch.setattr(objectives.subprocess, "run", failing)
+    monkeypatch.setattr(runner.Commands, "__call__", lambda self, arguments, log: 1)
     (tmp_path / "results" / "r3gan-seed0.json").unlink()
     assert main(command) == 2
     assert "r3gan-seed0 ended with exit code 1" in capsys.readouterr().err

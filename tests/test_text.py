@@ -242,3 +242,17 @@ def test_batches_draw_every_row_once_an_epoch(rows, size):
         assert sorted(drawn[epoch * rows : (epoch + 1) * rows]) == list(range(rows))
     assert (Batches(np.arange(rows)[:, None], size, seed=1)[5] == batches[5]).all()  # out of order, from anew: the same
     assert not (drawn[:rows] == drawn[rows : 2 * rows]).all()
+
+
+@pytest.mark.parametrize("kind", ["word", "character", "bpe"])
+def test_cut_sentences_have_the_ids_of_the_whole_ones_and_end_where_these_do(kind):
+    sentences = ["the  cat, sat on\tthe mat.", "a dog ran.", "Zebras?!", "the cat sat"] * 3
+    tokenizer = Tokenizer.train(kind, sentences[:2], 300, lowercase=True)
+    for length in (3, 5, 9, 40):
+        kept = tokenizer.cut(sentences, length)
+        whole, cut = tokenizer.encode(sentences, length), tokenizer.encode(kept, length)
+        assert (whole.ids == cut.ids).all() and whole.truncated == cut.truncated
+        assert all(sentence.startswith(part) and part for sentence, part in zip(sentences, kept, strict=True))
+    assert kept == sentences  # 40 are enough
+    if kind == "character":
+        assert tokenizer.cut(sentences, 5)[:2] == ["the  ", "a dog"]

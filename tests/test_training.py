@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from seqgan_gp import config, machine, pretrained
 from seqgan_gp.cli import main
 from seqgan_gp.errors import UserError
 from seqgan_gp.training import checkpoint, experiment, folder, setup, trainer
+from seqgan_gp.training.monitor import Evaluator
 from seqgan_gp.training.window import Window
 
 ROOT = Path(__file__).parent.parent
@@ -527,3 +529,15 @@ def test_the_folder_of_a_failed_start_is_not_left_behind(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="No space left"):
         folder.create(tmp_path / "run", config.Config(), None, None)  # type: ignore[arg-type]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_compares_with_held_out_sentences_cut_like_its_own(tmp_path):
+    # All begin alike; what comes after the fifth letter is never twice the same.
+    tails = ["".join(random.Random(i).choices("abcdefgh", k=12)) for i in range(60)]
+    (tmp_path / "t.txt").write_text("".join(f"hello{tail}\n" for tail in tails))
+    options = ["--tokenizer.kind=character", "--tokenizer.length=5", "--corpus.holdout=20", "--corpus.test=null"]
+    parsed = config.parse([f"--corpus.train={tmp_path / 't.txt'}", *options]).config
+    experiment.prepare(parsed, tmp_path / "run")
+    corpus = folder.read_corpus(tmp_path / "run", parsed)
+    assert set(corpus.train) == set(corpus.test) == {"hello"} and len(corpus.test) == 20
+    assert Evaluator(corpus, "character", 10).real["jsd_4"] == 0

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import bisect
+import functools
 import graphlib
 import inspect
 import itertools
 import math
 import random
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -26,6 +28,32 @@ if TYPE_CHECKING:
     Symbol: TypeAlias = str | Nonterminal
 
 MAX_WORDS = 10_000
+JOINED = "%joined"
+
+Split: TypeAlias = Callable[[str], tuple[str, ...]]
+Join: TypeAlias = Callable[[Sequence[str]], str]
+
+
+def _spaced(vocabulary: Iterable[str]) -> tuple[Split, Join]:
+    """Words with spaces between them."""
+    split = functools.partial(words, lowercase=False)
+    for word in sorted(vocabulary):
+        if split(word) != (word,):
+            parts = " ".join(f"'{w}'" for w in split(word))
+            raise UserError(f"the grammar's '{word}' is not one word: write {parts}")
+    return split, join
+
+
+def _joined(vocabulary: Iterable[str]) -> tuple[Split, Join]:
+    """Words with nothing between them. No word begins another, so that a sentence comes apart in one way."""
+    ordered = sorted(vocabulary)
+    for word, following in itertools.pairwise(ordered):  # a word stands right before those that it begins
+        if following.startswith(word):
+            raise UserError(f"{JOINED}: the grammar's '{word}' begins '{following}', so that it cannot be told apart")
+    if spaced := [word for word in ordered if not word or any(map(str.isspace, word))]:
+        raise UserError(f"{JOINED}: the grammar's '{spaced[0]}' is empty or has a space in it: leave that out")
+    pattern = re.compile("|".join([*map(re.escape, ordered), "."]), re.DOTALL)
+    return lambda sentence: tuple(pattern.findall(sentence)), "".join
 
 
 class Grammar:
@@ -33,15 +61,24 @@ class Grammar:
 
     Args:
         source: the text of the grammar: `NONTERMINAL -> symbols [probability] | ...`, words in quotes; the left side
-            of the first production is the start symbol.
+            of the first production is the start symbol. A line `%joined` says that the words of a sentence are written
+            with nothing between them, as the codons of DNA are.
+
+    Attributes:
+        join: words to a sentence.
+        split: a sentence to words; what is no word of the grammar comes as it is.
 
     Raises:
-        UserError: nltk cannot read it, probabilities do not add up to 1, a production is empty, or a symbol has none.
+        UserError: nltk cannot read it, probabilities do not add up to 1, a production is empty, a symbol has none, or a
+            word would not come out of a sentence as it went in.
     """
 
     def __init__(self, source: str):
         import nltk  # takes a second: only grammar corpora pay for it
 
+        lines = source.splitlines()
+        joined = JOINED in map(str.strip, lines)
+        source = "\n".join(line for line in lines if line.strip() != JOINED)
         try:
             grammar = nltk.PCFG.fromstring(source)
         except ValueError as error:
@@ -73,10 +110,7 @@ class Grammar:
         except graphlib.CycleError as error:
             circle = " -> ".join(map(str, error.args[1]))
             raise UserError(f"a symbol of the grammar derives itself alone: {circle}; remove that circle") from None
-        for word in sorted(self.vocabulary):
-            if words(word, lowercase=False) != (word,):
-                parts = " ".join(f"'{w}'" for w in words(word, lowercase=False))
-                raise UserError(f"the grammar's '{word}' is not one word: write {parts}")
+        self.split, self.join = (_joined if joined else _spaced)(self.vocabulary)
         # Newer versions give up after five seconds of wall-clock, which a sentence may take on a busy machine.
         endless = {"max_time": None} if "max_time" in inspect.signature(nltk.ChartParser).parameters else {}
         self._parser: Any = nltk.BottomUpLeftCornerChartParser(grammar, **endless)  # the fastest of nltk's
@@ -130,7 +164,7 @@ class Grammar:
         """Sentences without end, the same for the same seed."""
         rng = random.Random(seed)
         while True:
-            yield join(self.sample(rng))
+            yield self.join(self.sample(rng))
 
     def log_probability(self, sentences: Iterable[str]) -> np.ndarray:
         """Exact natural log-probability of each sentence, summed over all its parses.
@@ -149,7 +183,7 @@ class Grammar:
         """
         seen: dict[tuple[str, ...], tuple[float, np.ndarray]] = {}
         order = []
-        for sentence in (words(s, lowercase=False) for s in sentences):
+        for sentence in map(self.split, sentences):
             if sentence not in seen:
                 seen[sentence] = self._parse(sentence)
             order.append(sentence)

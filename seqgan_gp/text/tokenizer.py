@@ -150,6 +150,17 @@ class Tokenizer:
                 ids[row, : len(sentence)] = sentence[:length]
         return Encoded(ids, truncated, unknown / max(tokens, 1))
 
+    def cut(self, sentences: Sequence[str], length: int) -> list[str]:
+        """The sentences as far as `length` tokens reach: what is longer loses its tail, as its ids do in `encode`."""
+        kept = []
+        for start in range(0, len(sentences), 10_000):
+            chunk = list(sentences[start : start + 10_000])
+            for sentence, encoding in zip(
+                chunk, self.backend.encode_batch(chunk, add_special_tokens=False), strict=True
+            ):
+                kept.append(sentence if len(encoding) <= length else sentence[: encoding.offsets[length - 1][1]])
+        return kept
+
     def decode(self, ids: np.ndarray) -> list[str]:
         """The sentence in each row of ids (N, L), up to its first end or padding token."""
         rows = [row[:stop].tolist() for row, stop in zip(ids, self._lengths(ids), strict=True)]

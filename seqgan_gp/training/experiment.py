@@ -83,7 +83,10 @@ def run(config: Config, output: Path, resume: bool = False, overwrite: bool = Fa
 
 
 def prepare(config: Config, output: Path) -> None:
-    """Load the corpus, learn or load the tokenizer, and make the run folder."""
+    """Load the corpus, learn or load the tokenizer, and make the run folder.
+
+    Sentences are cut to what the networks can hold, held-out ones too, since samples are compared with them.
+    """
     c, t = config.corpus, config.tokenizer
     corpus = load_corpus(c.train, c.test, c.column, c.size, c.holdout, c.seed)
     TRAINERS[config.method].check(config, len(corpus.train))
@@ -92,6 +95,7 @@ def prepare(config: Config, output: Path) -> None:
         tokenizer.check_size(t.vocabulary)
     else:
         tokenizer = Tokenizer.train(t.kind, corpus.train, t.vocabulary, t.lowercase)
+    corpus.train, corpus.test = (tokenizer.cut(sentences, t.length) for sentences in (corpus.train, corpus.test))
     folder.create(output, config, corpus, tokenizer)
 
 

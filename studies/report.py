@@ -1,0 +1,113 @@
+"""What runs at equal time come to: a table, means and standard deviations over the seeds, and a figure."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from seqgan_gp.metrics.catalogue import METRICS
+
+Results: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
+"""For each system its runs, as `runner.finish` gives them, one for each seed."""
+
+LOSSES = {
+    "wasserstein": "E[D(x)] - E[D(G(z))]",
+    "critic_loss": "critic's loss",
+    "generator_loss": "generator's loss",
+}
+
+
+def table(results: Results, scores: Sequence[str], first: str) -> str:
+    """A line for each system, and one for real sentences; its runs that did not diverge enter the means.
+
+    Args:
+        scores: keys of the columns.
+        first: head of the column of the names.
+    """
+    heads = [first, *scores, "steps", "seconds", "diverged"]
+    rows = []
+    for system, runs in results.items():
+        good = [run for run in runs if not run["diverged"] and run["scores"]]
+        cells = [_spread([run["scores"].get(key) for run in good]) for key in scores]
+        steps = f"{statistics.mean(run['steps'] for run in runs):,.0f}"
+        seconds = f"{statistics.mean(_seconds(run) for run in runs):,.0f}"
+        diverged = f"{sum(bool(run['diverged']) for run in runs)} of {len(runs)}"
+        rows.append([system, *cells, steps, seconds, diverged])
+    for system, real in _real(results, scores).items():
+        rows.append([system, *(_spread([real.get(key)]) for key in scores), "", "", ""])
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def draw(results: Results, place: tuple[str, str], curves: Sequence[str], path: Path) -> None:
+    """One score against another, where each run ended, and curves over the seconds of training; a colour for each
+    system.
+
+    Args:
+        place: keys of the horizontal and the vertical score.
+        curves: keys of what was logged, a panel each.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    columns = 2 if len(curves) < 4 else 3
+    lines = -(-(1 + len(curves)) // columns)
+    figure = Figure(figsize=(7.5 * columns, 4.5 * lines), layout="constrained")
+    first, *others = figure.subplots(lines, columns, squeeze=False).flat
+    colours = matplotlib.colormaps["tab20"].colors  # type: ignore[attr-defined]
+    for number, (system, runs) in enumerate(results.items()):
+        colour, marker = colours[number % len(colours)], "os^Dv"[number // len(colours) % 5]
+        good = [r["scores"] for r in runs if not r["diverged"] and r["scores"]]
+        points = [(s[place[0]], s[place[1]]) for s in good if all(s.get(key) is not None for key in place)]
+        label = f"{system}{'' if good else ' (diverged)'}"
+        first.plot(*zip(*points or [(float("nan"),) * 2], strict=True), marker, color=colour, label=label)
+        for axes, key in zip(others, curves, strict=False):
+            for r in runs:
+                axes.plot(*zip(*r["curves"].get(key) or [(0, float("nan"))], strict=True), color=colour, linewidth=0.9)
+    for system, real in _real(results, [*place, *curves]).items():
+        if all(real.get(key) is not None for key in place):
+            first.plot(real[place[0]], real[place[1]], "k*", markersize=14, label=system)
+        for axes, key in zip(others, curves, strict=False):
+            if real.get(key) is not None:
+                axes.axhline(real[key], color="k", linestyle=":")
+    first.set(xlabel=_title(place[0]), ylabel=_title(place[1]), title="where the runs ended")
+    first.legend(fontsize="small", ncols=2)
+    for axes in others[len(curves) :]:
+        axes.set_axis_off()
+    for axes, key in zip(others, curves, strict=False):
+        axes.set(title=_title(key), xlabel="seconds of training")
+        if key in LOSSES:
+            axes.set_yscale("symlog", linthresh=1.0 if key == "wasserstein" else 0.1)
+        axes.grid(alpha=0.3)
+    figure.savefig(path, dpi=100)
+
+
+def _real(results: Results, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Real sentences as lines of the table: one, unless systems were measured with different real text."""
+    found: dict[str, dict[str, Any]] = {}
+    for system, (first, *_) in results.items():
+        real = {key: first["real"].get(key) for key in keys}
+        if real not in found.values():
+            found[f"real sentences of {system}" if found else "real sentences"] = real
+    return found
+
+
+def _seconds(run: Mapping[str, Any]) -> float:
+    if "seconds" in run:
+        return run["seconds"]
+    return max((second for curve in run["curves"].values() for second, _ in curve), default=0.0)
+
+
+def _spread(values: Sequence[float | None]) -> str:
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    spread = f" ± {statistics.stdev(known):.4f}" if len(known) > 1 else ""
+    return f"{statistics.mean(known):.4f}{spread}"
+
+
+def _title(key: str) -> str:
+    meaning = LOSSES.get(key) or (METRICS[key].meaning if key in METRICS else "")
+    return f"{key}: {meaning}" if meaning else key

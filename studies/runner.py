@@ -1,0 +1,251 @@
+"""Runs of the training command side by side, each of them finished once: what the studies at equal time stand on.
+
+The folder of a study holds results/NAME.json for every run that has ended, beside its log in logs/NAME.log and its run
+folder in runs/NAME. A run with a result for the same options is skipped, one that was cut short goes on from its last
+checkpoint, and one of other options makes way. A run that fails costs the others nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from tqdm import tqdm
+
+from seqgan_gp import config as configs
+from seqgan_gp.errors import UserError
+from seqgan_gp.files import atomic_write
+from seqgan_gp.pretrained import TOKENIZER, checkpoints
+from seqgan_gp.text.corpus import GRAMMAR
+from seqgan_gp.text.tokenizer import Tokenizer
+from seqgan_gp.training import folder
+
+COMMAND = (sys.executable, "-m", "seqgan_gp")
+FOREVER = 10**9  # steps: time ends a run
+SEED = 1  # of the samples to score: not the noise that the evaluations of a run see
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """How samples of the last checkpoint are scored against the run's held-out sentences, beside as many training ones.
+
+    Args:
+        samples: sentences to draw.
+        families: of scores, as for `seqgan-gp evaluate --metrics`.
+        encoder: of sentences, for fed and mauve.
+    """
+
+    samples: int
+    families: tuple[str, ...]
+    encoder: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """A run.
+
+    Args:
+        arguments: options of the training command.
+        scoring: of its last checkpoint; None takes the scores of the run's own last evaluation.
+    """
+
+    arguments: Sequence[str]
+    scoring: Scoring | None = None
+
+
+class Stopped(Exception):
+    """A command was not started, since the study is being stopped."""
+
+
+class Commands:
+    """Commands under way. Each is in a session of its own, so that a Ctrl-C reaches it through `interrupt` alone, once:
+    a second one would keep it from saving."""
+
+    def __init__(self) -> None:
+        self._lock, self._under_way, self._stopped = threading.Lock(), set[subprocess.Popen[bytes]](), False
+
+    def __call__(self, arguments: Sequence[str], log: Path) -> int:
+        """Run a command of the package on one thread, its output at the end of `log`; its exit code."""
+        with log.open("ab") as file:
+            with self._lock:
+                if self._stopped:
+                    raise Stopped
+                environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+                process = subprocess.Popen(
+                    [*COMMAND, *arguments], stdout=file, stderr=file, env=environment, start_new_session=True
+                )
+                self._under_way.add(process)
+            code = process.wait()
+            with self._lock:
+                self._under_way.remove(process)
+        return code
+
+    def interrupt(self) -> None:
+        with self._lock:
+            self._stopped = True
+            for process in self._under_way:
+                process.send_signal(signal.SIGINT)
+
+
+def finish(jobs: Mapping[str, Job], out: Path, at_a_time: int) -> dict[str, dict[str, Any]]:
+    """Train, and score, what is not finished yet.
+
+    Returns:
+        For each job its result: `arguments`, `scoring`, `diverged` (None, or what the run said), `steps`, `scores` and
+        those of as many `real` sentences, and `curves` of everything logged over the seconds of training.
+
+    Raises:
+        UserError: wrong options, before anything is started; or runs failed, after all the others have ended.
+        KeyboardInterrupt: stopped by Ctrl-C or a signal to end; every run has saved, and the message says how to go on.
+    """
+    if at_a_time < 1:
+        raise UserError(f"--jobs is {at_a_time}: at least 1 run at a time is needed")
+    for name, job in jobs.items():
+        try:
+            configs.parse(list(job.arguments))
+        except UserError as error:
+            raise UserError(f"{name}: {error}") from None
+    for part in ("results", "logs", "runs"):
+        (out / part).mkdir(parents=True, exist_ok=True)
+    commands, failures, done = Commands(), dict[str, UserError](), 0
+    with (
+        _one_interrupt(),
+        ThreadPoolExecutor(at_a_time) as pool,
+        tqdm(total=len(jobs), unit="run", mininterval=0 if sys.stderr.isatty() else 30) as bar,
+    ):
+        futures = {pool.submit(_finish, name, job, out, commands): name for name, job in jobs.items()}
+        try:
+            for future in as_completed(futures):
+                try:
+                    future.result()
+                    done += 1
+                except UserError as error:
+                    failures[futures[future]] = error
+                bar.set_description(futures[future])
+                bar.update()
+        except KeyboardInterrupt:
+            pool.shutdown(wait=False, cancel_futures=True)
+            commands.interrupt()  # leaving the pool waits for them to save
+            left = f"{done} of {len(jobs)} runs are done, those under way are saved"
+            raise KeyboardInterrupt(f"interrupted: {left}; the same command goes on with {out}") from None
+    if failures:
+        first, *others = (str(failures[name]) for name in jobs if name in failures)
+        more = f"; {len(others)} more failed" if others else ""
+        raise UserError(f"{first}{more}; the same command tries again")
+    return {name: _read(out, name) for name in jobs}
+
+
+@contextlib.contextmanager
+def _one_interrupt() -> Iterator[None]:
+    """Ctrl-C, a polite signal to end and the end of the terminal all interrupt, once: others would break off the saving
+    (`timeout` sends its signal twice)."""
+    numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        for other in numbers:
+            signal.signal(other, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _finish(name: str, job: Job, out: Path, commands: Commands) -> None:
+    """One run: to its end, and its scores; nothing of that where it is there already.
+
+    Raises:
+        UserError: a command ended in another way than by time or by diverging; the log says how.
+    """
+    result, run, log = out / "results" / f"{name}.json", out / "runs" / name, out / "logs" / f"{name}.log"
+    arguments, scoring = list(job.arguments), asdict(job.scoring) if job.scoring else None
+    known = _read(out, name) if result.is_file() else {}
+    if known.get("arguments") != arguments:
+        log.write_bytes(b"")
+        result.unlink(missing_ok=True)
+        known = {"arguments": arguments, "diverged": _train(name, arguments, run, log, commands)}
+    elif known.get("scoring") == scoring or known["diverged"]:
+        return
+    known |= {"scoring": scoring, **_summary(run)}
+    if job.scoring and not known["diverged"]:
+        for part, scores in _score(name, job.scoring, run, log, commands).items():
+            known[part] |= scores  # what no family has, such as well_formed, stays that of the run's own evaluation
+    with atomic_write(result) as file:
+        json.dump(known, file)
+
+
+def _train(name: str, arguments: list[str], run: Path, log: Path, commands: Commands) -> str | None:
+    """Train to the end, going on where the same run was cut short; what it said if it diverged."""
+    asked = run.with_name(f"{name}.arguments.json")  # beside the run: its folder is the training command's
+    same = not asked.is_file() or json.loads(asked.read_text()) == arguments
+    mode = "--resume" if same and folder.is_run(run) else "--overwrite"
+    asked.write_text(json.dumps(arguments))
+    code = commands(["train", *arguments, f"--output={run}", mode], log)
+    lines = log.read_text(errors="replace").splitlines()
+    diverged = next((line for line in reversed(lines) if line.startswith("error: diverged")), None)
+    if code and not diverged:
+        raise UserError(f"{name} ended with exit code {code}: see {log}")
+    return diverged
+
+
+def _summary(run: Path) -> dict[str, Any]:
+    """The last scores, those of real sentences, and curves over the seconds of training."""
+    rows = folder.read_metrics(run / folder.METRICS)
+    seconds = {row["step"]: row["train/seconds"] for row in rows if "train/seconds" in row}
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for row in rows:
+        for section, key, value in _entries(row):
+            if section in ("train", "eval") and key != "seconds" and value is not None and row["step"] in seconds:
+                curves.setdefault(key, []).append((seconds[row["step"]], value))
+    scored = [row for row in rows if any(section == "eval" for section, _, _ in _entries(row))]
+    return {
+        "steps": rows[-1]["step"],
+        "seconds": max(seconds.values(), default=0.0),
+        "scores": {key: v for section, key, v in _entries(scored[-1]) if section == "eval"} if scored else None,
+        "real": {key: v for section, key, v in _entries(rows[0]) if section == "real"},
+        "curves": curves,
+    }
+
+
+def _entries(row: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    for name, value in row.items():
+        section, slash, key = name.partition("/")
+        if slash:
+            yield section, key, value
+
+
+def _score(name: str, scoring: Scoring, run: Path, log: Path, commands: Commands) -> dict[str, Any]:
+    """`scores` of samples of the last checkpoint, and of as many `real` sentences, those of the training."""
+    if not checkpoints(run):
+        raise UserError(f"{name} has no checkpoint in {run} to score: delete {run} to train it again")
+    config, scored = configs.load(run / folder.CONFIG), run / "scored"
+    samples = scored / f"{name}.txt"
+    sample = ["sample", str(run), f"--num={scoring.samples}", f"--seed={SEED}", f"--out={samples}"]
+    compare = ["compare", str(samples), f"--out={scored}", "--bootstrap=0", f"--encoder={scoring.encoder}"]
+    compare += [f"--reference={run / 'corpus' / 'test.txt'}", f"--train={run / 'corpus' / 'train.txt'}"]
+    compare += [f"--unit={Tokenizer.load(run / TOKENIZER).unit}", "--metrics", *scoring.families]
+    if config.corpus.train.startswith(GRAMMAR):
+        compare += [f"--grammar={config.corpus.train.removeprefix(GRAMMAR)}"]
+    for arguments in (sample, compare):
+        if code := commands(arguments, log):
+            raise UserError(f"{name}: seqgan-gp {arguments[0]} ended with exit code {code}: see {log}")
+    found = json.loads((scored / "scores.json").read_text())
+    return {"scores": next(iter(found["systems"].values())), "real": found["real"]}
+
+
+def _read(out: Path, name: str) -> dict[str, Any]:
+    return json.loads((out / "results" / f"{name}.json").read_text())
