@@ -256,8 +256,9 @@ class TrainConfig:
 
     Args:
         steps: Steps, generator steps of method adversarial; method likelihood may end sooner.
-        seconds: Time to train, evaluation and saving not counted; the run ends at whichever of the two comes first, and
-            `decay_from` is then a fraction of that. A clock is not repeatable: equal seeds then differ.
+        seconds: Time to train, evaluation and saving not counted, nor, on a CPU, what other programs take from it; the
+            run ends at whichever of the two comes first, and `decay_from` is then a fraction of that. A clock is not
+            repeatable: equal seeds then differ.
         batch_size: Sequences in one step, shared out over the processes.
         critic_steps: Critic steps for each generator step.
         critic: The critic's optimiser.

@@ -4,6 +4,7 @@ Each system is text.yaml with its own objective, constraints and, for weight cli
 command (python -m seqgan_gp train), in a process of one thread, for so many seconds of training; evaluation and saving
 do not count. The learning rate follows the clock: constant for half of the time, then linearly to zero (RMSprop with
 clipping: constant, as published), so that a cheap system spends its time on more steps, not on a schedule cut short.
+Seconds are of the processor: other load makes a study longer, and no run of it worse off.
 
 A run that ends leaves a file in results/ and is skipped the next time: after Ctrl-C, the same command goes on, from the
 last checkpoints. Runs side by side share the machine: give no more --jobs than cores, and keep --jobs the same for all.

@@ -265,6 +265,18 @@ def test_time_ends_a_run_and_its_learning_rate(tmp_path):
     assert last.name == f"step-{len(rates):07d}"
 
 
+def test_time_that_other_programs_take_is_not_time_to_train(tmp_path, monkeypatch):
+    step = trainer.Trainer.step
+
+    def kept_waiting(self):
+        time.sleep(0.3)
+        return step(self)
+
+    monkeypatch.setattr(trainer.Trainer, "step", kept_waiting)
+    assert train(tmp_path / "run", "--train.steps=4", "--train.log_every=1", "--train.seconds=3600") == 0
+    assert 0 < [row["train/seconds"] for row in rows(tmp_path / "run") if "train/seconds" in row][-1] < 1.2
+
+
 def test_several_critic_steps_for_each_generator_step(tmp_path):
     one = build(["--train.critic_steps=5"])
     one.step()
