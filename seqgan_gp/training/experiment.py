@@ -118,7 +118,7 @@ def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) 
         mininterval=interval,
     )
     window = Window(accelerator)
-    # On a CPU the time of this thread, which is that of its steps: other load does not make a run shorter than its like.
+    # On a CPU the time of this thread, which is that of its steps: other load does not cut a run short.
     clock = time.thread_time if accelerator.device.type == "cpu" else time.perf_counter
     start, saved = time.perf_counter(), progress.step
     while not trainer.finished and not _should_stop(accelerator, stop, progress.step):
