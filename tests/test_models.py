@@ -13,9 +13,10 @@ from benchmarks.critic_step import count_operations
 from seqgan_gp.config import CriticConfig, GeneratorConfig, PenaltyConfig
 from seqgan_gp.models.attention import AttentionBlock, SelfAttention, attend
 from seqgan_gp.models.backbones import BACKBONES
+from seqgan_gp.models.convolution import Conv1d
 from seqgan_gp.models.critic import Critic, WindowScore
 from seqgan_gp.models.generator import Generator
-from seqgan_gp.models.layers import NORMS, Conv1d, InstanceNorm, ReLU, ResidualBlock, layer_norm
+from seqgan_gp.models.layers import NORMS, InstanceNorm, ReLU, ResidualBlock, layer_norm
 from seqgan_gp.models.recurrent import CELLS, GRU, LSTM, RecurrentBlock
 from seqgan_gp.models.relaxations import RELAXATIONS, relaxation, sample_ids
 from seqgan_gp.training.steps import CriticStep

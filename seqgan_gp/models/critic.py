@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .backbones import BACKBONES, Shape
-from .layers import Conv1d, relu
+from .convolution import Conv1d
+from .layers import relu
 from .relaxations import HardTokens
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from .backbones import BACKBONES, Shape
-from .layers import Conv1d
+from .convolution import Conv1d
 from .relaxations import sample_ids
 from .sequence import SequenceModel
 

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .convolution import Conv1d
+
 
 class Gate(torch.autograd.Function):
     """`x` where `y` > 0, else 0: the derivative of relu, in which the place of the kink is a constant.
@@ -58,32 +60,6 @@ class ReLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return relu(x)
-
-
-class Conv1d(nn.Linear):
-    """A convolution over positions with zero padding, (B, L, C) -> (B, L, D).
-
-    The weight is a matrix (D, kernel * C) from a window to an output, what spectral and weight norm are about. Its
-    memory, and that of the sequences, is what torch calls channels last, so that the fastest convolutions of every
-    device take it as it is.
-
-    Args:
-        channels_in, channels_out: C and D.
-        kernel: odd number of positions that one output sees.
-    """
-
-    def __init__(self, channels_in: int, channels_out: int, kernel: int):
-        if kernel % 2 == 0:
-            raise ValueError(f"kernel {kernel} is even: an odd one is needed, to have as many positions out as in")
-        super().__init__(kernel * channels_in, channels_out)
-        self.kernel = kernel
-
-    def forward(self, x: Tensor) -> Tensor:
-        if self.kernel == 1:
-            return super().forward(x)
-        weight = self.weight.unflatten(1, (self.kernel, -1)).transpose(1, 2).unsqueeze(2)  # (D, C, 1, kernel)
-        image = x.transpose(1, 2).unsqueeze(2)  # (B, C, 1, L): one line, since only images have channels last
-        return F.conv2d(image, weight, self.bias, padding=(0, self.kernel // 2)).squeeze(2).transpose(1, 2)
 
 
 NORM_EPSILON = 1e-3  # of a variance. Where all numbers agree, the slope of a norm is 1 / sqrt(epsilon): 32, not 316
