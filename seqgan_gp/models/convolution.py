@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 POINTS = (0, 1, -1, 2, -2, 1 / 2, -1 / 2)  # and infinity
 OUTPUTS = 4  # positions of a tile's output; more need more points, and lose digits
+WIDE = 128  # channels, from which on products saved are worth the cutting and the putting together
 
 
 class LinearMap(torch.autograd.Function):
@@ -113,9 +114,9 @@ class Conv1d(nn.Linear):
 
     The weight is a matrix (D, kernel * C) from a window to an output, what spectral and weight norm are about.
 
-    On a CPU a kernel of 3 takes half, one of 5 two fifths of the products that the convolution has terms. That is exact
-    but for rounding, of which there is about twice as much. Elsewhere, and in half precision, where rounding matters
-    more and products cost less, it is the convolution of torch.
+    From WIDE channels on, a kernel of 3 takes a CPU half, one of 5 two fifths of the products that the convolution has
+    terms. That is exact but for rounding, of which there is about twice as much. Elsewhere, and in half precision,
+    where rounding matters more and products cost less, it is the convolution of torch.
 
     Args:
         channels_in, channels_out: C and D.
@@ -132,9 +133,13 @@ class Conv1d(nn.Linear):
         if self.kernel == 1:
             return super().forward(x)
         weight = self.weight.unflatten(1, (self.kernel, -1))  # (D, kernel, C)
-        full = x.device.type == "cpu" and x.dtype in (torch.float32, torch.float64)
-        if full and self.kernel <= OUTPUTS + 1 and not torch.is_autocast_enabled("cpu"):
+        if self._tiled(x):
             return tiling(self.kernel, x.shape[1], x.dtype).convolve(x, weight) + self.bias
         # Sequences and weights lie in memory as what torch calls channels last, which only images have: one line each.
         image, filters = x.transpose(1, 2).unsqueeze(2), weight.transpose(1, 2).unsqueeze(2)
         return F.conv2d(image, filters, self.bias, padding=(0, self.kernel // 2)).squeeze(2).transpose(1, 2)
+
+    def _tiled(self, x: Tensor) -> bool:
+        precise = x.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled(x.device.type)
+        wide = min(x.shape[2], self.out_features) >= WIDE and self.kernel <= OUTPUTS + 1
+        return wide and precise and x.device.type == "cpu"
