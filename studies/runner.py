@@ -177,15 +177,16 @@ def _finish(name: str, job: Job, out: Path, commands: Commands) -> None:
     if known.get("arguments") != arguments:
         log.write_bytes(b"")
         result.unlink(missing_ok=True)
-        known = {"arguments": arguments, "diverged": _train(name, arguments, run, log, commands)}
-    elif known.get("scoring") == scoring or known["diverged"]:
+        diverged = _train(name, arguments, run, log, commands)
+        known = {"arguments": arguments, "diverged": diverged, "scoring": None, **_summary(run)}
+        _write(result, known)  # training is not for nothing where scoring fails
+    if known.get("scoring") == scoring or known["diverged"]:
         return
     known |= {"scoring": scoring, **_summary(run)}
-    if job.scoring and not known["diverged"]:
+    if job.scoring:
         for part, scores in _score(name, job.scoring, run, log, commands).items():
             known[part] |= scores  # what no family has, such as well_formed, stays that of the run's own evaluation
-    with atomic_write(result) as file:
-        json.dump(known, file)
+    _write(result, known)
 
 
 def _train(name: str, arguments: list[str], run: Path, log: Path, commands: Commands) -> str | None:
@@ -193,7 +194,7 @@ def _train(name: str, arguments: list[str], run: Path, log: Path, commands: Comm
     asked = run.with_name(f"{name}.arguments.json")  # beside the run: its folder is the training command's
     same = not asked.is_file() or json.loads(asked.read_text()) == arguments
     mode = "--resume" if same and folder.is_run(run) else "--overwrite"
-    asked.write_text(json.dumps(arguments))
+    _write(asked, arguments)
     code = commands(["train", *arguments, f"--output={run}", mode], log)
     lines = log.read_text(errors="replace").splitlines()
     diverged = next((line for line in reversed(lines) if line.startswith("error: diverged")), None)
@@ -245,6 +246,11 @@ def _score(name: str, scoring: Scoring, run: Path, log: Path, commands: Commands
             raise UserError(f"{name}: seqgan-gp {arguments[0]} ended with exit code {code}: see {log}")
     found = json.loads((scored / "scores.json").read_text())
     return {"scores": next(iter(found["systems"].values())), "real": found["real"]}
+
+
+def _write(path: Path, content: Any) -> None:
+    with atomic_write(path) as file:
+        json.dump(content, file)
 
 
 def _read(out: Path, name: str) -> dict[str, Any]:

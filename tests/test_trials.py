@@ -194,6 +194,18 @@ def test_an_unfinished_run_of_other_keys_makes_way(tmp_path, stand_in):
         assert started(out) == [f"one-seed0 {how}"]
 
 
+def test_training_is_not_for_nothing_where_scoring_fails(tmp_path, stand_in, capsys):
+    scoring = {"samples": 50, "families": ["ngrams"]}
+    file, out = write(tmp_path / "t.yaml", trials={"one": {"expect": "x"}}, scoring=scoring), tmp_path / "out"
+    command = ["trials", str(file), f"--out={out}"]
+    for how in (["one-seed0 --overwrite"], []):
+        assert main(command) == 2  # a stand-in leaves no weights
+        assert "one-seed0 has no checkpoint" in capsys.readouterr().err
+        assert started(out) == how
+    write(file, trials={"one": {"expect": "x"}})
+    assert main(command) == 0 and started(out) == []
+
+
 def test_a_study_of_objectives_reads_results_that_hold_no_more_than_its_own_scores(tmp_path, stand_in):
     # What a study wrote before it shared its runs with the trials.
     arguments = ["--config=text.yaml", "--train.seconds=9.0", f"--train.steps={10**9}", "--evaluation.samples=2000"]
