@@ -14,6 +14,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from seqgan_gp import config as configs
+
 from .command import TrainingCommand
 from .timing import spread
 from .training import add_run_options, run_options
@@ -30,6 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     number = options.processes
     arguments = [*run_options(options), f"--evaluation.every={NEVER}", f"--train.checkpoint_every={NEVER}"]
+    configs.parse(arguments)  # what is wrong with them is found out here
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={number}"]
     times: dict[str, list[float]] = {"one": [], "several": []}
     with (

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -59,8 +60,10 @@ def trained(name: str, run: Path, options: argparse.Namespace) -> str:
     """The run folder of an experiment, trained for a while."""
     never = 10**9
     few = [f"--train.steps={options.train_steps}", f"--evaluation.every={never}", "--evaluation.samples=100"]
-    print(f"{name}: training for {options.train_steps} steps")
-    with TrainingCommand([f"--config={name}", *few, *(f"--{o}" for o in options.options)], run) as command:
+    arguments = [f"--config={name}", *few, *(f"--{option}" for option in options.options)]
+    configs.parse(arguments)  # what is wrong with them is found out here
+    print(f"{name}: training for {options.train_steps} steps", file=sys.stderr)
+    with TrainingCommand(arguments, run) as command:
         command.finish()
     return str(run)
 
