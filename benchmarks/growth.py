@@ -135,6 +135,9 @@ def draw(figures: dict[str, Any], path: Path) -> None:
             label = f"{player}, {_power(figures['exponents'][name][player]['all'])}"
             axes.errorbar([row[name] for row in rows], times, list(zip(*spreads, strict=True)), marker=".", label=label)
         axes.set(xscale="log", yscale="log", xlabel=name)
+        sizes = [row[name] for row in rows]
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.set_xticks([], minor=True)
         axes.legend()
     figure.axes[0].set_ylabel("milliseconds of a step")
     base = ", ".join(f"{k} {v:,}" for k, v in figures["base"].items())
