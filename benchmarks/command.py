@@ -52,26 +52,19 @@ class TrainingCommand:
         return self
 
     def __exit__(self, *_: object) -> None:
-        tree = self._tree()
-        self.signal("kill")
-        psutil.wait_procs(tree)
+        psutil.wait_procs(self._signal("kill"))
         self.process.wait()
 
     def stretch(self) -> Stretch:
         """Go on to the next line of training numbers, and stop there."""
         start, before = time.perf_counter(), self.step
-        self.signal("resume")
+        self._signal("resume")
         row = self._next_row()
-        seconds = time.perf_counter() - start
-        self.signal("suspend")
+        held = self._signal("suspend")
+        while any(_runs(process) for process in held):  # the signal takes a moment, which is its own time
+            pass
         self.step = row["step"]
-        return Stretch(seconds, self.step - before, row)
-
-    def signal(self, name: str) -> None:
-        """suspend, resume or kill it and its children."""
-        for process in self._tree():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                getattr(process, name)()
+        return Stretch(time.perf_counter() - start, self.step - before, row)
 
     def finish(self) -> None:
         """Wait for its end.
@@ -105,9 +98,21 @@ class TrainingCommand:
         message = next((line for line in lines if line.startswith("error: ")), lines[-1])
         return UserError(f"run.py ended: {message.removeprefix('error: ')}; give other --options, or fewer --steps")
 
-    def _tree(self) -> list[psutil.Process]:
+    def _signal(self, name: str) -> list[psutil.Process]:
+        """Suspend, resume or kill it and its children, and return those that are there."""
         try:
             root = psutil.Process(self.process.pid)
-            return [root, *root.children(recursive=True)]
+            tree = [root, *root.children(recursive=True)]
         except psutil.NoSuchProcess:
             return []
+        for process in tree:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                getattr(process, name)()
+        return tree
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
+    except psutil.NoSuchProcess:
+        return False
