@@ -4,10 +4,10 @@ Both are written by `seqgan-gp sample RUN --out FILE`, from loading the checkpoi
 multiply-adds of the generator for as many sentences, timed as plain matrix products of the same shapes, batch by batch.
 
 The language model, the maximum-likelihood baseline, writes one token after another, and a sentence that has ended costs
-it nothing more; the generator always computes all positions. So both are trained first, unless runs are given, until
-their sentences are about as long as real ones, whose length stands beside theirs: an untrained language model would
-never end. Batches fill the machine for either, and what is left between the two is their multiply-adds, which are
-counted; one sentence at a time, the generator has one pass to wait for and the language model one for each token.
+it nothing more; untrained, it would hardly ever end one. The generator always computes all positions. So both are
+trained for a while first, unless runs are given, and the words of their sentences stand beside those of real ones.
+Batches fill the machine for either, and what is left between the two is their multiply-adds, which are counted; one
+sentence at a time, the generator has one pass to wait for and the language model one for each token.
 """
 
 from __future__ import annotations
