@@ -6,10 +6,9 @@ One of the four sizes changes while the others stay as in BASE, and all its size
 of a line through the logarithms; that of the two largest sizes stands beside it, since what does not grow, such as
 calling torch's functions, hides the rest at small ones.
 
-The vocabulary tells the players apart. The critic looks its tokens up, so only the unit length of the embedding's rows
-and their gradient grow with V, a small part of its step: `vocabulary_ratio` is its time at the largest V over that at
-the smallest. The generator must give (B, L, V) logits, and its softmax, its output layer and their gradients each grow
-as V.
+The vocabulary tells the players apart. The critic looks its tokens up, so of its step only the gradient of the
+embedding matrix, mostly zeros, grows with V: `vocabulary_ratio` is its time at the largest V over that at the smallest.
+The generator must give (B, L, V) logits: its output layer, its softmax and the gradients of both grow as V.
 """
 
 from __future__ import annotations
