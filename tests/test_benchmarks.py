@@ -110,7 +110,7 @@ def test_sampling_is_timed_against_its_arithmetic_and_a_language_model(run, tmp_
 
 
 def terms(network: torch.nn.Module, batch: int, length: int, once: str) -> int:
-    """Multiply-adds of a forward pass: each weight once for each position, those of the layer `once` for each sample."""
+    """Multiply-adds of a forward pass: each weight once a position, those of the layer `once` once a sample."""
     layers = {name: m.weight.numel() for name, m in network.named_modules() if isinstance(m, torch.nn.Linear)}
     return sum(weights * batch * (1 if name == once else length) for name, weights in layers.items())
 
