@@ -1,1 +1,1 @@
-"""Speed, beside a yardstick of others, as ratios in one run: python -m benchmarks evaluation."""
+"""Speed, beside a yardstick of others or of the arithmetic, as ratios in one run: python -m benchmarks --help."""

@@ -4,33 +4,57 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
-from typing import Any
+from contextlib import nullcontext
+from importlib import import_module
+from typing import NoReturn
 
 from seqgan_gp.cli import command
+from seqgan_gp.errors import UserError
 from seqgan_gp.files import atomic_write
 
-from . import critic_step, evaluation
+BENCHMARKS = ("critic-step", "training", "sampling", "evaluation", "processes", "growth")
 
-BENCHMARKS: dict[str, Any] = {"critic-step": critic_step, "evaluation": evaluation}
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; {self.prog} --help lists the options")
 
 
 @command
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser = _Parser(prog="python -m benchmarks", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
-    for name, module in BENCHMARKS.items():
-        one = names.add_parser(name, help=(module.__doc__ or "").splitlines()[0], description=module.__doc__)
+    # Here, and not above: the processes in which evaluation measures memory import this file again.
+    modules = {name: import_module(f"benchmarks.{name.replace('-', '_')}") for name in BENCHMARKS}
+    for name, module in modules.items():
+        one = names.add_parser(
+            name,
+            help=(module.__doc__ or "").splitlines()[0],
+            description=module.__doc__,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         one.add_argument("--json", metavar="FILE", help="also write the figures here")
         module.add_options(one)
     options = parser.parse_args(arguments)
-    figures, table = BENCHMARKS[options.name].run(options)
-    print(table)
-    if options.json:
-        with atomic_write(options.json) as file:
+    _check(options)
+    # Opened first: a name that cannot be written is not found out after minutes.
+    with atomic_write(options.json) if options.json else nullcontext() as file:
+        figures, table = modules[options.name].run(options)
+        print(table)
+        if file:
             json.dump(figures, file, indent=2)
             file.write("\n")
     return 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Every number that a benchmark takes is a count or a time."""
+    for name, value in vars(options).items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, int | float) and not 0 < one < math.inf:
+                raise UserError(f"--{name.replace('_', '-')}: a finite number over 0 is needed, not {one}")
 
 
 if __name__ == "__main__":

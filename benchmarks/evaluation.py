@@ -9,12 +9,9 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import math
 import multiprocessing
 import os
-import resource
 import statistics
-import sys
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -27,6 +24,8 @@ from seqgan_gp.metrics import bleu, divergence, diversity
 from seqgan_gp.metrics.ngrams import count_ngrams, number
 from seqgan_gp.text.grammar import Grammar
 from seqgan_gp.text.words import read_lines, words
+
+from .timing import exponent, peak_megabytes
 
 CAPTIONS = [Path(p) for p in ("data/coco", "../shared/data/coco")]
 SIZE, SLICE = 10_000, 20
@@ -49,8 +48,8 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     figures["all_scores_s"] = _median(lambda: all_scores(hypotheses, references))
     growth = [_in_its_own_process(size) for size in _sizes(options.largest)]
     figures["growth"] = growth
-    figures["growth_exponent"] = _exponent([(g["sentences"], g["seconds"]) for g in growth])
-    figures["memory_exponent"] = _exponent([(g["sentences"], g["megabytes"]) for g in growth])
+    figures["growth_exponent"] = exponent([(g["sentences"], g["seconds"]) for g in growth])
+    figures["memory_exponent"] = exponent([(g["sentences"], g["megabytes"]) for g in growth])
     return figures, _table(figures)
 
 
@@ -165,28 +164,11 @@ def _in_its_own_process(size: int) -> dict[str, float]:
 def _grow(size: int) -> dict[str, float]:
     stream = Grammar.load("text").sentences(0)
     reference, samples = ([words(s) for s in itertools.islice(stream, n)] for n in (SIZE, size))
-    text = _peak_megabytes()
+    text = peak_megabytes()
     start = time.perf_counter()
     all_scores(samples, reference)
     seconds = time.perf_counter() - start
-    return {"sentences": size, "seconds": seconds, "megabytes": _peak_megabytes(), "megabytes_of_text": text}
-
-
-def _peak_megabytes() -> float:
-    """Peak memory of this process; Linux hands getrusage's down from the parent, so its own record is better there."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        peak = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
-        return int(peak.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 1024)
-
-
-def _exponent(points: list[tuple[float, float]]) -> float | None:
-    """The slope of a line through the logarithms."""
-    if len(points) < 2:
-        return None
-    x, y = zip(*((math.log(a), math.log(b)) for a, b in points), strict=True)
-    return float(np.polyfit(x, y, 1)[0])
+    return {"sentences": size, "seconds": seconds, "megabytes": peak_megabytes(), "megabytes_of_text": text}
 
 
 def _median(function: Callable[[], object], runs: int = 5) -> float:

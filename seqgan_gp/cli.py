@@ -131,7 +131,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_at_least(0, float),
         help="draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
     )
-    p.add_argument("--batch-size", type=_at_least(1, int), default=1024, help="sentences at a time (default: 1024)")
+    p.add_argument("--batch-size", type=_at_least(1, int), default=256, help="sentences at a time (default: 256)")
     p.set_defaults(command=sample)
 
     real = _real_text_options()

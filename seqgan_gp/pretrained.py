@@ -194,7 +194,7 @@ class Generator:
         return self.network(inputs)
 
     def sample_ids(
-        self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 1024
+        self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 256
     ) -> Iterator[np.ndarray]:
         """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed."""
         temperature = self.temperature if temperature is None else temperature
@@ -203,9 +203,7 @@ class Generator:
             for start in range(0, num, batch_size):
                 yield self.network.draw(min(batch_size, num - start), temperature, noise, choice).cpu().numpy()
 
-    def sample(
-        self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 1024
-    ) -> Iterator[str]:
+    def sample(self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 256) -> Iterator[str]:
         """`num` sentences, drawn batch by batch as they are asked for.
 
         Args:

@@ -1,0 +1,207 @@
+"""The whole training command against its bare steps, and how soon, and in how much memory, it takes the first one.
+
+The command is `python run.py --config text.yaml` as a user starts it, in a process of its own: data, noise, moving
+average, divergence check, progress bar, metrics, evaluations with their picture, and checkpoints. The bare steps are
+the same two updates with their optimisers (with the generator's forward pass that the critic's update needs), of the
+same networks on batches, noise and interpolation drawn beforehand, and nothing around them.
+
+The command runs from one line of its metrics to the next, is stopped there, and the bare steps take as many steps; and
+so on in turn, so that a drift of the machine hits both alike. An evaluation and a checkpoint come more often than the
+config asks for, to be measured several times (the first with its imports), and their mean time is then spread over as
+many steps as in the config. Times are medians of stretches, with quartiles.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from tqdm import tqdm
+
+from seqgan_gp import config as configs
+from seqgan_gp import pretrained
+from seqgan_gp.adversarial.lipschitz import MIXINGS
+from seqgan_gp.adversarial.objectives import OBJECTIVES
+from seqgan_gp.errors import UserError
+from seqgan_gp.machine import keep_memory, set_threads
+from seqgan_gp.models.relaxations import relaxation
+from seqgan_gp.text.tokenizer import Tokenizer
+from seqgan_gp.text.words import read_lines
+from seqgan_gp.training.setup import make_optimizer
+from seqgan_gp.training.steps import CriticStep, RelaxedGenerator
+from seqgan_gp.training.trainer import Trainer
+from seqgan_gp.training.updates import Updates
+
+from .command import ROOT, Stretch, TrainingCommand
+from .timing import clock, peak_megabytes, spread
+
+BATCHES = 100  # drawn beforehand; the bare steps go round them
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    add_run_options(parser)
+    parser.add_argument("--threads", type=int, help="CPU threads of either (default: all cores)")
+    parser.add_argument("--steps", type=int, default=1000, help="of the command to time (default: %(default)s)")
+    parser.add_argument("--evaluations", type=int, default=5, help="among them (default: %(default)s)")
+    parser.add_argument(
+        "--starts", type=int, default=3, help="of the command, to its first step (default: %(default)s)"
+    )
+
+
+def add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", default="text.yaml", help="an adversarial experiment (default: %(default)s)")
+    parser.add_argument("--options", nargs="+", default=[], metavar="KEY=VALUE", help="further keys of the experiment")
+
+
+def run_options(options: argparse.Namespace) -> list[str]:
+    """What `add_run_options` took, as run.py takes it."""
+    return [f"--config={options.config}", *(f"--{option}" for option in options.options)]
+
+
+def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    arguments = run_options(options)
+    config = configs.parse(arguments).config
+    every = options.steps // options.evaluations
+    if config.method != "adversarial":
+        raise UserError(f"--config {options.config} is of method {config.method}: an adversarial experiment is needed")
+    if every < 2 * config.train.log_every:  # a stretch without an evaluation for each that has one
+        raise UserError(
+            f"--steps {options.steps} with --evaluations {options.evaluations}: at least "
+            f"{2 * config.train.log_every} steps to an evaluation are needed (train.log_every is "
+            f"{config.train.log_every}): give more --steps or fewer --evaluations"
+        )
+    set_threads(options.threads)
+    keep_memory()
+    arguments.append(f"--train.threads={torch.get_num_threads()}")
+    with tempfile.TemporaryDirectory() as folder:
+        starts = [first_step(arguments, Path(folder, f"start{i}")) for i in range(options.starts)]
+        often = [f"--evaluation.every={every}", f"--train.checkpoint_every={every}"]
+        stretches, bare, peak = in_turn([*arguments, *often], Path(folder, "run"), options.steps)
+    figures: dict[str, Any] = {"config": options.config, "threads": torch.get_num_threads(), "steps": options.steps}
+    figures |= summary(stretches, bare, every, config.evaluation.every) | {"peak_megabytes": peak}
+    figures |= spread("first_step_s", starts) | spread("help_s", [clock(show_help) for _ in range(5)])
+    return figures, _table(figures)
+
+
+def first_step(arguments: list[str], run: Path) -> float:
+    """Seconds from the command to the end of its first step."""
+    start = time.perf_counter()
+    with TrainingCommand([*arguments, "--train.log_every=1"], run) as command:
+        command.stretch()
+        return time.perf_counter() - start
+
+
+def show_help() -> None:
+    subprocess.run([sys.executable, "-m", "seqgan_gp", "--help"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def in_turn(arguments: list[str], run: Path, steps: int) -> tuple[list[Stretch], list[float], float]:
+    """Stretches of the command, milliseconds of a bare step after each of them, and its peak memory."""
+    stretches, bare = [], []
+    with TrainingCommand(arguments, run) as command, tqdm(total=steps, unit="step", disable=None) as bar:
+        stretches.append(command.stretch())  # memory and caches fill; it is not counted
+        step = bare_step(run)
+        while stretches[-1].row["step"] < stretches[0].row["step"] + steps:
+            stretches.append(command.stretch())
+            count = stretches[-1].steps
+            bare.append(1000 * clock(lambda n=count: [step() for _ in range(n)]) / count)  # type: ignore[misc]
+            bar.update(count)
+        return stretches, bare, peak_megabytes(command.process.pid)
+
+
+def bare_step(run: Path) -> Callable[[], None]:
+    """One step of the experiment in a run folder, with nothing around it."""
+    config = configs.load(run / pretrained.CONFIG)
+    tokenizer = Tokenizer.load(run / pretrained.TOKENIZER)
+    size, rng = config.train.batch_size, np.random.default_rng(config.seed)
+    torch.manual_seed(config.seed)
+    generator = pretrained.build_generator(config, tokenizer)
+    critic = pretrained.build_critic(config, tokenizer)
+    relaxed = relaxation(config.relaxation.kind, config.relaxation.temperature)
+    objective = OBJECTIVES[config.objective]
+    updates = Updates(
+        Accelerator(cpu=True),
+        critic,
+        CriticStep(critic, config.penalty, objective),
+        RelaxedGenerator(generator, relaxed),
+        make_optimizer("train.critic", config.train.critic, critic.parameters(), Trainer.BETAS),
+        make_optimizer("train.generator", config.train.generator, generator.parameters(), Trainer.BETAS),
+        objective,
+        config.clipping,
+    )
+    sentences = read_lines(run / "corpus" / "train.txt")
+    ids = torch.from_numpy(tokenizer.encode(sentences, config.tokenizer.length).ids)
+    mixing = MIXINGS[config.penalty.mixing]
+    batches = itertools.cycle(
+        [
+            (
+                ids[rng.integers(len(ids), size=size)],
+                torch.from_numpy(mixing(rng, size, config.tokenizer.length)),
+                generator.sample_noise(size, rng),
+            )
+            for _ in range(BATCHES)
+        ]
+    )
+    numbers = itertools.count()
+
+    def step() -> None:
+        for _ in range(config.train.critic_steps):
+            real, alpha, noise = next(batches)
+            with torch.no_grad():
+                fake = relaxed.detached(generator(noise))
+            updates.critic_update(real, fake, alpha, next(numbers) % config.penalty.every == 0)
+        real, _, noise = next(batches)
+        updates.generator_update(noise, real if objective.paired else None)
+
+    return step
+
+
+def summary(stretches: list[Stretch], bare: list[float], every: int, configured: int) -> dict[str, Any]:
+    """Times of a step, and their ratio.
+
+    Args:
+        stretches: of the command; the first is not counted.
+        bare: milliseconds of a bare step after each of the others.
+        every, configured: steps between two evaluations, here and in the config.
+    """
+    rows = list(zip(stretches, stretches[1:], bare, strict=False))  # the row before a stretch says how it begins
+    evaluated = [one for before, one, _ in rows if before.row["step"] % every == 0]
+    plain = [(1000 * one.seconds / one.steps, ms) for before, one, ms in rows if before.row["step"] % every]
+    figures = spread("bare_ms", bare) | spread("loop_ms", [ms for ms, _ in plain])
+    figures |= spread("loop_to_bare", [other / ms for ms, other in plain])
+    evaluation = statistics.mean(one.seconds - one.steps * figures["loop_ms"] / 1000 for one in evaluated)
+    whole = figures["loop_ms"] + 1000 * evaluation / configured
+    figures |= {"evaluation_s": evaluation, "evaluation_every": configured, "whole_ms": whole}
+    figures |= {"steps_per_second": 1000 / whole, "bare_steps_per_second": 1000 / figures["bare_ms"]}
+    return figures | {"training_to_bare": figures["bare_ms"] / whole}
+
+
+def _table(figures: dict[str, Any]) -> str:
+    def quartiles(name: str, form: str) -> str:
+        return f"({' to '.join(format(q, form) for q in figures[f'{name}_quartiles'])})"
+
+    f = figures
+    rows = [
+        ("bare steps", f"{f['bare_ms']:.2f} ms", quartiles("bare_ms", ".2f")),
+        ("steps of the command", f"{f['loop_ms']:.2f} ms", quartiles("loop_ms", ".2f")),
+        ("  of the speed of bare steps", f"{f['loop_to_bare']:.3f}", quartiles("loop_to_bare", ".3f")),
+        ("evaluation and checkpoint", f"{f['evaluation_s']:.2f} s", f"every {f['evaluation_every']:,} steps"),
+        ("whole training", f"{f['whole_ms']:.2f} ms", f"{f['steps_per_second']:.1f} steps per second"),
+        ("  of the speed of bare steps", f"{f['training_to_bare']:.3f}", ""),
+        ("from the command to its first step", f"{f['first_step_s']:.1f} s", quartiles("first_step_s", ".1f")),
+        ("peak memory", f"{f['peak_megabytes']:.0f} MB", ""),
+        ("seqgan-gp --help", f"{f['help_s']:.2f} s", quartiles("help_s", ".2f")),
+    ]
+    lines = [f"{f['config']}, {f['threads']} threads, {f['steps']:,} steps; medians (quartiles)", ""]
+    return "\n".join([*lines, *(f"{name:36} {value:>10}  {rest}".rstrip() for name, value, rest in rows)])
