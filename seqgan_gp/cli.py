@@ -52,7 +52,7 @@ def train(arguments: list[str], prog: str = "seqgan-gp train") -> int:
 
 @command
 def sample(options: argparse.Namespace) -> int:
-    """Write samples of a checkpoint: sentences, a line each, as they are drawn."""
+    """Write samples of a checkpoint: sentences, a line each, or images in one picture."""
     from . import sampling
 
     return sampling.sample(options)
@@ -100,22 +100,24 @@ def _parser() -> argparse.ArgumentParser:
         "train", help="train a generator and its critic; train --help lists every field", add_help=False
     )
 
-    p = commands.add_parser("sample", help="write sentences of a trained generator", description=sample.__doc__)
+    p = commands.add_parser("sample", help="write samples of a trained generator", description=sample.__doc__)
     p.add_argument("run", metavar="RUN", help="run folder (its last checkpoint), a checkpoint, or a hub id")
-    p.add_argument("--num", type=_at_least(1, int), default=10, help="sentences to write (default: %(default)s)")
-    p.add_argument("--out", metavar="FILE", help="text file, a sentence a line (default: the terminal)")
+    p.add_argument("--num", type=_at_least(1, int), default=10, help="samples to write (default: %(default)s)")
+    p.add_argument(
+        "--out", metavar="FILE", help="text file, a sentence a line (default: the terminal), or a .png of images"
+    )
     p.add_argument(
         "--seed",
         type=_at_least(0, int),
         default=0,
-        help="the same seed gives the same sentences (default: 0)",
+        help="the same seed gives the same samples (default: 0)",
     )
     p.add_argument(
         "--temperature",
         type=_at_least(0, float),
-        help="draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
+        help="of text: draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
     )
-    p.add_argument("--batch-size", type=_at_least(1, int), default=1024, help="sentences at a time (default: 1024)")
+    p.add_argument("--batch-size", type=_at_least(1, int), default=1024, help="samples at a time (default: 1024)")
     p.set_defaults(command=sample)
 
     real = _real_text_options()

@@ -9,10 +9,12 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 
+import numpy as np
 from tqdm import tqdm
 
 from . import config as configs
 from .artefacts import CONFIG, locate
+from .errors import UserError
 from .files import atomic_write
 from .machine import best_device, set_threads
 
@@ -40,4 +42,23 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     return 0
 
 
-SAMPLERS: dict[str, Callable[[Path, argparse.Namespace], int]] = {"text": sample_text}
+def sample_images(checkpoint: Path, options: argparse.Namespace) -> int:
+    """All of them as one picture."""
+    from .images.grid import save_grid
+    from .images.pretrained import ImageGenerator
+
+    if options.temperature is not None:
+        raise UserError("--temperature is for text: pixels are not drawn from a softmax; leave it out")
+    if options.out in (None, "-") or Path(options.out).suffix.lower() != ".png":
+        raise UserError(f"--out is {options.out or 'not given'}: images need the name of a file that ends in .png")
+    generator = ImageGenerator.from_pretrained(checkpoint, best_device())
+    with tqdm(total=options.num, unit="image", unit_scale=True, disable=None) as bar:
+        parts = []
+        for pixels in generator.sample(options.num, options.seed, options.batch_size):
+            parts.append(pixels)
+            bar.update(len(pixels))
+    save_grid(np.concatenate(parts), options.out)
+    return 0
+
+
+SAMPLERS: dict[str, Callable[[Path, argparse.Namespace], int]] = {"text": sample_text, "images": sample_images}

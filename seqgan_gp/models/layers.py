@@ -18,6 +18,11 @@ def relu(x: Tensor) -> Tensor:
     return x * (x > 0).to(x.dtype)
 
 
+def leaky_relu(x: Tensor, slope: float = 0.2) -> Tensor:
+    """x where it is positive, slope * x elsewhere, in the same way."""
+    return x * torch.where(x > 0, 1.0, slope).to(x.dtype)
+
+
 class ReLU(nn.Module):
     """`relu` as a module."""
 
