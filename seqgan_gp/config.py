@@ -259,7 +259,7 @@ class TrainConfig:
         steps: Steps, generator steps of method adversarial; method likelihood may end sooner.
         seconds: Time to train, evaluation and saving not counted; the run ends at whichever of the two comes first, and
             `decay_from` is then a fraction of that. A clock is not repeatable: equal seeds then differ.
-        batch_size: Sequences in one step, shared out over the processes.
+        batch_size: Samples in one step, shared out over the processes.
         critic_steps: Critic steps for each generator step.
         critic: The critic's optimiser.
         generator: The generator's optimiser.
@@ -294,7 +294,7 @@ class EvaluationConfig:
 
     Args:
         every: Steps between two evaluations; the last step is always evaluated.
-        samples: Sentences to sample and score each time.
+        samples: Samples to draw and score each time.
     """
 
     every: PositiveInt = 1_000

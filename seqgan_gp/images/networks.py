@@ -1,11 +1,12 @@
-"""The generator and the critic of small grey images, after DCGAN (Radford et al. 2016), without batch norm.
+"""The generator and the critic of small grey images, after DCGAN (Radford et al. 2016), but without batch norm.
 
-Both work at a quarter of the height and width, a half, and the whole. Images are (B, 1, H, W) with pixels in [-1, 1].
+Images are (B, 1, H, W) with pixels in [-1, 1].
 """
 
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import torch
@@ -13,14 +14,11 @@ from torch import Tensor, nn
 
 from ..models.layers import leaky_relu
 
-LEVELS = 2  # halvings between the image and the coarsest grid of the generator
-STEP = 2**LEVELS
-
 
 def check_size(height: int, width: int) -> None:
     """Raise a ValueError unless the generator can double its grid to these sides, and the critic halve them thrice."""
-    if height % STEP or width % STEP or min(height, width) < 2 * STEP:
-        raise ValueError(f"images of {height} x {width} pixels: sides must be multiples of {STEP}, from {2 * STEP} on")
+    if height % 4 or width % 4 or min(height, width) < 8:
+        raise ValueError(f"images of {height} x {width} pixels: sides must be multiples of 4, from 8 on")
 
 
 class Generator(nn.Module):
@@ -40,8 +38,8 @@ class Generator(nn.Module):
         super().__init__()
         check_size(height, width)
         self.noise_size = noise
-        self.grid = (channels * STEP // 2, height // STEP, width // STEP)
-        self.project_noise = nn.Linear(noise, int(np.prod(self.grid)))
+        self.grid = (2 * channels, height // 4, width // 4)
+        self.project_noise = nn.Linear(noise, math.prod(self.grid))
         self.middle = nn.ConvTranspose2d(self.grid[0], channels, 4, stride=2, padding=1)
         self.output = nn.ConvTranspose2d(channels, 1, 4, stride=2, padding=1)
 
@@ -94,7 +92,7 @@ class Critic(nn.Module):
             )
         if images.is_floating_point():
             return images
-        return images.to(self.output.weight.dtype) / 127.5 - 1
+        return images.to(self.output.bias.dtype) / 127.5 - 1
 
     def hidden_states(self, embedded: Tensor) -> list[Tensor]:
         """What each convolution gives, (B, C, h, w), first the finest."""

@@ -93,7 +93,7 @@ class ImageCritic:
 
     def embed(self, images: Tensor) -> Tensor:
         """Pixels in [-1, 1], (B, 1, H, W), on the critic's device."""
-        return self.network.embed(images.to(self.network.output.weight.device))
+        return self.network.embed(images.to(self.network.output.bias.device))
 
     def score(self, embedded: Tensor) -> Tensor:
         """Scores (B,) of pixels in [-1, 1], (B, 1, H, W)."""
