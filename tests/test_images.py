@@ -344,6 +344,7 @@ PIXELS = bars(50).pixels
             "one for each of 50 images, not int64",
         ),
         (lambda d: write(d, images=PIXELS, labels=np.full(50, 0.5)), [], "whole numbers"),
+        (lambda d: write(d, images=PIXELS, labels=np.arange(50)), [], "none is left to train on"),
         (lambda d: write(d, images=PIXELS[:, :4]), [], "--images.height 4 --images.width 8"),
         (lambda d: write(d, images=np.array([PIXELS[0], PIXELS[0, :3]], dtype=object)), [], "of plain arrays"),
         (lambda d: write(d, images=PIXELS[:6]), [], "--images.holdout"),

@@ -120,16 +120,21 @@ def load_images(
     if (made.train.labels is None) != (made.test.labels is None):
         bare = train if made.train.labels is None else test or train
         raise UserError(f"{bare} has images without labels and the other split has labels: label both, or none")
-    return _numbered(made)
+    return _numbered(made, train)
 
 
-def _numbered(splits: Splits) -> Splits:
+def _numbered(splits: Splits, source: str) -> Splits:
     """With labels int64 from 0 on, in the order of what they were."""
     train, test = splits
     if train.labels is None or test.labels is None:
         return splits
-    numbers = np.unique(np.concatenate([train.labels, test.labels]), return_inverse=True)[1].astype(np.int64)
-    return Splits(Images(train.pixels, numbers[: len(train.labels)]), Images(test.pixels, numbers[len(train.labels) :]))
+    names = np.unique(train.labels)
+    if len(unseen := np.setdiff1d(test.labels, names)):
+        raise UserError(
+            f"{source}: all images with label {unseen[0]} are held out and none is left to train on: "
+            "add more of them, or leave them out"
+        )
+    return Splits(*(Images(part.pixels, np.searchsorted(names, part.labels)) for part in splits))  # type: ignore[arg-type]
 
 
 def _check_size(images: Images, source: str, height: int, width: int) -> None:
