@@ -27,7 +27,8 @@ from seqgan_gp.machine import keep_memory, set_threads
 from seqgan_gp.models.critic import Critic
 from seqgan_gp.models.generator import Generator
 from seqgan_gp.models.relaxations import relaxation
-from seqgan_gp.training.steps import CriticStep, RelaxedGenerator
+from seqgan_gp.training.steps import CriticStep
+from seqgan_gp.training.text import RelaxedGenerator
 
 from .critic_step import EMBEDDING, KERNEL, WEIGHT, Case
 from .timing import exponent, spread, take_turns

@@ -24,6 +24,7 @@ import torch
 
 from seqgan_gp import config as configs
 from seqgan_gp import pretrained
+from seqgan_gp.artefacts import locate, read_config
 from seqgan_gp.cli import main as seqgan_gp
 from seqgan_gp.config import Config, LanguageModelConfig
 from seqgan_gp.errors import UserError
@@ -69,7 +70,7 @@ def trained(name: str, run: Path, options: argparse.Namespace) -> str:
 
 
 def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    config = {name: configs.load(pretrained.locate(run) / pretrained.CONFIG) for name, run in runs.items()}
+    config = {name: read_config(locate(run), Config) for name, run in runs.items()}
     generator = pretrained.Generator.from_pretrained(runs["ours"])
     baseline = pretrained.LanguageModel.from_pretrained(runs["baseline"])
     vocabulary = len(generator.tokenizer)

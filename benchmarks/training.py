@@ -29,17 +29,15 @@ import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
+from seqgan_gp import artefacts
 from seqgan_gp import config as configs
-from seqgan_gp import pretrained
 from seqgan_gp.adversarial.lipschitz import MIXINGS
 from seqgan_gp.adversarial.objectives import OBJECTIVES
 from seqgan_gp.errors import UserError
 from seqgan_gp.machine import keep_memory, set_threads
-from seqgan_gp.models.relaxations import relaxation
-from seqgan_gp.text.tokenizer import Tokenizer
-from seqgan_gp.text.words import read_lines
 from seqgan_gp.training.setup import make_optimizer
-from seqgan_gp.training.steps import CriticStep, RelaxedGenerator
+from seqgan_gp.training.steps import CriticStep
+from seqgan_gp.training.task import task_of
 from seqgan_gp.training.trainer import Trainer
 from seqgan_gp.training.updates import Updates
 
@@ -122,32 +120,29 @@ def in_turn(arguments: list[str], run: Path, steps: int) -> tuple[list[Stretch],
 
 def bare_step(run: Path) -> Callable[[], None]:
     """One step of the experiment in a run folder, with nothing around it."""
-    config = configs.load(run / pretrained.CONFIG)
-    tokenizer = Tokenizer.load(run / pretrained.TOKENIZER)
+    config = configs.load(run / artefacts.CONFIG)
+    task = task_of(config).read(config, run)
     size, rng = config.train.batch_size, np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
-    generator = pretrained.build_generator(config, tokenizer)
-    critic = pretrained.build_critic(config, tokenizer)
-    relaxed = relaxation(config.relaxation.kind, config.relaxation.temperature)
+    generator, critic = task.build_generator(), task.build_critic()
+    player = task.player(generator)
     objective = OBJECTIVES[config.objective]
     updates = Updates(
         Accelerator(cpu=True),
         critic,
         CriticStep(critic, config.penalty, objective),
-        RelaxedGenerator(generator, relaxed),
+        player,
         make_optimizer("train.critic", config.train.critic, critic.parameters(), Trainer.BETAS),
         make_optimizer("train.generator", config.train.generator, generator.parameters(), Trainer.BETAS),
         objective,
         config.clipping,
     )
-    sentences = read_lines(run / "corpus" / "train.txt")
-    ids = torch.from_numpy(tokenizer.encode(sentences, config.tokenizer.length).ids)
     mixing = MIXINGS[config.penalty.mixing]
     batches = itertools.cycle(
         [
             (
-                ids[rng.integers(len(ids), size=size)],
-                torch.from_numpy(mixing(rng, size, config.tokenizer.length)),
+                torch.from_numpy(task.real[rng.integers(len(task.real), size=size)]),
+                torch.from_numpy(mixing(rng, size, task.real.shape[1])),
                 generator.sample_noise(size, rng),
             )
             for _ in range(BATCHES)
@@ -159,7 +154,7 @@ def bare_step(run: Path) -> Callable[[], None]:
         for _ in range(config.train.critic_steps):
             real, alpha, noise = next(batches)
             with torch.no_grad():
-                fake = relaxed.detached(generator(noise))
+                fake = player(noise)
             updates.critic_update(real, fake, alpha, next(numbers) % config.penalty.every == 0)
         real, _, noise = next(batches)
         updates.generator_update(noise, real if objective.paired else None)

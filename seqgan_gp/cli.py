@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import functools
-import itertools
 import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 from . import __version__
@@ -54,24 +52,10 @@ def train(arguments: list[str], prog: str = "seqgan-gp train") -> int:
 
 @command
 def sample(options: argparse.Namespace) -> int:
-    """Write sentences of a checkpoint, a line each, as they are drawn."""
-    from tqdm import tqdm
+    """Write samples of a checkpoint: sentences, a line each, or images in one picture."""
+    from . import sampling
 
-    from .files import atomic_write
-    from .machine import best_device, set_threads
-    from .pretrained import Generator
-
-    set_threads(None)
-    generator = Generator.from_pretrained(options.run, best_device())
-    sentences = generator.sample(options.num, options.seed, options.temperature, options.batch_size)
-    to_file = options.out not in (None, "-")
-    with atomic_write(options.out) if to_file else nullcontext(sys.stdout) as file:
-        bar = tqdm(total=options.num, unit="sentence", unit_scale=True, disable=None if to_file else True)
-        while chunk := list(itertools.islice(sentences, options.batch_size)):
-            file.writelines(f"{s}\n" for s in chunk)
-            bar.update(len(chunk))
-        bar.close()
-    return 0
+    return sampling.sample(options)
 
 
 @command
@@ -116,22 +100,24 @@ def _parser() -> argparse.ArgumentParser:
         "train", help="train a generator and its critic; train --help lists every field", add_help=False
     )
 
-    p = commands.add_parser("sample", help="write sentences of a trained generator", description=sample.__doc__)
+    p = commands.add_parser("sample", help="write samples of a trained generator", description=sample.__doc__)
     p.add_argument("run", metavar="RUN", help="run folder (its last checkpoint), a checkpoint, or a hub id")
-    p.add_argument("--num", type=_at_least(1, int), default=10, help="sentences to write (default: %(default)s)")
-    p.add_argument("--out", metavar="FILE", help="text file, a sentence a line (default: the terminal)")
+    p.add_argument("--num", type=_at_least(1, int), default=10, help="samples to write (default: %(default)s)")
+    p.add_argument(
+        "--out", metavar="FILE", help="text file, a sentence a line (default: the terminal), or a .png of images"
+    )
     p.add_argument(
         "--seed",
         type=_at_least(0, int),
         default=0,
-        help="the same seed gives the same sentences (default: 0)",
+        help="the same seed gives the same samples (default: 0)",
     )
     p.add_argument(
         "--temperature",
         type=_at_least(0, float),
-        help="draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
+        help="of text: draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
     )
-    p.add_argument("--batch-size", type=_at_least(1, int), default=256, help="sentences at a time (default: 256)")
+    p.add_argument("--batch-size", type=_at_least(1, int), default=256, help="samples at a time (default: 256)")
     p.set_defaults(command=sample)
 
     real = _real_text_options()

@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import itertools
 import json
 import math
 import re
@@ -259,7 +260,7 @@ class TrainConfig:
         seconds: Time to train, evaluation and saving not counted, nor, on a CPU, what other programs take from it; the
             run ends at whichever of the two comes first, and `decay_from` is then a fraction of that. A clock is not
             repeatable: equal seeds then differ.
-        batch_size: Sequences in one step, shared out over the processes.
+        batch_size: Samples in one step, shared out over the processes.
         critic_steps: Critic steps for each generator step.
         critic: The critic's optimiser.
         generator: The generator's optimiser.
@@ -294,21 +295,21 @@ class EvaluationConfig:
 
     Args:
         every: Steps between two evaluations; the last step is always evaluated.
-        samples: Sentences to sample and score each time.
+        samples: Samples to draw and score each time.
     """
 
     every: PositiveInt = 1_000
     samples: PositiveInt = 1_000
 
 
-@dataclass
-class Config:
-    """The experiment.
+@dataclass(kw_only=True)
+class Experiment:
+    """What every experiment has, whatever its samples are. Its modality is named by a key of the YAML file.
 
     Args:
+        modality: What samples are; see MODALITIES.
+        method: How to train.
         seed: Seed of the weights, the batches and the noise.
-        method: How to train: adversarial (generator and critic, WGAN-GP) or likelihood (a language model, by maximum
-            likelihood). The sections of the other method are of no effect.
         objective: What generator and critic minimise: wasserstein, minimax (the first GAN, saturating), non-saturating,
             least-squares (LSGAN), hinge or relativistic (each generated sample against a real one; R3GAN with R1 and
             R2).
@@ -317,26 +318,61 @@ class Config:
         trackers: Trackers of accelerate to log to besides metrics.jsonl, such as [tensorboard] or [wandb].
     """
 
+    modality: str
+    method: str
     seed: NonNegativeInt = 0
-    method: Literal["adversarial", "likelihood"] = "adversarial"
     objective: Literal["wasserstein", "minimax", "non-saturating", "least-squares", "hinge", "relativistic"] = (
         "wasserstein"
     )
     clipping: PositiveFloat | None = None
     trackers: list[str] = field(default_factory=list)
-    corpus: CorpusConfig = field(default_factory=CorpusConfig)
-    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
-    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
-    relaxation: RelaxationConfig = field(default_factory=RelaxationConfig)
-    critic: CriticConfig = field(default_factory=CriticConfig)
+    generator: Any  # each modality has its own
+    critic: Any
     penalty: PenaltyConfig = field(default_factory=PenaltyConfig)
-    language_model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
-    likelihood: LikelihoodConfig = field(default_factory=LikelihoodConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def check(self) -> None:
         """Raise a UserError for values that no single field can refuse."""
+        self.penalty.check()
+        if self.clipping and self.critic.parametrization != "none":
+            raise UserError(
+                f"clipping and critic.parametrization={self.critic.parametrization} are for the same weights: "
+                "leave one of them out"
+            )
+        for key, value in flat(self).items():
+            if (key == "seed" or key.endswith(".seed")) and value >= 2**32:
+                raise UserError(f"{key} is {value}: it must be below 2**32")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UserError(f"{key} is {value}: a finite number is needed")
+        if (self.train.threads or 0) > 1024:
+            raise UserError(f"train.threads is {self.train.threads}: at most 1024")
+        if self.train.average == 1:
+            raise UserError("train.average is 1: the average would never move; give a decay below 1, such as 0.998")
+
+
+@dataclass(kw_only=True)
+class Config(Experiment):
+    """An experiment on text and other sequences of tokens.
+
+    Args:
+        modality: What samples are: text, or any sequence of tokens.
+        method: How to train: adversarial (generator and critic, WGAN-GP) or likelihood (a language model, by maximum
+            likelihood). The sections of the other method are of no effect.
+    """
+
+    modality: Literal["text"] = "text"
+    method: Literal["adversarial", "likelihood"] = "adversarial"
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    relaxation: RelaxationConfig = field(default_factory=RelaxationConfig)
+    critic: CriticConfig = field(default_factory=CriticConfig)
+    language_model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
+    likelihood: LikelihoodConfig = field(default_factory=LikelihoodConfig)
+
+    def check(self) -> None:
+        super().check()
         for name, part in (("generator", self.generator), ("critic", self.critic)):
             if part.backbone == "convolutional" and part.kernel % 2 == 0:
                 raise UserError(f"{name}.kernel is {part.kernel}: it must be odd, to see as far left as right")
@@ -350,29 +386,110 @@ class Config:
             raise UserError(f"{windows}: a window cannot be longer than tokenizer.length, {self.tokenizer.length}")
         if self.generator.noise + self.generator.position_noise == 0:
             raise UserError("generator.noise and generator.position_noise are both 0: one of them must be at least 1")
-        self.penalty.check()
-        if self.clipping and self.critic.parametrization != "none":
-            raise UserError(
-                f"clipping and critic.parametrization={self.critic.parametrization} are for the same weights: "
-                "leave one of them out"
-            )
         if self.evaluation.samples < 2:
             raise UserError("evaluation.samples is 1: self-BLEU needs at least 2")
-        if self.seed >= 2**32 or self.corpus.seed >= 2**32:
-            raise UserError("seed and corpus.seed must be below 2**32")
-        for key, value in flat(self).items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise UserError(f"{key} is {value}: a finite number is needed")
-        if (self.train.threads or 0) > 1024:
-            raise UserError(f"train.threads is {self.train.threads}: at most 1024")
-        if self.train.average == 1:
-            raise UserError("train.average is 1: the average would never move; give a decay below 1, such as 0.998")
         if self.language_model.dropout == 1:
             raise UserError("language_model.dropout is 1: nothing would be left; give a fraction below 1, such as 0.2")
         if self.likelihood.decay >= 1:
             raise UserError(f"likelihood.decay is {self.likelihood.decay}: it must be below 1, to lower the rate")
         if self.corpus.holdout == 1:
             raise UserError("corpus.holdout is 1: at least 2 held-out sentences are needed to score with")
+
+
+@dataclass
+class ImagesConfig:
+    """Real images, in grey; colours are turned to grey.
+
+    Args:
+        train: Training images: an .npz file with `images` (number, height, width) uint8 and perhaps `labels`, a
+            .parquet file, a folder of such or of pictures (a folder in it for each class), or a hub id.
+        test: Held-out images, given like `train`; default: the split named test if the data set has one, else
+            `holdout` images of `train`.
+        column: Column that holds the images; an .npz file has no columns.
+        label: Column that holds their labels, by which samples are scored, if there is one.
+        height: Pixels from top to bottom of every image, a multiple of 4.
+        width: Pixels from left to right, a multiple of 4.
+        holdout: Number of images to hold out where `test` is not given; default: 2,000, or a tenth of all where that
+            is less.
+        seed: Seed of the split; it stays the same while `--seed` varies the training.
+    """
+
+    train: str = "ylecun/mnist"
+    test: str | None = None
+    column: str = "image"
+    label: str = "label"
+    height: PositiveInt = 28
+    width: PositiveInt = 28
+    holdout: PositiveInt | None = None
+    seed: NonNegativeInt = 0
+
+
+@dataclass
+class ImageGeneratorConfig:
+    """The generator of images, transposed convolutions.
+
+    Args:
+        noise: Size of the normal noise.
+        channels: Of the hidden layer at half the height and width; twice as many at a quarter.
+    """
+
+    noise: PositiveInt = 64
+    channels: PositiveInt = 32
+
+
+@dataclass
+class ImageCriticConfig:
+    """The critic of images, convolutions with stride 2 and no norm.
+
+    Args:
+        channels: Of the first hidden layer, at half the height and width; each of the two others has twice as many.
+        parametrization: Of every weight matrix: none, spectral (largest singular value 1; Miyato et al. 2018) or weight
+            (each row a direction and a length; Salimans and Kingma 2016).
+    """
+
+    channels: PositiveInt = 32
+    parametrization: Literal["none", "spectral", "weight"] = "none"
+
+
+@dataclass(kw_only=True)
+class ImageConfig(Experiment):
+    """An experiment on small images.
+
+    Args:
+        modality: What samples are: images.
+        method: How to train: adversarial (generator and critic, WGAN-GP).
+    """
+
+    modality: Literal["images"] = "images"
+    method: Literal["adversarial"] = "adversarial"
+    images: ImagesConfig = field(default_factory=ImagesConfig)
+    generator: ImageGeneratorConfig = field(default_factory=ImageGeneratorConfig)
+    critic: ImageCriticConfig = field(default_factory=ImageCriticConfig)
+
+    def check(self) -> None:
+        super().check()
+        for key in ("height", "width"):
+            side = getattr(self.images, key)
+            if side % 4 or side < 8:
+                raise UserError(f"images.{key} is {side}: a multiple of 4, from 8 on, is needed; resize the images")
+        if self.penalty.space != "embedding":
+            raise UserError(
+                f"penalty.space is {self.penalty.space}, but pixels are no tokens: leave it out, and the gradient is "
+                "taken with respect to the pixels"
+            )
+        if self.penalty.mixing != "convex":
+            raise UserError(
+                f"penalty.mixing is {self.penalty.mixing}, but images have no positions to take whole from one of a "
+                "pair: leave it out"
+            )
+        if self.evaluation.samples < 2:
+            raise UserError("evaluation.samples is 1: a distance needs at least 2 images")
+        if self.images.holdout is not None and self.images.holdout < 4:
+            raise UserError(f"images.holdout is {self.images.holdout}: at least 4 held-out images are needed")
+
+
+TEXT = "text"  # the modality where none is named
+MODALITIES: dict[str, type[Experiment]] = {TEXT: Config, "images": ImageConfig}
 
 
 NUMBERS = {
@@ -386,6 +503,8 @@ NUMBERS = {
 
 class _Parser(ArgumentParser):
     """jsonargparse, with errors that are one line and name the nearest right key."""
+
+    modality: str
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         message = " ".join(str(message).split())
@@ -414,19 +533,25 @@ class _Parser(ArgumentParser):
         if not (nested or flat):
             return ""
         wrong = ".".join(nested.groups()) if nested else flat.group(1)  # type: ignore[union-attr]
+        section = wrong.partition(".")[0]
+        others = [name for name, kind in MODALITIES.items() if section in {f.name for f in dataclasses.fields(kind)}]
+        if others and self.modality not in others:
+            return f"; {section} is for modality={others[0]}, and this experiment has modality={self.modality}"
         close = difflib.get_close_matches(wrong, keys, n=1, cutoff=0.5)
         if not close:  # the right name in the wrong section
             close = [k for k in keys if k.rpartition(".")[2] == wrong.rpartition(".")[2]][:1]
         return f"; did you mean {close[0]}?" if close else "; --help lists every key"
 
 
-def _parser(prog: str = "run.py") -> ArgumentParser:
+def _parser(prog: str = "run.py", modality: str = TEXT) -> ArgumentParser:
     parser = _Parser(
         prog=prog,
         allow_abbrev=False,  # --over must not delete a run
-        description="Train a Wasserstein GAN with gradient penalty, or a language model, on sequences. "
-        "The keys of a YAML file and the options of the command line are the same.",
+        description="Train a Wasserstein GAN with gradient penalty, or a language model of text. The keys of a YAML "
+        "file and the options of the command line are the same; they depend on --modality, and these are those of "
+        f"modality={modality}. There are {', '.join(MODALITIES)}.",
     )
+    parser.modality = modality
     parser.add_argument("--config", action="config", help="YAML file, by path or by its name in configs/.")
     # Run options are no part of the experiment that the YAML file describes.
     parser.add_argument(
@@ -434,14 +559,14 @@ def _parser(prog: str = "run.py") -> ArgumentParser:
     )
     parser.add_argument("--resume", action="store_true", help="Continue the run from its last checkpoint.")
     parser.add_argument("--overwrite", action="store_true", help="Delete the run in the run folder and start anew.")
-    parser.add_class_arguments(Config)
+    parser.add_class_arguments(MODALITIES[modality])
     return parser
 
 
 class Invocation(NamedTuple):
     """What the training command was asked for: an experiment, its run folder, and what to do with a run in it."""
 
-    config: Config
+    config: Experiment
     output: Path
     resume: bool = False
     overwrite: bool = False
@@ -456,14 +581,14 @@ def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
     files, rest = _take_config(arguments)
     paths = [shipped.find(f, "configs", ".yaml", "config") for f in files]
     # The file first, wherever it stood: options override it.
-    for path in paths:
-        load(path)  # by itself first, so that an error in it names it
-    values = _parse(_parser(prog), [*(f"--config={p}" for p in paths), *rest])
+    loaded = [load(path) for path in paths]  # by itself first, so that an error in it names it
+    modality = _modality(rest, loaded[-1].modality if loaded else TEXT)
+    values = _parse(_parser(prog, modality), [*(f"--config={p}" for p in paths), *rest])
     run = {key: values.pop(key) for key in ("output", "resume", "overwrite")}
     if run["resume"] and run["overwrite"]:
         raise UserError("--resume and --overwrite contradict each other: give one of them")
     name = paths[-1].stem if paths else "default"
-    return Invocation(_build(values), Path(run["output"] or f"runs/{name}"), run["resume"], run["overwrite"])
+    return Invocation(_build(values, modality), Path(run["output"] or f"runs/{name}"), run["resume"], run["overwrite"])
 
 
 def _take_config(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -481,18 +606,38 @@ def _take_config(arguments: list[str]) -> tuple[list[str], list[str]]:
     return files, rest
 
 
+def _modality(arguments: list[str], default: str) -> str:
+    """The modality that the command line names: which other options there are depends on it."""
+    named = [
+        b if a == "--modality" else a.removeprefix("--modality=")
+        for a, b in itertools.pairwise([*arguments, ""])
+        if a == "--modality" or a.startswith("--modality=")
+    ]
+    return _known(named[-1]) if named else default
+
+
+def _known(modality: Any) -> str:
+    if modality not in list(MODALITIES):  # a list, since YAML may have anything here
+        raise UserError(f"modality is {modality!r}: there are {', '.join(MODALITIES)}")
+    return modality
+
+
 def _parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return parser.parse_args(arguments)
 
 
-def _build(values: Namespace) -> Config:
+def _build(values: Namespace, modality: str) -> Experiment:
     values.pop("config", None)
     # Through JSON, since jsonargparse's numbers with a range are classes of their own.
-    config = _instance(Config(), json.loads(json.dumps(values.as_dict())), "")
+    config = _instance(_default(modality), json.loads(json.dumps(values.as_dict())), "")
     config.check()
     return config
+
+
+def _default(modality: str) -> Any:
+    return MODALITIES[modality]()  # type: ignore[call-arg]  # each gives what Experiment leaves open
 
 
 def _instance(default: Any, values: dict[str, Any], section: str) -> Any:
@@ -506,7 +651,7 @@ def _instance(default: Any, values: dict[str, Any], section: str) -> Any:
     return type(default)(**made)
 
 
-def flat(config: Config) -> dict[str, Any]:
+def flat(config: Experiment) -> dict[str, Any]:
     """Every field by its key on the command line, such as train.critic.lr."""
 
     def walk(prefix: str, fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -519,7 +664,7 @@ def flat(config: Config) -> dict[str, Any]:
     return dict(walk("", dataclasses.asdict(config)))
 
 
-def save(config: Config, path: Path) -> None:
+def save(config: Experiment, path: Path) -> None:
     """Write every field, defaults too, as YAML."""
     import yaml
 
@@ -528,7 +673,7 @@ def save(config: Config, path: Path) -> None:
         file.write(text)
 
 
-def load(path: Path) -> Config:
+def load(path: Path) -> Experiment:
     """Read what `save` wrote, or any YAML file of an experiment.
 
     Raises:
@@ -540,9 +685,10 @@ def load(path: Path) -> Config:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
             raise UserError("no keys with values in it; --help lists the keys")
+        modality = _known(content.get("modality", TEXT))
         for key, value in content.items():
-            if dataclasses.is_dataclass(getattr(Config(), str(key), None)) and not isinstance(value, dict):
+            if dataclasses.is_dataclass(getattr(_default(modality), str(key), None)) and not isinstance(value, dict):
                 raise UserError(f"{key} is a section: give keys with values in it, or leave it out")
-        return _build(_parse(_parser(), [f"--config={path}"]))
+        return _build(_parse(_parser(modality=modality), [f"--config={path}"]), modality)
     except (UserError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from None

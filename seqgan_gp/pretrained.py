@@ -1,15 +1,8 @@
-"""What is left of a run to use: its networks with their tokenizer, from a folder that holds no pickle.
-
-A checkpoint holds `config.yaml`, `tokenizer.json` and `model.safetensors`, with the weights of what samples under
-`generator.` and, after adversarial training, those of the critic under `critic.`.
-"""
+"""The networks of a run on text with their tokenizer, from a checkpoint: to sample sentences, and to probe."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import re
-import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,21 +10,16 @@ from typing import ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from . import config as configs
 from .adversarial.lipschitz import PARAMETRIZATIONS
+from .artefacts import FILES, TOKENIZER, check_complete, evaluating, load_weights, locate, read_config
 from .config import Config
 from .errors import UserError
 from .models import critic, generator, language_model
 from .models.relaxations import relaxation
 from .models.sequence import SequenceModel
 from .text.tokenizer import Tokenizer
-
-CONFIG, TOKENIZER, WEIGHTS = FILES = ("config.yaml", "tokenizer.json", "model.safetensors")
-CHECKPOINTS = "checkpoints"
 
 
 def build_generator(config: Config, tokenizer: Tokenizer) -> generator.Generator:
@@ -69,97 +57,21 @@ METHODS = {
 }
 
 
-def save(folder: Path, config: Config, tokenizer: Tokenizer, networks: Mapping[str, nn.Module]) -> None:
-    """Write what is needed to sample and to probe: the networks that METHODS names."""
-    configs.save(config, folder / CONFIG)
-    tokenizer.save(folder / TOKENIZER)
-    weights = {f"{part}.{k}": v for part, network in networks.items() for k, v in network.state_dict().items()}
-    save_file({k: v.detach().cpu().contiguous() for k, v in weights.items()}, folder / WEIGHTS)
-
-
-def checkpoints(run: Path) -> list[Path]:
-    """The checkpoints of a run folder, oldest first."""
-    found = [path for path in (run / CHECKPOINTS).glob("step-*") if re.fullmatch(r"step-\d+", path.name)]
-    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
-
-
-def locate(source: str | Path) -> Path:
-    """The checkpoint that `source` means: itself, the last one of a run folder, or a download from the hub.
-
-    Raises:
-        UserError: there is none, or it lacks a file.
-    """
-    path = Path(source)
-    if path.is_dir():
-        if found := checkpoints(path):
-            path = found[-1]
-    elif path.exists():
-        raise UserError(f"{path} is a file: give a run folder, a checkpoint in it, or a hub id")
-    elif re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(source)):
-        path = _download(str(source))
-    else:
-        raise UserError(
-            f"{path}: no such run folder; train one with: accelerate launch run.py --config text.yaml --output {path}"
-        )
-    if (path / CHECKPOINTS).is_dir():
-        raise UserError(
-            f"{path} has no checkpoint yet: train on with --resume, or give another run folder or checkpoint"
-        )
-    missing = [name for name in FILES if not (path / name).is_file()]
-    if missing:
-        raise UserError(
-            f"{path}: not a complete checkpoint, {', '.join(missing)} missing; give a run folder or another checkpoint"
-        )
-    return path
-
-
-def _download(repo: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    print(f"{repo}: no such folder here, asking the hub", file=sys.stderr)
-    try:
-        return Path(snapshot_download(repo, allow_patterns=list(FILES), etag_timeout=10))
-    except Exception as error:  # no network, no such repository, no access
-        cause = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{repo}: neither a folder here nor to be had from the hub ({type(error).__name__}: {cause})"
-        ) from None
-
-
 Network = TypeVar("Network", bound=nn.Module)
 
 
 def _load(source: str | Path, part: str, kind: type[Network], what: str) -> tuple[Network, Tokenizer, Config]:
     """The network `part` of a checkpoint, which must be a `kind`, in a user's words `what`."""
     folder = locate(source)
-    config = configs.load(folder / CONFIG)
+    config = read_config(folder, Config)
+    check_complete(folder, FILES)
     tokenizer = Tokenizer.load(folder / TOKENIZER)
     build = METHODS[config.method].networks.get(part)
     network = build(config, tokenizer) if build else None
     if not isinstance(network, kind):
         raise UserError(f"{source} was trained by method={config.method} and has no {what}: give a run that has one")
-    try:
-        weights = load_file(folder / WEIGHTS)
-        network.load_state_dict({k.removeprefix(f"{part}."): v for k, v in weights.items() if k.startswith(f"{part}.")})
-    except SafetensorError as error:
-        raise UserError(f"{folder / WEIGHTS} is damaged ({error}); use another checkpoint") from None
-    except RuntimeError as error:
-        detail = " ".join(str(error).partition("\n")[2].split())[:200]
-        described = f"the shape that {CONFIG} and {TOKENIZER} beside it describe"
-        raise UserError(f"{folder / WEIGHTS} is not of {described}: {detail}") from None
+    load_weights(folder, part, network)
     return network.eval(), tokenizer, config
-
-
-@contextlib.contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Without gradients, in evaluation mode, and back."""
-    training = network.training
-    network.eval()
-    try:
-        with torch.no_grad():
-            yield
-    finally:
-        network.train(training)
 
 
 class Generator:

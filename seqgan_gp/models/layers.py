@@ -55,6 +55,11 @@ def relu(x: Tensor) -> Tensor:
     return Rectifier.apply(x)
 
 
+def leaky_relu(x: Tensor, slope: float = 0.2) -> Tensor:
+    """x where it is positive, slope * x elsewhere, in the same way."""
+    return x * torch.where(x > 0, 1.0, slope).to(x.dtype)
+
+
 class ReLU(nn.Module):
     """`relu` as a module."""
 

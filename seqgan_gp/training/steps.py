@@ -12,9 +12,6 @@ from torch.nn.utils import parametrize
 from ..adversarial import lipschitz
 from ..adversarial.objectives import OBJECTIVES, Objective
 from ..config import PenaltyConfig
-from ..models.generator import Generator
-from ..models.language_model import LanguageModel
-from ..models.relaxations import HardTokens, Relaxation
 
 
 class CriticStep(nn.Module):
@@ -107,25 +104,3 @@ def _one_hot(tokens: Tensor, critic: Any) -> Tensor:
     if tokens.is_floating_point():
         return tokens
     return F.one_hot(tokens, critic.vocabulary).to(critic.embedding.dtype)
-
-
-class RelaxedGenerator(nn.Module):
-    """Noise (B, noise_size) to the one-hot or soft tokens that the critic scores, with a gradient."""
-
-    def __init__(self, generator: Generator, relaxation: Relaxation):
-        super().__init__()
-        self.generator, self.relaxation = generator, relaxation
-
-    def forward(self, noise: Tensor) -> Tensor | HardTokens:
-        return self.relaxation.parts(self.generator(noise))
-
-
-class LikelihoodStep(nn.Module):
-    """Ids (B, L) to the negative log-likelihood of the batch in nats, a sum over its tokens."""
-
-    def __init__(self, model: LanguageModel):
-        super().__init__()
-        self.model = model
-
-    def forward(self, ids: Tensor) -> Tensor:
-        return -self.model.log_probability(ids).sum()

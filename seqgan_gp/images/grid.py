@@ -1,0 +1,31 @@
+"""Many images as one picture."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from ..files import atomic_binary
+
+GAP = 2  # pixels between images
+
+
+def grid(pixels: np.ndarray, columns: int | None = None) -> np.ndarray:
+    """Images (N, H, W) uint8 row by row in one (R * (H + 2) - 2, C * (W + 2) - 2), as square as may be by default."""
+    columns = columns or math.ceil(math.sqrt(len(pixels)))
+    rows = math.ceil(len(pixels) / columns)
+    number, height, width = pixels.shape
+    tiles = np.zeros((rows * columns, height + GAP, width + GAP), dtype=np.uint8)
+    tiles[:number, :height, :width] = pixels
+    picture = tiles.reshape(rows, columns, height + GAP, width + GAP).swapaxes(1, 2)
+    return picture.reshape(rows * (height + GAP), -1)[:-GAP, :-GAP]
+
+
+def save_grid(pixels: np.ndarray, path: str | Path) -> None:
+    """Write images (N, H, W) uint8 as one PNG file."""
+    from PIL import Image
+
+    with atomic_binary(path) as file:
+        Image.fromarray(grid(pixels)).save(file, format="PNG")

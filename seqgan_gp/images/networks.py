@@ -1,0 +1,115 @@
+"""The generator and the critic of small grey images, after DCGAN (Radford et al. 2016), but without batch norm.
+
+Images are (B, 1, H, W) with pixels in [-1, 1].
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..models.layers import leaky_relu
+
+
+def check_size(height: int, width: int) -> None:
+    """Raise a ValueError unless the generator can double its grid to these sides, and the critic halve them thrice."""
+    if height % 4 or width % 4 or min(height, width) < 8:
+        raise ValueError(f"images of {height} x {width} pixels: sides must be multiples of 4, from 8 on")
+
+
+class Generator(nn.Module):
+    """Noise (B, noise) to images (B, 1, H, W): a linear layer to the coarsest grid, then transposed convolutions, each
+    of which doubles both sides and halves the channels.
+
+    Args:
+        height, width: H and W, multiples of 4.
+        noise: size of the noise.
+        channels: of the last hidden layer, at half the height and width.
+
+    Raises:
+        ValueError: H or W is another number.
+    """
+
+    def __init__(self, height: int, width: int, noise: int = 64, channels: int = 32):
+        super().__init__()
+        check_size(height, width)
+        self.noise_size = noise
+        self.grid = (2 * channels, height // 4, width // 4)
+        self.project_noise = nn.Linear(noise, math.prod(self.grid))
+        self.middle = nn.ConvTranspose2d(self.grid[0], channels, 4, stride=2, padding=1)
+        self.output = nn.ConvTranspose2d(channels, 1, 4, stride=2, padding=1)
+
+    def sample_noise(self, batch: int, rng: np.random.Generator) -> Tensor:
+        """Standard normal noise (batch, noise_size) on the CPU.
+
+        numpy's stream is the same however it is cut into batches, and on every device.
+        """
+        return torch.from_numpy(rng.standard_normal((batch, self.noise_size), dtype=np.float32))
+
+    def forward(self, noise: Tensor) -> Tensor:
+        hidden = self.project_noise(noise).relu().unflatten(1, self.grid)
+        return self.output(self.middle(hidden).relu()).tanh()
+
+
+class Critic(nn.Module):
+    """Images to scores: convolutions, each of which halves both sides and doubles the channels, and a linear layer.
+
+    A penalty presses the slope of `score` to 1 with respect to the Euclidean norm over all H * W pixels in [-1, 1].
+    There is no norm of any kind in it, and each image is scored by itself.
+
+    Args:
+        height, width: H and W, multiples of 4.
+        channels: of the first hidden layer, at half the height and width.
+
+    Raises:
+        ValueError: H or W is another number.
+    """
+
+    def __init__(self, height: int, width: int, channels: int = 32):
+        super().__init__()
+        check_size(height, width)
+        self.height, self.width = height, width
+        sizes = [1, channels, 2 * channels, 4 * channels]
+        self.layers = nn.ModuleList(nn.Conv2d(i, o, 4, stride=2, padding=1) for i, o in itertools.pairwise(sizes))
+        self.output = nn.Linear(sizes[-1] * (height // 8) * (width // 8), 1)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Pixels in [-1, 1], (B, 1, H, W) float, of images (B, 1, H, W), uint8 or such pixels already.
+
+        Raises:
+            ValueError: the shape or the type is another one.
+        """
+        if images.shape[1:] != (1, self.height, self.width) or not (
+            images.dtype == torch.uint8 or images.is_floating_point()
+        ):
+            kind = f"{str(images.dtype).removeprefix('torch.')} of shape {tuple(images.shape)}"
+            raise ValueError(
+                f"the critic takes pixels (B, 1, {self.height}, {self.width}), uint8 or floating in [-1, 1], not {kind}"
+            )
+        if images.is_floating_point():
+            return images
+        return images.to(self.output.bias.dtype) / 127.5 - 1
+
+    def hidden_states(self, embedded: Tensor) -> list[Tensor]:
+        """What each convolution gives, (B, C, h, w), first the finest."""
+        states = []
+        for layer in self.layers:
+            embedded = leaky_relu(layer(embedded))
+            states.append(embedded)
+        return states
+
+    def score(self, embedded: Tensor) -> Tensor:
+        """Scores (B,) of pixels (B, 1, H, W); higher is more like real ones."""
+        return self.output(self.hidden_states(embedded)[-1].flatten(1)).squeeze(1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.score(self.embed(images))
+
+
+def to_bytes(images: Tensor) -> np.ndarray:
+    """Generated images (B, 1, H, W) in [-1, 1] as grey pixels (B, H, W) uint8: the inverse of `Critic.embed`."""
+    return ((images[:, 0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()

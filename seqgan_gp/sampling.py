@@ -1,0 +1,64 @@
+"""The command `sample`, for each modality: what it draws from a checkpoint, and how it is written."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from . import config as configs
+from .artefacts import CONFIG, locate
+from .errors import UserError
+from .files import atomic_write
+from .machine import best_device, set_threads
+
+
+def sample(options: argparse.Namespace) -> int:
+    """Write samples of the run or checkpoint `options.run`, as its modality does."""
+    set_threads(None)
+    checkpoint = locate(options.run)
+    return SAMPLERS[configs.load(checkpoint / CONFIG).modality](checkpoint, options)
+
+
+def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
+    """A sentence a line, as they are drawn."""
+    from .pretrained import Generator
+
+    generator = Generator.from_pretrained(checkpoint, best_device())
+    sentences = generator.sample(options.num, options.seed, options.temperature, options.batch_size)
+    to_file = options.out not in (None, "-")
+    with atomic_write(options.out) if to_file else nullcontext(sys.stdout) as file:
+        bar = tqdm(total=options.num, unit="sentence", unit_scale=True, disable=None if to_file else True)
+        while chunk := list(itertools.islice(sentences, options.batch_size)):
+            file.writelines(f"{s}\n" for s in chunk)
+            bar.update(len(chunk))
+        bar.close()
+    return 0
+
+
+def sample_images(checkpoint: Path, options: argparse.Namespace) -> int:
+    """All of them as one picture."""
+    from .images.grid import save_grid
+    from .images.pretrained import ImageGenerator
+
+    if options.temperature is not None:
+        raise UserError("--temperature is for text: pixels are not drawn from a softmax; leave it out")
+    if options.out in (None, "-") or Path(options.out).suffix.lower() != ".png":
+        raise UserError(f"--out is {options.out or 'not given'}: images need the name of a file that ends in .png")
+    generator = ImageGenerator.from_pretrained(checkpoint, best_device())
+    with tqdm(total=options.num, unit="image", unit_scale=True, disable=None) as bar:
+        parts = []
+        for pixels in generator.sample(options.num, options.seed, options.batch_size):
+            parts.append(pixels)
+            bar.update(len(pixels))
+    save_grid(np.concatenate(parts), options.out)
+    return 0
+
+
+SAMPLERS: dict[str, Callable[[Path, argparse.Namespace], int]] = {"text": sample_text, "images": sample_images}

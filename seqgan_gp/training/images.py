@@ -1,0 +1,108 @@
+"""Training on images: the pixels and networks, and how generated images are scored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ..config import ImageConfig
+from ..images import networks, pretrained
+from ..images.data import Images, Splits, load_images
+from ..images.grid import save_grid
+from ..images.judge import Judge
+from . import task
+
+
+class Evaluator(task.Evaluator):
+    """Scores samples of a generator against one half of the held-out images, beside what the other half scores.
+
+    Args:
+        splits: real images.
+        samples: images to draw each time, and to take of each half at most.
+    """
+
+    SEED = 0  # the same noise at every evaluation: curves show the generator, not the draw
+    SHOWN = 100  # images in the picture of an evaluation
+    HEADLINE = ("frechet", "frechet_pixels", "confidence", "smallest_class", "largest_class")
+    PANELS = (
+        ("Frechet distance, classifier's features", ("eval/frechet",)),
+        ("Frechet distance, pixels", ("eval/frechet_pixels",)),
+        ("classifier's confidence", ("eval/confidence",)),
+        ("fraction in a class", ("eval/smallest_class", "eval/largest_class")),
+    )
+
+    def __init__(self, splits: Splits, samples: int):
+        self.samples = samples
+        reference, other = (splits.test.take(slice(first, 2 * samples, 2)) for first in (0, 1))
+        self.judge = Judge(splits.train, reference)
+        self.real = self.judge.real(other)
+
+    def __call__(self, sampler: pretrained.ImageGenerator, path: Path) -> tuple[dict[str, Any], list[str]]:
+        pixels = np.concatenate(list(sampler.sample(self.samples, self.SEED)))
+        picture = path.with_suffix(".png")
+        save_grid(pixels[: self.SHOWN], picture)
+        return self.judge(pixels), [str(picture)]
+
+
+class ImageTask(task.Task[ImageConfig]):
+    """Images as pixels.
+
+    Args:
+        config: the experiment.
+        splits: training and held-out images.
+    """
+
+    EXAMPLE = "--num 64 --out samples.png"
+
+    def __init__(self, config: ImageConfig, splits: Splits):
+        self.config, self.splits = config, splits
+
+    @classmethod
+    def load(cls, config: ImageConfig) -> ImageTask:
+        c = config.images
+        splits = load_images(c.train, c.test, c.column, c.label, c.height, c.width, c.holdout, c.seed)
+        return cls(config, splits)
+
+    @classmethod
+    def read(cls, config: ImageConfig, run: Path) -> ImageTask:
+        return cls(config, Splits(*(Images.load(run / "images" / f"{name}.npz") for name in Splits._fields)))
+
+    def write(self, run: Path) -> None:
+        (run / "images").mkdir()
+        for name, images in zip(Splits._fields, self.splits, strict=True):
+            images.save(run / "images" / f"{name}.npz")
+
+    def save(self, folder: Path) -> None:
+        pass  # the config says it all
+
+    @property
+    def real(self) -> np.ndarray:
+        """Pixels (N, 1, H, W) uint8."""
+        return self.splits.train.pixels[:, None]
+
+    def describe(self) -> list[str]:
+        train, test = self.splits
+        number, height, width = train.pixels.shape
+        first = f"{number:,} training and {len(test.pixels):,} held-out images of {height} x {width} pixels"
+        if train.labels is None:
+            return [first, "no labels: the classes of samples are not scored"]
+        return [f"{first} in {int(train.labels.max()) + 1} classes"]
+
+    def build_generator(self) -> networks.Generator:
+        return pretrained.build_generator(self.config)
+
+    def build_critic(self) -> networks.Critic:
+        return pretrained.build_critic(self.config)
+
+    def player(self, generator: nn.Module) -> nn.Module:
+        return generator
+
+    def sampler(self, generator: nn.Module) -> pretrained.ImageGenerator:
+        assert isinstance(generator, networks.Generator)
+        return pretrained.ImageGenerator(generator)
+
+    def evaluator(self) -> Evaluator:
+        return Evaluator(self.splits, self.config.evaluation.samples)
