@@ -7,13 +7,14 @@ from __future__ import annotations
 import json
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import UserError
 from ..files import atomic_write
+from .corpus import Given
 from .grammar import Grammar
 from .pairs import Pairs
 from .tokenizer import Tokenizer
@@ -71,10 +72,27 @@ class Labels(Condition):
         self._ids = {name: i for i, name in enumerate(self.counts)}
 
     @classmethod
-    def of(cls, given: Iterable[str]) -> Labels:
-        """The classes of training sentences, the most frequent first."""
-        counts = Counter(given)
-        return cls(dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))))
+    def of(cls, given: Given) -> Labels:
+        """The classes of training sentences, the most frequent first.
+
+        Raises:
+            UserError: there are too few to learn from, of classes or of sentences in one; or a held-out sentence has
+                a label of its own.
+        """
+        counts = Counter(given.train)
+        ordered = sorted(counts, key=lambda name: (-counts[name], name))
+        if len(counts) < 2:
+            raise UserError(f"all training sentences have the label '{ordered[0]}': leave out corpus.label")
+        if counts[ordered[-1]] == 1:
+            raise UserError(
+                f"one training sentence only has the label '{ordered[-1]}' (and {list(counts.values()).count(1):,} of "
+                f"{len(counts):,} labels have only one): give more of them, or leave them out"
+            )
+        if unknown := sorted(set(given.test) - counts.keys()):
+            raise UserError(
+                f"the label '{unknown[0]}' is in the held-out sentences only: give training sentences that have it too"
+            )
+        return cls({name: counts[name] for name in ordered})
 
     @classmethod
     def load(cls, path: Path) -> Labels:
