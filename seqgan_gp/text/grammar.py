@@ -159,16 +159,17 @@ class Grammar:
         return dict(labels)
 
     def records(self, seed: int) -> Iterator[dict[str, str]]:
-        """The sentences of `sentences` as `text` with their `label`; where the word | stands in each, what is before it
-        is the `context` and only what is behind it the `text`.
+        """The sentences of `sentences` as `text`, with their `label`. In a grammar of pairs, where each opening has the
+        word |, what stands before it is the `context`, and only what stands behind it the `text`.
         """
+        pairs = all(BETWEEN in opening for opening in self.openings)
         label = {opening: name for name, openings in self.labels.items() for opening in openings}
         rng = random.Random(seed)
         while True:
             opening = self._choose(self.start, rng)
             sentence = self._expand(opening, rng)
             record = {"label": label[opening]}
-            if BETWEEN in sentence:
+            if pairs:
                 middle = sentence.index(BETWEEN)
                 record["context"], sentence = join(sentence[:middle]), sentence[middle + 1 :]
             yield {**record, "text": join(sentence)}
