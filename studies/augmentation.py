@@ -32,7 +32,12 @@ from seqgan_gp.training.text import TextTask
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder of a generator with labels")
     parser.add_argument(
-        "--sizes", type=int, nargs="+", default=[50, 200, 1000], metavar="N", help="real sentences (default: 50 200 1000)"
+        "--sizes",
+        type=int,
+        nargs="+",
+        default=[50, 200, 1000],
+        metavar="N",
+        help="real sentences (default: 50 200 1000)",
     )
     parser.add_argument("--generated", type=int, default=5000, help="sentences to generate (default: %(default)s)")
     parser.add_argument("--draws", type=int, default=5, help="of the real sentences (default: %(default)s)")
@@ -123,6 +128,8 @@ def table(results: dict[str, Any], generated: int, test: int) -> str:
     ]
     for size, values in results["sizes"].items():
         alone, both = np.array(values["alone"]), np.array(values["with generated"])
-        cells = " | ".join(f"{v.mean():.3f} ± {v.std(ddof=1) if len(v) > 1 else 0:.3f}" for v in (alone, both, both - alone))
+        cells = " | ".join(
+            f"{v.mean():.3f} ± {v.std(ddof=1) if len(v) > 1 else 0:.3f}" for v in (alone, both, both - alone)
+        )
         lines.append(f"| {size:,} | {cells} |")
     return "\n".join([*lines, "", "Mean ± standard deviation over the draws of the real sentences."])

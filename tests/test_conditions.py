@@ -330,12 +330,15 @@ def test_labels_that_cannot_be_learnt_are_refused(train, test, message):
 
 def test_judges_measure_what_the_grammar_says(dialogue, types):
     judge = Labels({"statement": 1, "question": 1}).judge(types)
-    values = judge(["statement", "statement", "question"], ["anna sleeps.", "does anna sleep?", "who sleeps?"])
+    given = ["statement", "statement", "question", "question"]
+    values = judge(given, ["anna sleeps.", "does anna sleep?", "who sleeps?", "who sleep?"])
     assert values == {
+        "obedient": pytest.approx(1 / 2),
         "obedience": pytest.approx(2 / 3),
-        "obedience_statement": pytest.approx(0.5),
+        "obedience_statement": pytest.approx(1 / 2),
         "obedience_question": pytest.approx(1),
     }
+    assert judge(["statement"], ["sleeps anna."]) == {"obedient": 0}
     judge = Contexts(Tokenizer.train("word", ["a"], 10), 5).judge(dialogue[0])
     values = judge(["do i sleep?"] * 4, ["yes, you sleep.", "yes, i sleep.", "no, you do not run.", "sleep"])
     assert values == {"agreement": 0.25, "wrong_person": 0.25, "wrong_verb": 0.25, "wrong_grammar": 0.25}

@@ -126,7 +126,8 @@ class Labels(Condition):
 
 
 class Obedience(Judge):
-    """The fraction of sentences that have the label they were given, of all and of those of each label.
+    """How many sentences have the label they were given: `obedient` of all, and `obedience` of those that the grammar
+    accepts, also by label. A sentence that it does not accept has no label.
 
     Raises:
         UserError: the grammar has not these labels.
@@ -139,8 +140,13 @@ class Obedience(Judge):
 
     def __call__(self, given: Sequence[str], sentences: Sequence[str]) -> dict[str, float]:
         obeys = self.language.label_probability(given, sentences)
-        each = {label: obeys[[g == label for g in given]] for label in self.labels}
-        return {"obedience": obeys.mean()} | {f"obedience_{k}": v.mean() for k, v in each.items() if len(v)}
+        known = np.isfinite(self.language.log_probability(sentences))
+        of = {"obedience": known} | {
+            f"obedience_{label}": known & np.array([g == label for g in given]) for label in self.labels
+        }
+        return {"obedient": float(obeys.mean())} | {
+            key: float(obeys[rows].mean()) for key, rows in of.items() if rows.any()
+        }
 
 
 class Contexts(Condition):
