@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import argparse
 import functools
-import itertools
 import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any
 
 from . import __version__
@@ -54,24 +52,10 @@ def train(arguments: list[str], prog: str = "seqgan-gp train") -> int:
 
 @command
 def sample(options: argparse.Namespace) -> int:
-    """Write sentences of a checkpoint, a line each, as they are drawn."""
-    from tqdm import tqdm
+    """Write samples of a checkpoint: sentences, a line each, as they are drawn."""
+    from . import sampling
 
-    from .files import atomic_write
-    from .machine import best_device, set_threads
-    from .pretrained import Generator
-
-    set_threads(None)
-    generator = Generator.from_pretrained(options.run, best_device())
-    sentences = generator.sample(options.num, options.seed, options.temperature, options.batch_size)
-    to_file = options.out not in (None, "-")
-    with atomic_write(options.out) if to_file else nullcontext(sys.stdout) as file:
-        bar = tqdm(total=options.num, unit="sentence", unit_scale=True, disable=None if to_file else True)
-        while chunk := list(itertools.islice(sentences, options.batch_size)):
-            file.writelines(f"{s}\n" for s in chunk)
-            bar.update(len(chunk))
-        bar.close()
-    return 0
+    return sampling.sample(options)
 
 
 @command
@@ -132,6 +116,17 @@ def _parser() -> argparse.ArgumentParser:
         help="draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
     )
     p.add_argument("--batch-size", type=_at_least(1, int), default=1024, help="sentences at a time (default: 1024)")
+    given = p.add_mutually_exclusive_group()
+    given.add_argument(
+        "--label",
+        metavar="NAME",
+        help="of every sentence, for a run trained with corpus.label (default: as frequent as in its corpus)",
+    )
+    given.add_argument(
+        "--context",
+        metavar="FILE",
+        help="write an answer to each of its lines, in place of --num sentences, for a run trained with corpus.context",
+    )
     p.set_defaults(command=sample)
 
     real = _real_text_options()

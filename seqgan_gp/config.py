@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import itertools
 import json
 import math
 import re
@@ -37,6 +38,8 @@ class CorpusConfig:
         test: Held-out sentences, given like `train`; default: the split named test if the data set has one, else
             `holdout` sentences of `train`.
         column: Column that holds the text; a .txt file has no other than the default.
+        label: Column that holds a class for each sentence, which the generator is then given; of a grammar: label.
+        context: Column that holds a text for each sentence, which it answers; of a grammar of pairs: context.
         size: Number of training sentences to draw from a grammar.
         holdout: Number of sentences to hold out where `test` is not given; default: 2,000, or a tenth of all where
             that is less.
@@ -46,9 +49,16 @@ class CorpusConfig:
     train: str = "grammar:text"
     test: str | None = None
     column: str = "text"
+    label: str | None = None
+    context: str | None = None
     size: PositiveInt = 50_000
     holdout: PositiveInt | None = None
     seed: NonNegativeInt = 0
+
+    @property
+    def given(self) -> str | None:
+        """The column of what each sentence is given, if it is given something."""
+        return self.label or self.context
 
 
 @dataclass
@@ -70,6 +80,25 @@ class TokenizerConfig:
     length: PositiveInt = 16
     lowercase: bool = False
     file: str | None = None
+
+
+@dataclass
+class ConditionConfig:
+    """What generator and critic each make of a label or a context; of no effect without one.
+
+    Args:
+        features: Numbers that a label, or a context at each position of its answer, becomes.
+        blocks: Convolutional blocks that read a context.
+        kernel: Positions that one convolution over a context sees (odd).
+        heads: Places of a context that one position of the answer can look at; they share the features out.
+        length: Positions of a context, in tokens with the end token; longer ones are cut; default: tokenizer.length.
+    """
+
+    features: PositiveInt = 64
+    blocks: NonNegativeInt = 1
+    kernel: PositiveInt = 3
+    heads: PositiveInt = 4
+    length: PositiveInt | None = None
 
 
 @dataclass
@@ -300,14 +329,14 @@ class EvaluationConfig:
     samples: PositiveInt = 1_000
 
 
-@dataclass
-class Config:
-    """The experiment.
+@dataclass(kw_only=True)
+class Experiment:
+    """What every experiment has, whatever its samples are. Its modality is named by a key of the YAML file.
 
     Args:
+        modality: What samples are; see MODALITIES.
+        method: How to train.
         seed: Seed of the weights, the batches and the noise.
-        method: How to train: adversarial (generator and critic, WGAN-GP) or likelihood (a language model, by maximum
-            likelihood). The sections of the other method are of no effect.
         objective: What generator and critic minimise: wasserstein, minimax (the first GAN, saturating), non-saturating,
             least-squares (LSGAN), hinge or relativistic (each generated sample against a real one; R3GAN with R1 and
             R2).
@@ -316,26 +345,62 @@ class Config:
         trackers: Trackers of accelerate to log to besides metrics.jsonl, such as [tensorboard] or [wandb].
     """
 
+    modality: str
+    method: str
     seed: NonNegativeInt = 0
-    method: Literal["adversarial", "likelihood"] = "adversarial"
     objective: Literal["wasserstein", "minimax", "non-saturating", "least-squares", "hinge", "relativistic"] = (
         "wasserstein"
     )
     clipping: PositiveFloat | None = None
     trackers: list[str] = field(default_factory=list)
-    corpus: CorpusConfig = field(default_factory=CorpusConfig)
-    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
-    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
-    relaxation: RelaxationConfig = field(default_factory=RelaxationConfig)
-    critic: CriticConfig = field(default_factory=CriticConfig)
+    generator: Any  # each modality has its own
+    critic: Any
     penalty: PenaltyConfig = field(default_factory=PenaltyConfig)
-    language_model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
-    likelihood: LikelihoodConfig = field(default_factory=LikelihoodConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     def check(self) -> None:
         """Raise a UserError for values that no single field can refuse."""
+        self.penalty.check()
+        if self.clipping and self.critic.parametrization != "none":
+            raise UserError(
+                f"clipping and critic.parametrization={self.critic.parametrization} are for the same weights: "
+                "leave one of them out"
+            )
+        for key, value in flat(self).items():
+            if (key == "seed" or key.endswith(".seed")) and value >= 2**32:
+                raise UserError(f"{key} is {value}: it must be below 2**32")
+            if isinstance(value, float) and not math.isfinite(value):
+                raise UserError(f"{key} is {value}: a finite number is needed")
+        if (self.train.threads or 0) > 1024:
+            raise UserError(f"train.threads is {self.train.threads}: at most 1024")
+        if self.train.average == 1:
+            raise UserError("train.average is 1: the average would never move; give a decay below 1, such as 0.998")
+
+
+@dataclass(kw_only=True)
+class Config(Experiment):
+    """An experiment on text and other sequences of tokens.
+
+    Args:
+        modality: What samples are: text, or any sequence of tokens.
+        method: How to train: adversarial (generator and critic, WGAN-GP) or likelihood (a language model, by maximum
+            likelihood). The sections of the other method are of no effect.
+    """
+
+    modality: Literal["text"] = "text"
+    method: Literal["adversarial", "likelihood"] = "adversarial"
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    condition: ConditionConfig = field(default_factory=ConditionConfig)
+    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    relaxation: RelaxationConfig = field(default_factory=RelaxationConfig)
+    critic: CriticConfig = field(default_factory=CriticConfig)
+    language_model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
+    likelihood: LikelihoodConfig = field(default_factory=LikelihoodConfig)
+
+    def check(self) -> None:
+        super().check()
         for name, part in (("generator", self.generator), ("critic", self.critic)):
             if part.backbone == "convolutional" and part.kernel % 2 == 0:
                 raise UserError(f"{name}.kernel is {part.kernel}: it must be odd, to see as far left as right")
@@ -349,29 +414,29 @@ class Config:
             raise UserError(f"{windows}: a window cannot be longer than tokenizer.length, {self.tokenizer.length}")
         if self.generator.noise + self.generator.position_noise == 0:
             raise UserError("generator.noise and generator.position_noise are both 0: one of them must be at least 1")
-        self.penalty.check()
-        if self.clipping and self.critic.parametrization != "none":
-            raise UserError(
-                f"clipping and critic.parametrization={self.critic.parametrization} are for the same weights: "
-                "leave one of them out"
-            )
+        if self.corpus.label and self.corpus.context:
+            raise UserError("corpus.label and corpus.context are both given: leave one of them out")
+        if self.corpus.given and self.method != "adversarial":
+            raise UserError(f"method {self.method} takes no corpus.label and no corpus.context: leave them out")
+        if self.corpus.given in (self.corpus.column, ""):
+            raise UserError("corpus.label or corpus.context must name a column, another one than corpus.column")
+        if self.condition.kernel % 2 == 0:
+            raise UserError(f"condition.kernel is {self.condition.kernel}: it must be odd, to see as far left as right")
+        if self.corpus.context and self.condition.features % self.condition.heads:
+            sizes = f"condition.features is {self.condition.features} and condition.heads {self.condition.heads}"
+            raise UserError(f"{sizes}: the heads share the features out, so it must be a multiple of them")
         if self.evaluation.samples < 2:
             raise UserError("evaluation.samples is 1: self-BLEU needs at least 2")
-        if self.seed >= 2**32 or self.corpus.seed >= 2**32:
-            raise UserError("seed and corpus.seed must be below 2**32")
-        for key, value in flat(self).items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise UserError(f"{key} is {value}: a finite number is needed")
-        if (self.train.threads or 0) > 1024:
-            raise UserError(f"train.threads is {self.train.threads}: at most 1024")
-        if self.train.average == 1:
-            raise UserError("train.average is 1: the average would never move; give a decay below 1, such as 0.998")
         if self.language_model.dropout == 1:
             raise UserError("language_model.dropout is 1: nothing would be left; give a fraction below 1, such as 0.2")
         if self.likelihood.decay >= 1:
             raise UserError(f"likelihood.decay is {self.likelihood.decay}: it must be below 1, to lower the rate")
         if self.corpus.holdout == 1:
             raise UserError("corpus.holdout is 1: at least 2 held-out sentences are needed to score with")
+
+
+TEXT = "text"  # the modality where none is named
+MODALITIES: dict[str, type[Experiment]] = {TEXT: Config}
 
 
 NUMBERS = {
@@ -385,6 +450,8 @@ NUMBERS = {
 
 class _Parser(ArgumentParser):
     """jsonargparse, with errors that are one line and name the nearest right key."""
+
+    modality: str
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         message = " ".join(str(message).split())
@@ -413,19 +480,25 @@ class _Parser(ArgumentParser):
         if not (nested or flat):
             return ""
         wrong = ".".join(nested.groups()) if nested else flat.group(1)  # type: ignore[union-attr]
+        section = wrong.partition(".")[0]
+        others = [name for name, kind in MODALITIES.items() if section in {f.name for f in dataclasses.fields(kind)}]
+        if others and self.modality not in others:
+            return f"; {section} is for modality={others[0]}, and this experiment has modality={self.modality}"
         close = difflib.get_close_matches(wrong, keys, n=1, cutoff=0.5)
         if not close:  # the right name in the wrong section
             close = [k for k in keys if k.rpartition(".")[2] == wrong.rpartition(".")[2]][:1]
         return f"; did you mean {close[0]}?" if close else "; --help lists every key"
 
 
-def _parser(prog: str = "run.py") -> ArgumentParser:
+def _parser(prog: str = "run.py", modality: str = TEXT) -> ArgumentParser:
     parser = _Parser(
         prog=prog,
         allow_abbrev=False,  # --over must not delete a run
-        description="Train a Wasserstein GAN with gradient penalty, or a language model, on sequences. "
-        "The keys of a YAML file and the options of the command line are the same.",
+        description="Train a Wasserstein GAN with gradient penalty, or a language model of text. The keys of a YAML "
+        "file and the options of the command line are the same; they depend on --modality, and these are those of "
+        f"modality={modality}. There are {', '.join(MODALITIES)}.",
     )
+    parser.modality = modality
     parser.add_argument("--config", action="config", help="YAML file, by path or by its name in configs/.")
     # Run options are no part of the experiment that the YAML file describes.
     parser.add_argument(
@@ -433,14 +506,14 @@ def _parser(prog: str = "run.py") -> ArgumentParser:
     )
     parser.add_argument("--resume", action="store_true", help="Continue the run from its last checkpoint.")
     parser.add_argument("--overwrite", action="store_true", help="Delete the run in the run folder and start anew.")
-    parser.add_class_arguments(Config)
+    parser.add_class_arguments(MODALITIES[modality])
     return parser
 
 
 class Invocation(NamedTuple):
     """What the training command was asked for: an experiment, its run folder, and what to do with a run in it."""
 
-    config: Config
+    config: Experiment
     output: Path
     resume: bool = False
     overwrite: bool = False
@@ -455,14 +528,14 @@ def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
     files, rest = _take_config(arguments)
     paths = [shipped.find(f, "configs", ".yaml", "config") for f in files]
     # The file first, wherever it stood: options override it.
-    for path in paths:
-        load(path)  # by itself first, so that an error in it names it
-    values = _parse(_parser(prog), [*(f"--config={p}" for p in paths), *rest])
+    loaded = [load(path) for path in paths]  # by itself first, so that an error in it names it
+    modality = _modality(rest, loaded[-1].modality if loaded else TEXT)
+    values = _parse(_parser(prog, modality), [*(f"--config={p}" for p in paths), *rest])
     run = {key: values.pop(key) for key in ("output", "resume", "overwrite")}
     if run["resume"] and run["overwrite"]:
         raise UserError("--resume and --overwrite contradict each other: give one of them")
     name = paths[-1].stem if paths else "default"
-    return Invocation(_build(values), Path(run["output"] or f"runs/{name}"), run["resume"], run["overwrite"])
+    return Invocation(_build(values, modality), Path(run["output"] or f"runs/{name}"), run["resume"], run["overwrite"])
 
 
 def _take_config(arguments: list[str]) -> tuple[list[str], list[str]]:
@@ -480,18 +553,38 @@ def _take_config(arguments: list[str]) -> tuple[list[str], list[str]]:
     return files, rest
 
 
+def _modality(arguments: list[str], default: str) -> str:
+    """The modality that the command line names: which other options there are depends on it."""
+    named = [
+        b if a == "--modality" else a.removeprefix("--modality=")
+        for a, b in itertools.pairwise([*arguments, ""])
+        if a == "--modality" or a.startswith("--modality=")
+    ]
+    return _known(named[-1]) if named else default
+
+
+def _known(modality: Any) -> str:
+    if modality not in list(MODALITIES):  # a list, since YAML may have anything here
+        raise UserError(f"modality is {modality!r}: there are {', '.join(MODALITIES)}")
+    return modality
+
+
 def _parse(parser: ArgumentParser, arguments: list[str]) -> Namespace:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return parser.parse_args(arguments)
 
 
-def _build(values: Namespace) -> Config:
+def _build(values: Namespace, modality: str) -> Experiment:
     values.pop("config", None)
     # Through JSON, since jsonargparse's numbers with a range are classes of their own.
-    config = _instance(Config(), json.loads(json.dumps(values.as_dict())), "")
+    config = _instance(_default(modality), json.loads(json.dumps(values.as_dict())), "")
     config.check()
     return config
+
+
+def _default(modality: str) -> Any:
+    return MODALITIES[modality]()  # type: ignore[call-arg]  # each gives what Experiment leaves open
 
 
 def _instance(default: Any, values: dict[str, Any], section: str) -> Any:
@@ -505,7 +598,7 @@ def _instance(default: Any, values: dict[str, Any], section: str) -> Any:
     return type(default)(**made)
 
 
-def flat(config: Config) -> dict[str, Any]:
+def flat(config: Experiment) -> dict[str, Any]:
     """Every field by its key on the command line, such as train.critic.lr."""
 
     def walk(prefix: str, fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -518,7 +611,7 @@ def flat(config: Config) -> dict[str, Any]:
     return dict(walk("", dataclasses.asdict(config)))
 
 
-def save(config: Config, path: Path) -> None:
+def save(config: Experiment, path: Path) -> None:
     """Write every field, defaults too, as YAML."""
     import yaml
 
@@ -527,7 +620,7 @@ def save(config: Config, path: Path) -> None:
         file.write(text)
 
 
-def load(path: Path) -> Config:
+def load(path: Path) -> Experiment:
     """Read what `save` wrote, or any YAML file of an experiment.
 
     Raises:
@@ -539,9 +632,10 @@ def load(path: Path) -> Config:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict):
             raise UserError("no keys with values in it; --help lists the keys")
+        modality = _known(content.get("modality", TEXT))
         for key, value in content.items():
-            if dataclasses.is_dataclass(getattr(Config(), str(key), None)) and not isinstance(value, dict):
+            if dataclasses.is_dataclass(getattr(_default(modality), str(key), None)) and not isinstance(value, dict):
                 raise UserError(f"{key} is a section: give keys with values in it, or leave it out")
-        return _build(_parse(_parser(), [f"--config={path}"]))
+        return _build(_parse(_parser(modality=modality), [f"--config={path}"]), modality)
     except (UserError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from None

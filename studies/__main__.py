@@ -10,9 +10,9 @@ from pathlib import Path
 from seqgan_gp.cli import command
 from seqgan_gp.files import atomic_write
 
-from . import objectives, toys
+from . import augmentation, objectives, toys
 
-STUDIES = {"toys": toys, "objectives": objectives}
+STUDIES = {"toys": toys, "objectives": objectives, "augmentation": augmentation}
 
 
 @command

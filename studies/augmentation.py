@@ -22,9 +22,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from tqdm import tqdm
 
-from seqgan_gp import config as configs
+from seqgan_gp.artefacts import read_config
+from seqgan_gp.config import Config
 from seqgan_gp.errors import UserError
 from seqgan_gp.pretrained import Generator
+from seqgan_gp.text.conditions import Labels
 from seqgan_gp.text.words import words
 from seqgan_gp.training.text import TextTask
 
@@ -48,18 +50,17 @@ class Labelled:
     """Sentences with their labels."""
 
     def __init__(self, sentences: Sequence[str], labels: Sequence[str]):
-        self.sentences, self.labels = np.array(sentences, dtype=object), np.array(labels, dtype=object)
+        self.sentences, self.labels = sentences, labels
 
     def __len__(self) -> int:
         return len(self.sentences)
 
     def __add__(self, other: Labelled) -> Labelled:
-        pairs = (self.sentences, other.sentences), (self.labels, other.labels)
-        return Labelled(*(np.concatenate(pair) for pair in pairs))
+        return Labelled([*self.sentences, *other.sentences], [*self.labels, *other.labels])
 
     def draw(self, size: int, rng: np.random.Generator) -> Labelled:
         rows = rng.choice(len(self), size, replace=False)
-        return Labelled(self.sentences[rows], self.labels[rows])
+        return Labelled([self.sentences[i] for i in rows], [self.labels[i] for i in rows])
 
 
 def classifier() -> Pipeline:
@@ -102,10 +103,10 @@ def study(real: Labelled, generated: Labelled, test: Labelled, options: argparse
 
 def run(options: argparse.Namespace, out: Path) -> tuple[dict[str, Any], str]:
     generator = Generator.from_pretrained(options.run)
-    config = configs.load(options.run / "config.yaml")
-    corpus = TextTask.read(config, options.run).corpus  # type: ignore[arg-type]
-    if corpus.given is None or not config.corpus.label:
+    if not isinstance(generator.condition, Labels):
         raise UserError(f"{options.run} has no labels: train one with corpus.label, such as configs/conditional.yaml")
+    corpus = TextTask.read(read_config(options.run, Config), options.run).corpus
+    assert corpus.given
     real, test = Labelled(corpus.train, corpus.given.train), Labelled(corpus.test, corpus.given.test)
     if max(options.sizes) > len(real):
         raise UserError(f"--sizes: there are {len(real):,} real sentences, not {max(options.sizes):,}")

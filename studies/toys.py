@@ -27,7 +27,7 @@ from tqdm import tqdm
 from seqgan_gp import config as configs
 from seqgan_gp.adversarial.lipschitz import MIXINGS, PARAMETRIZATIONS
 from seqgan_gp.adversarial.objectives import OBJECTIVES
-from seqgan_gp.config import Config
+from seqgan_gp.config import Experiment
 from seqgan_gp.training.setup import make_optimizer
 from seqgan_gp.training.steps import CriticStep
 from seqgan_gp.training.trainer import Trainer
@@ -133,7 +133,7 @@ def _noise(num: int, rng: np.random.Generator) -> Tensor:
     return torch.from_numpy(rng.standard_normal((num, 2), dtype=np.float32))
 
 
-def settings(system: Sequence[str]) -> Config:
+def settings(system: Sequence[str]) -> Experiment:
     """The experiment of a system in the plane."""
     config = configs.parse([*COMMON, *system]).config
     config.penalty.weight *= WEIGHT
@@ -141,7 +141,7 @@ def settings(system: Sequence[str]) -> Config:
 
 
 def play(
-    config: Config,
+    config: Experiment,
     draw: Callable[[int, np.random.Generator], np.ndarray],
     steps: int,
     seed: int = 0,

@@ -9,13 +9,15 @@ from safetensors.torch import save_file
 from seqgan_gp import config
 from seqgan_gp.text.corpus import load_corpus
 from seqgan_gp.text.tokenizer import Tokenizer
+from seqgan_gp.training.text import TextTask
 from seqgan_gp.training.trainer import Trainer
 
 out, *options = sys.argv[1:]
 c = config.parse(options).config
 torch.set_num_threads(1)
 corpus = load_corpus(c.corpus.train, None, "text", 64, 10, 0)
-trainer = Trainer(Accelerator(cpu=True), c, Tokenizer.train("word", corpus.train, 300), corpus.train)
+task = TextTask(c, corpus, Tokenizer.train("word", corpus.train, 300))
+trainer = Trainer(Accelerator(cpu=True), task)
 trainer.update_critic(trainer.batches[0])
 gradients = {f"critic.{n}": p.grad.clone() for n, p in trainer.critic.named_parameters()}
 trainer.update_generator()

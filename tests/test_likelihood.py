@@ -14,13 +14,14 @@ from conftest import TINY
 from safetensors.torch import load_file
 from test_training import ROOT, launch, rows, weights
 
-from seqgan_gp import Critic, Generator, LanguageModel, config, pretrained
+from seqgan_gp import Critic, Generator, LanguageModel, artefacts, config
 from seqgan_gp.cli import main
 from seqgan_gp.errors import UserError
 from seqgan_gp.models import language_model
-from seqgan_gp.text.corpus import load_corpus
+from seqgan_gp.text.corpus import Corpus, load_corpus
 from seqgan_gp.text.tokenizer import Tokenizer
 from seqgan_gp.training import likelihood
+from seqgan_gp.training.text import TextTask
 
 PAD, END, OTHER = 0, 1, (2, 3)  # ids of the tiny model
 SMALL = [
@@ -59,7 +60,8 @@ def build(options: list[str], sentences: list[str] | None = None) -> likelihood.
     """A trainer on the tiny settings, without a run folder."""
     c = config.parse([*TINY, *SMALL, *options]).config
     sentences = sentences or load_corpus(c.corpus.train, None, "text", 200, 10, 0).train
-    return likelihood.LikelihoodTrainer(Accelerator(cpu=True), c, Tokenizer.train("word", sentences, 300), sentences)
+    task = TextTask(c, Corpus(sentences, []), Tokenizer.train("word", sentences, 300))
+    return likelihood.LikelihoodTrainer(Accelerator(cpu=True), task)
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,7 @@ def test_samples_follow_the_exact_probabilities(temperature):
     # At a temperature each conditional is sharpened by itself.
     steps = (model(every) / temperature).log_softmax(-1).gather(2, every[..., None]).squeeze(2)
     exact = steps.where(model.counted(every), 0.0).sum(dim=1).exp()
-    with pretrained.evaluating(model):
+    with artefacts.evaluating(model):
         drawn = model.draw(num, temperature, *map(np.random.default_rng, (0, 1)))
     counts = torch.stack([(drawn == s).all(dim=1).sum() for s in every])
     assert counts.sum() == num  # padded after the end, and never padding before it
@@ -104,7 +106,7 @@ def test_samples_follow_the_exact_probabilities(temperature):
 
 def test_temperature_zero_is_greedy():
     model = tiny(6)
-    with pretrained.evaluating(model):
+    with artefacts.evaluating(model):
         drawn = model.draw(3, 0.0, *map(np.random.default_rng, (0, 1)))
         logits = model(drawn)
     counted = model.counted(drawn)
@@ -114,7 +116,7 @@ def test_temperature_zero_is_greedy():
 
 def test_the_loss_is_the_cross_entropy_of_torch_without_the_padding():
     one = build(["--language_model.dropout=0", "--train.batch_size=4"], [f"{w} cat sleeps." for w in "abcd"] * 20)
-    ids = torch.from_numpy(one.batches[0])
+    ids = torch.from_numpy(one.training[one.batches[0]])
     logits = one.model(ids)
     expected = F.cross_entropy(logits.transpose(1, 2), ids, ignore_index=one.tokenizer.pad)
     assert (ids != one.tokenizer.pad).sum(dim=1).tolist() == [5] * 4
@@ -141,7 +143,7 @@ def test_log_likelihood_of_sentences(run):
 def test_validation_sentences_are_not_trained_on():
     sentences = [f"{a} {b}." for a in "abcdefghij" for b in "klmnopqrst"]
     one = build(["--train.batch_size=12", "--likelihood.validation=40"], sentences)
-    trained = {s for t in range(25) for s in one.tokenizer.decode(one.batches[t])}
+    trained = {s for t in range(25) for s in one.tokenizer.decode(one.training[one.batches[t]])}
     held_out = set(one.tokenizer.decode(one.validation))
     assert len(trained) == 60 and len(held_out) == 40 and not trained & held_out
     assert trained | held_out == set(sentences)
@@ -201,7 +203,7 @@ def test_a_run_trains_samples_and_scores(run, tmp_path):
     assert {"train/loss", "train/lr", "validation/perplexity", "eval/grammatical", "real/jsd_4"} <= keys
     assert [row["step"] for row in rows(run) if "validation/loss" in row] == [1, 2, 3, 4, 5, 6]
     assert (run / "curves.png").is_file()
-    assert all(k.startswith("generator.") for k in load_file(pretrained.checkpoints(run)[-1] / pretrained.WEIGHTS))
+    assert all(k.startswith("generator.") for k in load_file(artefacts.checkpoints(run)[-1] / artefacts.WEIGHTS))
     samples = tmp_path / "samples.txt"
     assert main(["sample", str(run), "--num", "30", "--out", str(samples)]) == 0
     assert samples.read_text().splitlines() == list(LanguageModel.from_pretrained(run).sample(30))
@@ -244,12 +246,12 @@ def test_a_resumed_run_ends_like_one_that_never_stopped(tmp_path):
 def test_a_run_that_stopped_early_is_done_and_goes_on_when_allowed_more(tmp_path):
     options = ["--likelihood.patience=1", "--likelihood.optimizer.lr=10", "--train.steps=500"]
     assert train(tmp_path / "run", *options, "--likelihood.decays=0") == 0
-    (stopped,) = [int(p.name[5:]) for p in pretrained.checkpoints(tmp_path / "run")[-1:]]
+    (stopped,) = [int(p.name[5:]) for p in artefacts.checkpoints(tmp_path / "run")[-1:]]
     assert stopped < 100 and "eval/jsd_4" in rows(tmp_path / "run")[-1]
     assert train(tmp_path / "run", *options, "--likelihood.decays=0", "--resume") == 0
-    assert pretrained.checkpoints(tmp_path / "run")[-1].name == f"step-{stopped:07d}"
+    assert artefacts.checkpoints(tmp_path / "run")[-1].name == f"step-{stopped:07d}"
     assert train(tmp_path / "run", *options, "--likelihood.decays=1", "--resume") == 0
-    assert int(pretrained.checkpoints(tmp_path / "run")[-1].name[5:]) > stopped
+    assert int(artefacts.checkpoints(tmp_path / "run")[-1].name[5:]) > stopped
 
 
 def test_two_processes_train_like_one(tmp_path):

@@ -9,7 +9,7 @@ import torch
 from conftest import train
 from torch.nn.functional import one_hot
 
-from seqgan_gp import Critic, Generator, pretrained
+from seqgan_gp import Critic, Generator, artefacts
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.relaxations import RELAXATIONS, relaxation
 
@@ -86,24 +86,24 @@ def test_gumbel_generators_sample_and_the_others_take_the_most_probable(name):
 
 
 def test_a_run_means_its_last_checkpoint(run):
-    last = pretrained.checkpoints(run)[-1]
-    assert pretrained.locate(run) == pretrained.locate(last) == last
+    last = artefacts.checkpoints(run)[-1]
+    assert artefacts.locate(run) == artefacts.locate(last) == last
     sentences = list(Generator.from_pretrained(run).sample(5))
     assert sentences == list(Generator.from_pretrained(last).sample(5))
 
 
 def test_inference_files_alone_are_enough_and_hold_no_pickle(run, tmp_path):
-    last = pretrained.checkpoints(run)[-1]
-    for name in pretrained.FILES:
+    last = artefacts.checkpoints(run)[-1]
+    for name in artefacts.FILES:
         shutil.copy(last / name, tmp_path)
     assert list(Generator.from_pretrained(tmp_path).sample(5)) == list(Generator.from_pretrained(run).sample(5))
     assert Critic.from_pretrained(tmp_path)("the dog sleeps.").isfinite()
 
 
-@pytest.mark.parametrize("missing", pretrained.FILES)
+@pytest.mark.parametrize("missing", artefacts.FILES)
 def test_an_incomplete_checkpoint_names_what_is_missing(run, tmp_path, missing):
     folder = tmp_path / "checkpoint"
-    shutil.copytree(pretrained.checkpoints(run)[-1], folder)
+    shutil.copytree(artefacts.checkpoints(run)[-1], folder)
     (folder / missing).unlink()
     with pytest.raises(UserError, match=re.escape(missing)):
         Generator.from_pretrained(folder)
@@ -117,7 +117,7 @@ def test_a_run_without_a_checkpoint_says_so(run, tmp_path):
 
 def test_a_checkpoint_of_another_shape_is_named(run, tmp_path):
     folder = tmp_path / "checkpoint"
-    shutil.copytree(pretrained.checkpoints(run)[-1], folder)
+    shutil.copytree(artefacts.checkpoints(run)[-1], folder)
     text = (folder / "config.yaml").read_text()
     (folder / "config.yaml").write_text(text.replace("width: 8", "width: 16"))
     with pytest.raises(UserError, match="not of the shape") as error:
@@ -149,7 +149,7 @@ def test_every_backbone_trains_samples_and_scores(tmp_path, options):
 
 
 def test_a_hub_id_is_downloaded(run, monkeypatch):
-    last = pretrained.checkpoints(run)[-1]
+    last = artefacts.checkpoints(run)[-1]
     asked = []
 
     def download(repo, allow_patterns, **_):
@@ -158,7 +158,7 @@ def test_a_hub_id_is_downloaded(run, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     assert next(Generator.from_pretrained("someone/some-model").sample(1)) is not None
-    assert asked == [("someone/some-model", list(pretrained.FILES))]  # never the training state, which holds pickles
+    assert asked == [("someone/some-model", list(artefacts.FILES))]  # never the training state, which holds pickles
 
 
 def test_nothing_there(tmp_path, monkeypatch):

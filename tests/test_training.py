@@ -14,17 +14,17 @@ import torch
 from conftest import TINY, train
 from safetensors.torch import load_file
 
-from seqgan_gp import config, machine, pretrained
+from seqgan_gp import artefacts, config, machine, pretrained
 from seqgan_gp.cli import main
 from seqgan_gp.errors import UserError
-from seqgan_gp.training import checkpoint, experiment, folder, setup, trainer
+from seqgan_gp.training import checkpoint, folder, setup, text, trainer
 from seqgan_gp.training.window import Window
 
 ROOT = Path(__file__).parent.parent
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:
-    return load_file(pretrained.checkpoints(run)[-1] / pretrained.WEIGHTS)
+    return load_file(artefacts.checkpoints(run)[-1] / artefacts.WEIGHTS)
 
 
 def rows(run: Path) -> list[dict]:
@@ -36,7 +36,7 @@ def test_a_run_folder_holds_everything(run):
     for name in ("config.yaml", "tokenizer.json", "metrics.jsonl", "curves.png", "corpus/train.txt", "corpus/test.txt"):
         assert name in names
     assert {"samples/step-0000003.txt", "samples/step-0000006.txt"} <= names
-    assert [p.name for p in pretrained.checkpoints(run)] == ["step-0000003", "step-0000006"]
+    assert [p.name for p in artefacts.checkpoints(run)] == ["step-0000003", "step-0000006"]
     assert len((run / "samples" / "step-0000006.txt").read_text().splitlines()) == 20
     assert not [n for n in names if n.endswith(".part")]
 
@@ -102,30 +102,30 @@ def test_an_existing_run_is_kept_unless_asked(run, tmp_path, capsys):
 
 def test_the_last_few_checkpoints_are_kept(tmp_path):
     assert train(tmp_path / "run", "--train.checkpoint_every=1", "--train.keep=2") == 0
-    assert [p.name for p in pretrained.checkpoints(tmp_path / "run")] == ["step-0000005", "step-0000006"]
+    assert [p.name for p in artefacts.checkpoints(tmp_path / "run")] == ["step-0000005", "step-0000006"]
 
 
 def test_a_failed_save_leaves_the_checkpoint_before(tmp_path, monkeypatch, capsys):
-    save = pretrained.save
+    save = artefacts.save
 
     def full(folder, *parts):
         if "0000006" in folder.name:
             raise OSError(28, "No space left on device")
         save(folder, *parts)
 
-    monkeypatch.setattr(checkpoint.pretrained, "save", full)
+    monkeypatch.setattr(checkpoint.artefacts, "save", full)
     assert train(tmp_path / "run") == 2
     assert "No space left" in capsys.readouterr().err
     assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-0000003"]
     monkeypatch.undo()
     assert train(tmp_path / "run", "--resume") == 0
-    assert pretrained.checkpoints(tmp_path / "run")[-1].name == "step-0000006"
+    assert artefacts.checkpoints(tmp_path / "run")[-1].name == "step-0000006"
 
 
 def test_overwrite_replaces_a_run(tmp_path):
     assert train(tmp_path / "run") == 0
     assert train(tmp_path / "run", "--overwrite", "--train.steps=2") == 0
-    assert [p.name for p in pretrained.checkpoints(tmp_path / "run")] == ["step-0000002"]
+    assert [p.name for p in artefacts.checkpoints(tmp_path / "run")] == ["step-0000002"]
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ def test_bad_input_is_one_line_exit_2_and_nothing_written(tmp_path, capsys, opti
 def test_a_damaged_checkpoint_is_named(tmp_path, capsys):
     assert train(tmp_path / "run", "--train.steps=3") == 0
     capsys.readouterr()
-    (pretrained.checkpoints(tmp_path / "run")[-1] / "state" / "optimizer.bin").write_bytes(b"not a state")
+    (artefacts.checkpoints(tmp_path / "run")[-1] / "state" / "optimizer.bin").write_bytes(b"not a state")
     assert train(tmp_path / "run", "--resume") == 2
     error = capsys.readouterr().err
     assert "step-0000003" in error and "cannot be resumed" in error
@@ -184,7 +184,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_at_that_step(tmp_path, capsys, 
     monkeypatch.setattr(trainer.Trainer, "step", spoilt)
     assert train(tmp_path / "run", "--train.log_every=100", "--evaluation.every=100") == 2
     assert f"{key} is inf at step 5; the last good checkpoint is" in capsys.readouterr().err
-    assert [p.name for p in pretrained.checkpoints(tmp_path / "run")] == ["step-0000003"]
+    assert [p.name for p in artefacts.checkpoints(tmp_path / "run")] == ["step-0000003"]
 
 
 def test_weights_spoilt_by_the_last_update_are_not_saved(tmp_path, capsys, monkeypatch):
@@ -200,7 +200,7 @@ def test_weights_spoilt_by_the_last_update_are_not_saved(tmp_path, capsys, monke
     monkeypatch.setattr(trainer.Trainer, "step", spoilt)
     assert train(tmp_path / "run") == 2
     assert "critic.output.weight is nan at step 6" in capsys.readouterr().err
-    assert [p.name for p in pretrained.checkpoints(tmp_path / "run")] == ["step-0000003"]
+    assert [p.name for p in artefacts.checkpoints(tmp_path / "run")] == ["step-0000003"]
 
 
 def test_a_device_is_asked_once_a_window_and_the_step_and_term_are_exact():
@@ -259,7 +259,7 @@ def test_time_ends_a_run_and_its_learning_rate(tmp_path):
     assert train(tmp_path / "run", *options) == 0
     rates = [row["train/critic_lr"] for row in rows(tmp_path / "run") if "train/critic_lr" in row]
     assert rates == sorted(rates, reverse=True) and rates[-1] < 0.4 * rates[0]
-    (last,) = pretrained.checkpoints(tmp_path / "run")
+    (last,) = artefacts.checkpoints(tmp_path / "run")
     assert last.name == f"step-{len(rates):07d}"
 
 
@@ -284,11 +284,14 @@ def test_each_player_moves_only_itself():
 
 def test_the_critic_learns_to_tell_and_the_generator_to_please():
     one = build(["--train.batch_size=64", "--penalty.weight=1"])
-    ids, noise = torch.from_numpy(one.batches[0]), one.generator.sample_noise(64, np.random.default_rng(0))
+    ids, noise = (
+        torch.from_numpy(one.task.real[one.batches[0]]),
+        one.generator.sample_noise(64, np.random.default_rng(0)),
+    )
 
     def scores() -> tuple[float, float]:
         with torch.no_grad():
-            return one.critic(ids).mean().item(), one.critic(one.relaxation(one.generator(noise))).mean().item()
+            return one.critic(ids).mean().item(), one.critic(one.player(noise)).mean().item()
 
     real, fake = scores()
     for _ in range(20):
@@ -356,11 +359,12 @@ def build(options: list[str]) -> trainer.Trainer:
 
     from seqgan_gp.text.corpus import load_corpus
     from seqgan_gp.text.tokenizer import Tokenizer
+    from seqgan_gp.training.text import TextTask
 
     c = config.parse([*TINY, *options]).config
     corpus = load_corpus(c.corpus.train, None, "text", 64, 10, 0)
     tokenizer = Tokenizer.train("word", corpus.train, 300)
-    return trainer.Trainer(Accelerator(cpu=True), c, tokenizer, corpus.train)
+    return trainer.Trainer(Accelerator(cpu=True), TextTask(c, corpus, tokenizer))
 
 
 def test_threads_are_all_cores_unless_asked(monkeypatch):
@@ -428,10 +432,10 @@ def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path, number):
     _, error = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "--resume" in error and "Traceback" not in error
-    (saved,) = pretrained.checkpoints(tmp_path / "run")
+    (saved,) = artefacts.checkpoints(tmp_path / "run")
     step = int(saved.name.removeprefix("step-"))
     assert train(tmp_path / "run", f"--train.steps={step + 2}", "--resume") == 0
-    assert pretrained.checkpoints(tmp_path / "run")[-1].name == f"step-{step + 2:07d}"
+    assert artefacts.checkpoints(tmp_path / "run")[-1].name == f"step-{step + 2:07d}"
 
 
 def launch(*command: str) -> None:
@@ -460,7 +464,7 @@ def test_two_processes_train_and_resume_like_one(run, tmp_path):
     start = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(ROOT / "run.py")]
     launch(*start, *TINY, "--train.steps=3", "--train.decay_from=1", f"--output={tmp_path / 'two'}")
     # Two processes of one run, not two runs: each has a random state in the checkpoint.
-    state = pretrained.checkpoints(tmp_path / "two")[-1] / checkpoint.STATE
+    state = artefacts.checkpoints(tmp_path / "two")[-1] / checkpoint.STATE
     assert len(list(state.glob("random_states_*"))) == 2
     launch(*start, *TINY, "--train.decay_from=1", f"--output={tmp_path / 'two'}", "--resume")
     assert train(tmp_path / "one", "--train.decay_from=1") == 0
@@ -502,13 +506,13 @@ def test_other_tokenizers_train_sample_and_score(tmp_path, kind):
 
 
 def test_steps_per_second_leave_evaluation_out(tmp_path, monkeypatch):
-    evaluate = experiment.Evaluator.__call__
+    evaluate = text.Evaluator.__call__
 
-    def slow(self, generator):
+    def slow(self, *arguments):
         time.sleep(1.0)
-        return evaluate(self, generator)
+        return evaluate(self, *arguments)
 
-    monkeypatch.setattr(experiment.Evaluator, "__call__", slow)
+    monkeypatch.setattr(text.Evaluator, "__call__", slow)
     assert train(tmp_path / "run", "--evaluation.every=1", "--train.log_every=6", "--train.checkpoint_every=6") == 0
     assert all(row["train/steps_per_second"] > 1.5 for row in rows(tmp_path / "run") if "train/steps_per_second" in row)
 
@@ -525,5 +529,5 @@ def test_the_folder_of_a_failed_start_is_not_left_behind(tmp_path, monkeypatch):
 
     monkeypatch.setattr(folder.configs, "save", full)
     with pytest.raises(UserError, match="No space left"):
-        folder.create(tmp_path / "run", config.Config(), None, None)  # type: ignore[arg-type]
+        folder.create(tmp_path / "run", config.Config(), lambda part: None)
     assert list(tmp_path.iterdir()) == []

@@ -102,8 +102,9 @@ def sweep(options: argparse.Namespace) -> int:
 
     Without --reference or --grammar, the corpus of the first run is the real text.
     """
+    from ..artefacts import locate
     from ..machine import best_device, set_threads
-    from ..pretrained import Generator, locate
+    from ..pretrained import Generator
 
     set_threads(None)
     generators = {
@@ -170,12 +171,12 @@ def _yardstick(
 
 def _take_corpus_of(checkpoint: Path, options: argparse.Namespace) -> None:
     """The corpus that a run was trained on as the options that name it."""
-    from .. import config as configs
-    from ..pretrained import CONFIG
+    from ..artefacts import read_config
+    from ..config import Config
     from ..text.corpus import GRAMMAR
 
     corpus = checkpoint.parent.parent / "corpus"
-    source = configs.load(checkpoint / CONFIG).corpus.train
+    source = read_config(checkpoint, Config).corpus.train
     if source.startswith(GRAMMAR):
         options.grammar = source.removeprefix(GRAMMAR)
     elif (corpus / "test.txt").is_file():

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,8 +19,6 @@ from .corpus import Given
 from .grammar import Grammar
 from .pairs import Pairs
 from .tokenizer import Tokenizer
-
-LABELS = "labels.json"
 
 
 class Judge(ABC):
@@ -38,6 +37,8 @@ class Judge(ABC):
 
 class Condition(ABC):
     """A kind of condition."""
+
+    EXAMPLE: ClassVar[str]  # of options of `seqgan-gp sample`
 
     @abstractmethod
     def encode(self, given: Sequence[str]) -> np.ndarray:
@@ -59,6 +60,14 @@ class Condition(ABC):
     def judge(self, grammar: Grammar) -> Judge:
         """Raises: UserError: the grammar does not know this kind."""
 
+    @abstractmethod
+    def describe(self, given: Given) -> str:
+        """A line that tells the user what the sentences are given."""
+
+    @abstractmethod
+    def save(self, path: Path) -> None:
+        """Write what has to be known besides the config and the tokenizer, if anything has."""
+
 
 class Labels(Condition):
     """A class for each sentence.
@@ -66,6 +75,8 @@ class Labels(Condition):
     Args:
         counts: training sentences of each class, by its name; their order is that of the ids.
     """
+
+    EXAMPLE = "--label NAME --num 1000 --out samples.txt"
 
     def __init__(self, counts: Mapping[str, int]):
         self.counts = dict(counts)
@@ -121,6 +132,11 @@ class Labels(Condition):
         names, counts = list(self.counts), np.array(list(self.counts.values()), dtype=np.float64)
         return [names[i] for i in rng.choice(len(names), num, p=counts / counts.sum())]
 
+    def describe(self, given: Given) -> str:
+        total, shown = sum(self.counts.values()), list(self.counts.items())[:8]
+        names = ", ".join(f"{name} ({count / total:.1%})" for name, count in shown)
+        return f"{len(self.counts):,} labels: {names}{', ...' if len(self.counts) > len(shown) else ''}"
+
     def judge(self, grammar: Grammar) -> Judge:
         return Obedience(grammar, list(self.counts))
 
@@ -157,6 +173,8 @@ class Contexts(Condition):
         length: tokens of a context, with the end; longer ones are cut.
     """
 
+    EXAMPLE = "--context questions.txt --out answers.txt"
+
     def __init__(self, tokenizer: Tokenizer, length: int):
         self.tokenizer, self.length = tokenizer, length
 
@@ -165,6 +183,14 @@ class Contexts(Condition):
 
     def draw(self, num: int, rng: np.random.Generator) -> list[str]:
         raise UserError("this run answers contexts: give some, with --context FILE, a line each")
+
+    def describe(self, given: Given) -> str:
+        cut = self.tokenizer.encode(given.train, self.length).truncated
+        number = len(set(given.train))
+        return f"{number:,} different contexts; {cut:,} are longer than {self.length} tokens and were cut"
+
+    def save(self, path: Path) -> None:
+        pass  # config and tokenizer say it all
 
     def judge(self, grammar: Grammar) -> Judge:
         return Agreement(grammar)

@@ -5,48 +5,46 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from .. import pretrained
-from ..config import Config, OptimizerConfig
-from ..text.tokenizer import Tokenizer
+from .. import artefacts
+from ..config import Experiment, OptimizerConfig
 from . import checkpoint
+from .task import Task
 
 
 class BaseTrainer(ABC):
-    """Networks, optimisers and data of one run.
+    """Networks and optimisers of one run, and how they are moved by data of its task.
 
     The batch of every step is drawn by all processes alike, and each takes its share: a run does not depend on how many
     processes it is spread over, but for rounding and what is drawn inside a network.
 
     Args:
         accelerator: device, processes and mixed precision.
-        config: the experiment.
-        tokenizer: of the run.
-        train: training sentences.
+        task: the experiment and its data.
     """
 
     BETAS: ClassVar[tuple[float, float]]  # of Adam and its kin, unless the config says otherwise
 
-    def __init__(self, accelerator: Accelerator, config: Config, tokenizer: Tokenizer, train: list[str]):
-        self.accelerator, self.config, self.tokenizer = accelerator, config, tokenizer
-        self.encoded = tokenizer.encode(train, config.tokenizer.length)
+    def __init__(self, accelerator: Accelerator, task: Task[Any]):
+        self.accelerator, self.task, self.config = accelerator, task, task.config
+        config: Experiment = task.config
         share = config.train.batch_size // accelerator.num_processes
         self.share = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
         self.progress = checkpoint.Progress(config.seed)
 
     @staticmethod
     @abstractmethod
-    def optimizers(config: Config) -> dict[str, OptimizerConfig]:
+    def optimizers(config: Any) -> dict[str, OptimizerConfig]:
         """The optimisers that the method uses, by key of the config."""
 
     @staticmethod
     @abstractmethod
-    def check(config: Config, sentences: int) -> None:
-        """Raise a UserError if so many training sentences are too few for the config."""
+    def check(task: Any) -> None:
+        """Raise a UserError if there are too few training samples for the config."""
 
     @abstractmethod
     def step(self) -> dict[str, Tensor]:
@@ -67,13 +65,17 @@ class BaseTrainer(ABC):
 
     @abstractmethod
     def networks(self) -> Mapping[str, nn.Module]:
-        """What a checkpoint holds, by the names of pretrained.METHODS; `generator` with the weights that sample."""
+        """What a checkpoint holds, by name; `generator` with the weights that sample."""
 
     @abstractmethod
-    def sampler(self) -> pretrained.Generator:
-        """What samples."""
+    def sampler(self) -> Any:
+        """What samples, as the task's evaluator draws from it."""
 
     def save(self, run: Path) -> Path:
         """Write a checkpoint of this step."""
-        parts = self.config, self.tokenizer, self.networks()
-        return checkpoint.save(self.accelerator, run, self.progress.step, self.config.train.keep, *parts)
+
+        def write(folder: Path) -> None:
+            artefacts.save(folder, self.config, self.networks())
+            self.task.save(folder)
+
+        return checkpoint.save(self.accelerator, run, self.progress.step, self.config.train.keep, write)

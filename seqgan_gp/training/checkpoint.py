@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from accelerate import Accelerator
-from torch import nn
 
-from .. import pretrained
-from ..config import Config
+from .. import artefacts
 from ..errors import UserError
-from ..text.tokenizer import Tokenizer
 
 STATE = "state"
 
@@ -36,21 +33,13 @@ class Progress:
         self.rng.bit_generator.state = state["rng"]
 
 
-def save(
-    accelerator: Accelerator,
-    run: Path,
-    step: int,
-    keep: int,
-    config: Config,
-    tokenizer: Tokenizer,
-    networks: Mapping[str, nn.Module],
-) -> Path:
+def save(accelerator: Accelerator, run: Path, step: int, keep: int, write: Callable[[Path], None]) -> Path:
     """Write the checkpoint of `step` and delete all but the last `keep`. Every process calls this.
 
     Args:
-        networks: what `pretrained.save` writes, `generator` with the weights that sample.
+        write: puts the inference files into the folder that it is given.
     """
-    folder = run / pretrained.CHECKPOINTS / f"step-{step:07d}"
+    folder = run / artefacts.CHECKPOINTS / f"step-{step:07d}"
     part = folder.with_name(f".{folder.name}.part")
     if accelerator.is_main_process:
         shutil.rmtree(part, ignore_errors=True)
@@ -59,10 +48,10 @@ def save(
     try:
         accelerator.save_state(str(part / STATE))
         if accelerator.is_main_process:
-            pretrained.save(part, config, tokenizer, networks)
+            write(part)
             shutil.rmtree(folder, ignore_errors=True)
             os.replace(part, folder)
-            for old in pretrained.checkpoints(run)[:-keep]:
+            for old in artefacts.checkpoints(run)[:-keep]:
                 shutil.rmtree(old)
     except BaseException:  # a full disk, a second Ctrl-C: the checkpoints before stay as they were
         shutil.rmtree(part, ignore_errors=True)
@@ -78,7 +67,7 @@ def load(accelerator: Accelerator, run: Path) -> None:
     Raises:
         UserError: it is incomplete or does not fit.
     """
-    found = pretrained.checkpoints(run)
+    found = artefacts.checkpoints(run)
     if not found:
         return
     try:

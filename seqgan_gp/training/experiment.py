@@ -5,32 +5,35 @@ from __future__ import annotations
 import math
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from tqdm import tqdm
 
+from .. import artefacts
 from .. import config as configs
-from .. import pretrained
-from ..config import Config
+from ..config import Experiment
 from ..errors import UserError
 from ..machine import best_device, keep_memory, set_threads
-from ..text.corpus import Corpus, load_corpus
-from ..text.tokenizer import Tokenizer
 from . import checkpoint, folder
 from .base import BaseTrainer
-from .likelihood import LikelihoodTrainer
-from .monitor import Evaluator, Monitor
+from .monitor import Monitor
 from .setup import StopRequest, check_trackers, make_optimizer
-from .trainer import Trainer
+from .task import Evaluator, task_of
 from .window import Diverged, Window, first_diverged
 
-TRAINERS: dict[str, type[BaseTrainer]] = {"adversarial": Trainer, "likelihood": LikelihoodTrainer}
+# By name, so that a run imports nothing of the other methods.
+TRAINERS = {
+    "adversarial": "seqgan_gp.training.trainer:Trainer",
+    "likelihood": "seqgan_gp.training.likelihood:LikelihoodTrainer",
+}
 
 
-def run(config: Config, output: Path, resume: bool = False, overwrite: bool = False) -> int:
+def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool = False) -> int:
     """Train.
 
     Args:
@@ -48,7 +51,8 @@ def run(config: Config, output: Path, resume: bool = False, overwrite: bool = Fa
     set_threads(config.train.threads)
     keep_memory()
     check_trackers(config.trackers)
-    method = TRAINERS[config.method]
+    method: type[BaseTrainer] = resolve_name(TRAINERS[config.method])
+    kind = task_of(config)
     for key, optimizer in method.optimizers(config).items():
         make_optimizer(key, optimizer, [torch.nn.Parameter(torch.zeros(1))], method.BETAS)
     # Without cpu=True, accelerate takes each process of torchrun on a CPU for a run of its own.
@@ -62,46 +66,35 @@ def run(config: Config, output: Path, resume: bool = False, overwrite: bool = Fa
     if accelerator.is_main_process:  # the others wait: they must not see a half-made folder, nor take it for an old run
         folder.check_free(output, config, resume, overwrite)
         if not resume:
-            prepare(config, output)
+            task = kind.load(config)
+            method.check(task)
+            folder.create(output, config, task.write)
     accelerator.wait_for_everyone()
 
-    corpus = folder.read_corpus(output, config)
-    trainer = method(accelerator, config, Tokenizer.load(output / pretrained.TOKENIZER), corpus.train)
+    trainer = method(accelerator, kind.read(config, output))
     if resume:
         checkpoint.load(accelerator, output)
         if trainer.progress.step > config.train.steps:
             done, asked = trainer.progress.step, config.train.steps
             raise UserError(f"{output} is at step {done} already, train.steps is {asked}: resume with more steps")
     if accelerator.is_main_process:
-        configs.save(config, output / pretrained.CONFIG)  # a resumed run may have other steps
-        _describe(trainer, corpus, output)
+        configs.save(config, output / artefacts.CONFIG)  # a resumed run may have other steps
+        first, *rest = trainer.task.describe()
+        print(f"{output}: {first}, from step {trainer.progress.step}", *rest, sep="\n")
     accelerator.init_trackers("seqgan_gp", config={k: _trackable(v) for k, v in configs.flat(config).items()})
     with StopRequest().listening() as stop:
-        code = loop(trainer, output, corpus, stop)
+        code = loop(trainer, output, stop)
     accelerator.end_training()
     return code
 
 
-def prepare(config: Config, output: Path) -> None:
-    """Load the corpus, learn or load the tokenizer, and make the run folder."""
-    c, t = config.corpus, config.tokenizer
-    corpus = load_corpus(c.train, c.test, c.column, c.size, c.holdout, c.seed)
-    TRAINERS[config.method].check(config, len(corpus.train))
-    if t.file:
-        tokenizer = Tokenizer.load(t.file)
-        tokenizer.check_size(t.vocabulary)
-    else:
-        tokenizer = Tokenizer.train(t.kind, corpus.train, t.vocabulary, t.lowercase)
-    folder.create(output, config, corpus, tokenizer)
-
-
-def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) -> int:
+def loop(trainer: BaseTrainer, output: Path, stop: StopRequest) -> int:
     """Step until the end or until asked to stop."""
     accelerator, config, progress = trainer.accelerator, trainer.config, trainer.progress
     main, steps = accelerator.is_main_process, config.train.steps
     if main:
-        monitor = Monitor(accelerator, output, progress.step)
-        evaluator = Evaluator(corpus, trainer.tokenizer.unit, config.evaluation.samples)
+        evaluator = trainer.task.evaluator()
+        monitor = Monitor(accelerator, output, progress.step, evaluator.PANELS)
         if progress.step == 0:
             monitor.log(0, "real", evaluator.real)
     # In a log file a line every half minute is enough.
@@ -142,11 +135,12 @@ def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) 
             shown = {"W": "wasserstein", "penalty": "penalty", "|grad|": "gradient_norm", "loss": "loss"}
             bar.set_postfix({k: f"{values[v]:.3g}" for k, v in shown.items() if v in values}, refresh=False)
         if main and evaluation_due:
-            scores, sentences = evaluator(trainer.sampler())
+            samples = output / "samples" / f"step-{step:07d}"
+            samples.parent.mkdir(exist_ok=True)
+            scores, lines = evaluator(trainer.sampler(), samples)
             monitor.log(step, "eval", scores)
-            monitor.samples(step, sentences)
             monitor.draw()
-            bar.write(_summary(step, scores, evaluator.real, sentences))
+            bar.write("\n    ".join([_summary(step, scores, evaluator), *lines]))
         if save_due:
             _save(trainer, output)
             saved = step
@@ -155,7 +149,7 @@ def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) 
     bar.close()
     if trainer.finished:
         if main:
-            print(f"done: {output}; sample with: seqgan-gp sample {output} --num 1000 --out samples.txt")
+            print(f"done: {output}; sample with: seqgan-gp sample {output} {trainer.task.EXAMPLE}")
         return 0
     if len(window):
         _stop_if(window.read()[1], trainer, output)
@@ -165,16 +159,6 @@ def loop(trainer: BaseTrainer, output: Path, corpus: Corpus, stop: StopRequest) 
         again = "continue with the same command and --resume"
         print(f"\nstopped after step {progress.step}, checkpoint saved; {again}", file=sys.stderr)
     return 130
-
-
-def _describe(trainer: BaseTrainer, corpus: Corpus, output: Path) -> None:
-    encoded, t = trainer.encoded, trainer.config.tokenizer
-    sizes = f"{len(corpus.train):,} training and {len(corpus.test):,} held-out sentences"
-    print(f"{output}: {sizes}, {len(trainer.tokenizer):,} tokens, from step {trainer.progress.step}")
-    if encoded.truncated:
-        print(f"{encoded.truncated:,} training sentences are longer than tokenizer.length={t.length} and were cut")
-    if encoded.unknown:
-        print(f"{encoded.unknown:.2%} of the training tokens are unknown (tokenizer.vocabulary={t.vocabulary})")
 
 
 def _should_stop(accelerator: Accelerator, stop: StopRequest, step: int) -> bool:
@@ -197,20 +181,20 @@ def _save(trainer: BaseTrainer, output: Path) -> None:
 
 def _stop_if(diverged: Diverged | None, trainer: BaseTrainer, output: Path) -> None:
     if diverged:
-        found = pretrained.checkpoints(output)
+        found = artefacts.checkpoints(output)
         last = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"
         rates = " and ".join(f"{key}.lr" for key in trainer.optimizers(trainer.config))
         raise UserError(f"diverged: {diverged.key} is {diverged.value} at step {diverged.step}; {last}; lower {rates}")
 
 
-def _summary(step: int, scores: dict[str, Any], real: dict[str, Any], sentences: list[str]) -> str:
-    keys = ("jsd_4", "self_bleu_4", "unique", "grammatical")
+def _summary(step: int, scores: Mapping[str, Any], evaluator: Evaluator) -> str:
+    real = evaluator.real
     numbers = "  ".join(
         f"{k} {scores[k]:.3f} (real {real[k]:.3f})"
-        for k in keys
+        for k in evaluator.HEADLINE
         if scores.get(k) is not None and real.get(k) is not None
     )
-    return "\n".join([f"step {step}: {numbers}", *(f"    {s}" for s in sentences[:3])])
+    return f"step {step}: {numbers}"
 
 
 def _trackable(value: Any) -> Any:

@@ -2,11 +2,10 @@
 
 runs/NAME/
   config.yaml      every field of the experiment, defaults too
-  tokenizer.json
-  corpus/          train.txt and test.txt, the sentences as the run saw them
+  ...              the data as the run saw them, as its task writes them: tokenizer.json, corpus/train.txt, ...
   metrics.jsonl    one JSON object a line
   curves.png       the metrics as a picture
-  samples/         sentences of every evaluation
+  samples/         of every evaluation
   checkpoints/     step-NNNNNNN, the last few
 """
 
@@ -15,22 +14,32 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from .. import config as configs
-from ..config import Config
+from ..artefacts import CHECKPOINTS, CONFIG
+from ..config import Experiment
 from ..errors import UserError
 from ..files import atomic_write
-from ..pretrained import CHECKPOINTS, CONFIG, TOKENIZER
-from ..text.corpus import Corpus, load_grammar
-from ..text.tokenizer import Tokenizer
-from ..text.words import read_lines
 
 METRICS = "metrics.jsonl"
 # A resumed run must agree on these; the rest may change.
 FIXED = (
-    *("seed", "method", "objective", "corpus", "tokenizer", "generator", "relaxation", "critic", "language_model"),
+    *(
+        "modality",
+        "seed",
+        "method",
+        "objective",
+        "corpus",
+        "tokenizer",
+        "condition",
+        "generator",
+        "relaxation",
+        "critic",
+        "language_model",
+    ),
     *("likelihood.validation", "likelihood.optimizer.name", "likelihood.optimizer.options"),
     *("train.batch_size", "train.critic_steps", "train.critic.name", "train.generator.name"),
     *("train.critic.options", "train.generator.options"),
@@ -41,7 +50,7 @@ def is_run(path: Path) -> bool:
     return (path / CONFIG).is_file() and (path / METRICS).is_file()
 
 
-def check_free(output: Path, config: Config, resume: bool, overwrite: bool) -> None:
+def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) -> None:
     """Raise a UserError unless the run folder may be made (or resumed) as asked."""
     if resume:
         if not is_run(output):
@@ -60,30 +69,30 @@ def check_free(output: Path, config: Config, resume: bool, overwrite: bool) -> N
         raise UserError(f"{output} exists and is not a run folder: give another --output DIR")
 
 
-def _check_same(saved: Config, asked: Config, output: Path) -> None:
+def _check_same(saved: Experiment, asked: Experiment, output: Path) -> None:
     was, now = configs.flat(saved), configs.flat(asked)
     for key in was:
-        if was[key] != now[key] and any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED):
+        if was[key] != now.get(key) and any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED):
             raise UserError(
-                f"{output} was trained with {key}={was[key]}, not {now[key]}: resume with the same value, "
+                f"{output} was trained with {key}={was[key]}, not {now.get(key)}: resume with the same value, "
                 "or start anew in another --output"
             )
 
 
-def create(output: Path, config: Config, corpus: Corpus, tokenizer: Tokenizer) -> None:
-    """Make the folder under another name, and rename it when it is whole; only then a run that was there goes."""
+def create(output: Path, config: Experiment, write: Callable[[Path], None]) -> None:
+    """Make the folder under another name, and rename it when it is whole; only then a run that was there goes.
+
+    Args:
+        write: puts the data into the folder that it is given.
+    """
     output = output.resolve()
     part = output.with_name(f".{output.name}.part")
     try:
         shutil.rmtree(part, ignore_errors=True)
-        (part / "corpus").mkdir(parents=True)
-        (part / "samples").mkdir()
+        (part / "samples").mkdir(parents=True)
         (part / CHECKPOINTS).mkdir()
         configs.save(config, part / CONFIG)
-        tokenizer.save(part / TOKENIZER)
-        for name, sentences in (("train", corpus.train), ("test", corpus.test)):
-            with atomic_write(part / "corpus" / f"{name}.txt") as file:
-                file.writelines(f"{s}\n" for s in sentences)
+        write(part)
         (part / METRICS).touch()
         if output.exists():
             shutil.rmtree(output)
@@ -94,12 +103,6 @@ def create(output: Path, config: Config, corpus: Corpus, tokenizer: Tokenizer) -
         ) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
-
-
-def read_corpus(output: Path, config: Config) -> Corpus:
-    """The sentences that `create` wrote, and the grammar that they came from."""
-    train, test = (read_lines(output / "corpus" / f"{name}.txt") for name in ("train", "test"))
-    return Corpus(train, test, load_grammar(config.corpus.train))
 
 
 class MetricsFile:

@@ -13,14 +13,17 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from .. import pretrained
+from ..artefacts import evaluating
 from ..config import Config, LikelihoodConfig, OptimizerConfig
 from ..errors import UserError
 from ..machine import best_device
-from ..text.batches import Batches
+from ..models.language_model import LanguageModel
+from ..text.corpus import Corpus
 from ..text.tokenizer import Tokenizer
 from .base import BaseTrainer
+from .batches import Batches
 from .setup import make_optimizer
-from .steps import LikelihoodStep
+from .text import TextTask
 
 VALIDATION = 2_000  # sentences, at most, unless the config says otherwise
 
@@ -63,6 +66,17 @@ def split(rows: int, config: LikelihoodConfig, seed: int) -> tuple[np.ndarray, n
     return np.sort(order[size:]), np.sort(order[:size])
 
 
+class LikelihoodStep(nn.Module):
+    """Ids (B, L) to the negative log-likelihood of the batch in nats, a sum over its tokens."""
+
+    def __init__(self, model: LanguageModel):
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids: Tensor) -> Tensor:
+        return -self.model.log_probability(ids).sum()
+
+
 class LikelihoodTrainer(BaseTrainer):
     """The language model, its optimiser, and its best weights so far, which are what samples.
 
@@ -72,11 +86,13 @@ class LikelihoodTrainer(BaseTrainer):
     BETAS = (0.9, 0.999)
     VALIDATION_BATCH = 512
 
-    def __init__(self, accelerator: Accelerator, config: Config, tokenizer: Tokenizer, train: list[str]):
-        super().__init__(accelerator, config, tokenizer, train)
-        training, validation = split(len(train), config.likelihood, config.corpus.seed)
-        self.batches = Batches(self.encoded.ids[training], config.train.batch_size, config.seed)
-        self.validation = self.encoded.ids[validation]
+    def __init__(self, accelerator: Accelerator, task: TextTask):
+        super().__init__(accelerator, task)
+        config, tokenizer = task.config, task.tokenizer
+        training, validation = split(len(task.real), config.likelihood, config.corpus.seed)
+        self.training, self.validation = task.real[training], task.real[validation]
+        self.batches = Batches(len(training), config.train.batch_size, config.seed)
+        self.tokenizer = tokenizer
 
         torch.manual_seed(config.seed)
         model = pretrained.build_language_model(config, tokenizer)
@@ -95,15 +111,15 @@ class LikelihoodTrainer(BaseTrainer):
         return {"likelihood.optimizer": config.likelihood.optimizer}
 
     @staticmethod
-    def check(config: Config, sentences: int) -> None:
-        split(sentences, config.likelihood, config.corpus.seed)
+    def check(task: TextTask) -> None:
+        split(len(task.corpus.train), task.config.likelihood, task.config.corpus.seed)
 
     def step(self) -> dict[str, Tensor]:
         """One update; the loss in nats per token, the end token counted and padding not."""
         config, accelerator, progress = self.config.likelihood, self.accelerator, self.progress
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate
-        batch = torch.from_numpy(self.batches[progress.step])
+        batch = torch.from_numpy(self.training[self.batches[progress.step]])
         tokens = self.model.counted(batch).sum().item()
         # A mean over the tokens of all processes; gradients and logged numbers are averaged over the processes.
         loss = self.step_module(batch[self.share].to(accelerator.device)) * (accelerator.num_processes / tokens)
@@ -136,7 +152,7 @@ class LikelihoodTrainer(BaseTrainer):
         tokens = self.model.counted(torch.from_numpy(ids)).sum(dim=1)
         order = torch.argsort(tokens, stable=True).numpy()[accelerator.process_index :: accelerator.num_processes]
         nats = torch.zeros((), device=accelerator.device)
-        with pretrained.evaluating(self.model):
+        with evaluating(self.model):
             for start in range(0, len(order), self.VALIDATION_BATCH):
                 batch = torch.from_numpy(ids[order[start : start + self.VALIDATION_BATCH]]).to(accelerator.device)
                 nats -= self.model.log_probability(batch).sum()
@@ -170,7 +186,7 @@ def fit(sentences: list[str], tokenizer: Tokenizer, config: Config, progress: bo
     """
     with torch.random.fork_rng(), tqdm(total=config.train.steps, unit="step", disable=not progress) as bar:
         accelerator = Accelerator(cpu=best_device().type == "cpu")
-        trainer = LikelihoodTrainer(accelerator, config, tokenizer, sentences)
+        trainer = LikelihoodTrainer(accelerator, TextTask(config, Corpus(sentences, []), tokenizer))
         while not trainer.finished:
             trainer.step()
             bar.update()

@@ -1,9 +1,9 @@
-"""The alternating loop of generator and critic on sentences: what each update is given, and in which order."""
+"""The alternating loop of generator and critic: what each update is given, and in which order."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,17 +12,14 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from .. import pretrained
 from ..adversarial.lipschitz import MIXINGS
 from ..adversarial.objectives import OBJECTIVES
-from ..config import Config, OptimizerConfig, TrainConfig
-from ..models.generator import Generator
-from ..models.relaxations import relaxation
-from ..text.batches import Batches
-from ..text.tokenizer import Tokenizer
+from ..config import Experiment, OptimizerConfig, TrainConfig
 from .base import BaseTrainer
+from .batches import Batches
 from .setup import make_optimizer
-from .steps import CriticStep, RelaxedGenerator
+from .steps import CriticStep
+from .task import Task
 from .updates import Updates
 
 
@@ -40,21 +37,20 @@ class Trainer(BaseTrainer):
 
     BETAS = (0.0, 0.9)  # momentum harms a critic whose target moves (Gulrajani et al. 2017, algorithm 1)
 
-    def __init__(self, accelerator: Accelerator, config: Config, tokenizer: Tokenizer, train: list[str]):
-        super().__init__(accelerator, config, tokenizer, train)
-        self.batches = Batches(self.encoded.ids, config.train.batch_size, config.seed)
+    def __init__(self, accelerator: Accelerator, task: Task[Any]):
+        super().__init__(accelerator, task)
+        config: Experiment = task.config
+        self.batches = Batches(len(task.real), config.train.batch_size, config.seed)
 
         set_seed(config.seed)
-        generator = pretrained.build_generator(config, tokenizer)
-        critic = pretrained.build_critic(config, tokenizer)
-        self.relaxation = relaxation(config.relaxation.kind, config.relaxation.temperature)
-        generator_step = RelaxedGenerator(generator, self.relaxation)
+        generator, critic = task.build_generator(), task.build_critic()
+        self.player = task.player(generator)
         self.objective = OBJECTIVES[config.objective]
         critic_step = CriticStep(critic, config.penalty, self.objective)
         set_seed(config.seed, device_specific=True)  # Gumbel noise differs between processes
 
         self.generator_step, self.critic_step, self.generator_optimizer, self.critic_optimizer = accelerator.prepare(
-            generator_step,
+            self.player,
             critic_step,
             make_optimizer("train.generator", config.train.generator, generator.parameters(), self.BETAS),
             make_optimizer("train.critic", config.train.critic, critic.parameters(), self.BETAS),
@@ -74,11 +70,11 @@ class Trainer(BaseTrainer):
         accelerator.register_for_checkpointing(self.average, self.progress)
 
     @staticmethod
-    def optimizers(config: Config) -> dict[str, OptimizerConfig]:
+    def optimizers(config: Experiment) -> dict[str, OptimizerConfig]:
         return {"train.critic": config.train.critic, "train.generator": config.train.generator}
 
     @staticmethod
-    def check(config: Config, sentences: int) -> None:
+    def check(task: Task[Any]) -> None:
         pass  # one is enough
 
     def step(self) -> dict[str, Tensor]:
@@ -101,37 +97,45 @@ class Trainer(BaseTrainer):
         progress.step += 1
         return parts
 
-    def update_critic(self, ids: np.ndarray, penalised: bool = True) -> dict[str, Tensor]:
-        """One step of the critic on the real ids (batch_size, L) and as many generated sequences."""
+    def update_critic(self, rows: np.ndarray, penalised: bool = True) -> dict[str, Tensor]:
+        """One step of the critic on the real samples of these rows (batch_size,) and as many generated ones, given the
+        same.
+        """
         mixing = MIXINGS[self.config.penalty.mixing]
-        alpha = torch.from_numpy(mixing(self.progress.rng, *ids.shape)[self.share]).to(self.accelerator.device)
-        noise = self._noise()
+        alpha = mixing(self.progress.rng, len(rows), self.task.real.shape[1])
+        noise, condition = self._noise(), self._condition(rows)
         with torch.no_grad(), self.accelerator.autocast():
-            fake = self.relaxation.detached(self.generator(noise))
-        return self.updates.critic_update(self._real(ids), fake, alpha, penalised)
+            fake = self.player(noise, *condition)
+        return self.updates.critic_update(self._real(rows), fake, self._share(alpha), penalised, *condition)
 
     def update_generator(self) -> dict[str, Tensor]:
-        """One step of the generator; a paired objective compares with the real ids that the critic saw last."""
-        real = None
-        if self.objective.paired:
-            critic_steps = self.config.train.critic_steps
-            real = self._real(self.batches[(self.progress.step + 1) * critic_steps - 1])
-        return self.updates.generator_update(self._noise(), real)
+        """One step of the generator, given what the critic's last batch was; a paired objective also compares with the
+        real samples of that.
+        """
+        rows = self.batches[(self.progress.step + 1) * self.config.train.critic_steps - 1]
+        real = self._real(rows) if self.objective.paired else None
+        return self.updates.generator_update(self._noise(), real, *self._condition(rows))
 
-    def _real(self, ids: np.ndarray) -> Tensor:
-        return torch.from_numpy(ids[self.share]).to(self.accelerator.device)
+    def _real(self, rows: np.ndarray) -> Tensor:
+        return self._share(self.task.real[rows])
+
+    def _condition(self, rows: np.ndarray) -> tuple[Tensor, ...]:
+        return tuple(self._share(given[rows]) for given in self.task.conditions)
 
     def _noise(self) -> Tensor:
         return self.generator.sample_noise(self.batches.size, self.progress.rng)[self.share].to(self.accelerator.device)
 
-    def sampler(self) -> pretrained.Generator:
+    def _share(self, batch: np.ndarray) -> Tensor:
+        """This process's part of a batch, on its device."""
+        return torch.from_numpy(batch[self.share]).to(self.accelerator.device)
+
+    def sampler(self) -> Any:
         """What samples: the moving average of the generator."""
-        network = cast(Generator, self.average.module)
-        return pretrained.Generator(network, self.tokenizer, self.relaxation.sampling_temperature)
+        return self.task.sampler(self.average.module)
 
     def learning_rates(self) -> dict[str, float]:
         optimizers = {"critic_lr": self.critic_optimizer, "generator_lr": self.generator_optimizer}
         return {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()}
 
     def networks(self) -> Mapping[str, nn.Module]:
-        return {"generator": self.sampler().network, "critic": self.critic}
+        return {"generator": self.average.module, "critic": self.critic}

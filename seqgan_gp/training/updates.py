@@ -37,10 +37,10 @@ class Updates:
     clipping: float | None = None
 
     def critic_update(
-        self, real: Tensor, fake: Tensor, alpha: Tensor, penalised: bool = True, condition: Tensor | None = None
+        self, real: Tensor, fake: Tensor, alpha: Tensor, penalised: bool = True, *condition: Tensor
     ) -> dict[str, Tensor]:
         """The arguments of `steps.CriticStep.forward`; its numbers, detached."""
-        parts = self.critic_step(real, fake, alpha, penalised, condition)
+        parts = self.critic_step(real, fake, alpha, penalised, *condition)
         self.critic_optimizer.zero_grad()
         self.accelerator.backward(parts["critic_loss"])
         self.critic_optimizer.step()
@@ -48,16 +48,13 @@ class Updates:
             lipschitz.clip_weights(self.critic, self.clipping)
         return {k: v.detach() for k, v in parts.items()}
 
-    def generator_update(
-        self, noise: Tensor, real: Tensor | None = None, condition: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """`real` are as many real samples of the same conditions, for an objective that is paired."""
+    def generator_update(self, noise: Tensor, real: Tensor | None = None, *condition: Tensor) -> dict[str, Tensor]:
+        """`real` are as many real samples of the same condition, for an objective that is paired."""
         self.critic.requires_grad_(False)
-        given = () if condition is None else (condition,)
-        fake = self.generator_step(noise, *given)
+        fake = self.generator_step(noise, *condition)
         with self.accelerator.autocast(), parametrize.cached():  # both by the same weights
-            scores = self.critic(fake, *given).float()
-            real_scores = None if real is None else self.critic(real, *given).float()
+            scores = self.critic(fake, *condition).float()
+            real_scores = None if real is None else self.critic(real, *condition).float()
         loss = self.objective.generator(real_scores, scores).mean()
         self.generator_optimizer.zero_grad()
         self.accelerator.backward(loss)

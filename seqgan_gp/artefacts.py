@@ -1,0 +1,136 @@
+"""What a run leaves to be used, whatever it was trained on: where it is, and how weights are saved and come back.
+
+A checkpoint holds `config.yaml` and `model.safetensors`, with the weights of what samples under `generator.` and, after
+adversarial training, those of the critic under `critic.`; beside them what the modality adds, such as `tokenizer.json`.
+None of them is a pickle.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from . import config as configs
+from .config import Experiment
+from .errors import UserError
+
+CONFIG, TOKENIZER, WEIGHTS = FILES = ("config.yaml", "tokenizer.json", "model.safetensors")
+LABELS = "labels.json"  # of runs that have labels
+CHECKPOINTS = "checkpoints"
+
+
+def save(folder: Path, config: Experiment, networks: Mapping[str, nn.Module]) -> None:
+    """Write the config and the weights of networks by name."""
+    configs.save(config, folder / CONFIG)
+    weights = {f"{part}.{k}": v for part, network in networks.items() for k, v in network.state_dict().items()}
+    save_file({k: v.detach().cpu().contiguous() for k, v in weights.items()}, folder / WEIGHTS)
+
+
+def checkpoints(run: Path) -> list[Path]:
+    """The checkpoints of a run folder, oldest first."""
+    found = [path for path in (run / CHECKPOINTS).glob("step-*") if re.fullmatch(r"step-\d+", path.name)]
+    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
+
+
+def locate(source: str | Path) -> Path:
+    """The checkpoint that `source` means: itself, the last one of a run folder, or a download from the hub.
+
+    Raises:
+        UserError: there is none, or it lacks a file that every checkpoint has.
+    """
+    path = Path(source)
+    if path.is_dir():
+        if found := checkpoints(path):
+            path = found[-1]
+    elif path.exists():
+        raise UserError(f"{path} is a file: give a run folder, a checkpoint in it, or a hub id")
+    elif re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(source)):
+        path = _download(str(source))
+    else:
+        raise UserError(
+            f"{path}: no such run folder; train one with: accelerate launch run.py --config text.yaml --output {path}"
+        )
+    if (path / CHECKPOINTS).is_dir():
+        raise UserError(
+            f"{path} has no checkpoint yet: train on with --resume, or give another run folder or checkpoint"
+        )
+    check_complete(path, (CONFIG, WEIGHTS))
+    return path
+
+
+def check_complete(folder: Path, names: tuple[str, ...]) -> None:
+    """Raise a UserError unless the checkpoint has all these files."""
+    missing = [name for name in names if not (folder / name).is_file()]
+    if missing:
+        raise UserError(
+            f"{folder}: not a complete checkpoint, {', '.join(missing)} missing; "
+            "give a run folder or another checkpoint"
+        )
+
+
+def _download(repo: str) -> Path:
+    from huggingface_hub import snapshot_download
+
+    print(f"{repo}: no such folder here, asking the hub", file=sys.stderr)
+    try:
+        return Path(snapshot_download(repo, allow_patterns=[*FILES, LABELS], etag_timeout=10))
+    except Exception as error:  # no network, no such repository, no access
+        cause = " ".join(str(error).split())[:200]
+        raise UserError(
+            f"{repo}: neither a folder here nor to be had from the hub ({type(error).__name__}: {cause})"
+        ) from None
+
+
+Kind = TypeVar("Kind", bound=Experiment)
+
+
+def read_config(folder: Path, kind: type[Kind]) -> Kind:
+    """The config of a checkpoint, which must be of that kind.
+
+    Raises:
+        UserError: it is of another modality, or damaged.
+    """
+    config = configs.load(folder / CONFIG)
+    if not isinstance(config, kind):
+        asked = next(name for name, known in configs.MODALITIES.items() if known is kind)
+        raise UserError(f"{folder} was trained with modality={config.modality}: give a run with modality={asked}")
+    return config
+
+
+def load_weights(folder: Path, part: str, network: nn.Module) -> None:
+    """Put the weights `part` of a checkpoint into the network, in place.
+
+    Raises:
+        UserError: they are damaged or of another shape.
+    """
+    try:
+        weights = load_file(folder / WEIGHTS)
+        network.load_state_dict({k.removeprefix(f"{part}."): v for k, v in weights.items() if k.startswith(f"{part}.")})
+    except SafetensorError as error:
+        raise UserError(f"{folder / WEIGHTS} is damaged ({error}); use another checkpoint") from None
+    except RuntimeError as error:
+        detail = " ".join(str(error).partition("\n")[2].split())[:200]
+        raise UserError(
+            f"{folder / WEIGHTS} is not of the shape that {CONFIG} and what stands beside it describe: {detail}"
+        ) from None
+
+
+@contextlib.contextmanager
+def evaluating(network: nn.Module) -> Iterator[None]:
+    """Without gradients, in evaluation mode, and back."""
+    training = network.training
+    network.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        network.train(training)

@@ -1,0 +1,72 @@
+"""The command `sample`, for each modality: what it draws from a checkpoint, and how it is written."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tqdm import tqdm
+
+from . import config as configs
+from .artefacts import CONFIG, locate
+from .errors import UserError
+from .files import atomic_write
+from .machine import best_device, set_threads
+
+if TYPE_CHECKING:
+    from .text.conditions import Condition
+
+
+def sample(options: argparse.Namespace) -> int:
+    """Write samples of the run or checkpoint `options.run`, as its modality does."""
+    set_threads(None)
+    checkpoint = locate(options.run)
+    return SAMPLERS[configs.load(checkpoint / CONFIG).modality](checkpoint, options)
+
+
+def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
+    """A sentence a line, as they are drawn: of a label if one is asked for, or the answer to each line of a file."""
+    from .pretrained import Generator
+
+    generator = Generator.from_pretrained(checkpoint, best_device())
+    given = _given(generator.condition, options)
+    num = options.num if given is None else len(given)
+    sentences = generator.sample(num, options.seed, options.temperature, options.batch_size, given)
+    to_file = options.out not in (None, "-")
+    with atomic_write(options.out) if to_file else nullcontext(sys.stdout) as file:
+        bar = tqdm(total=num, unit="sentence", unit_scale=True, disable=None if to_file else True)
+        while chunk := list(itertools.islice(sentences, options.batch_size)):
+            file.writelines(f"{s}\n" for s in chunk)
+            bar.update(len(chunk))
+        bar.close()
+    return 0
+
+
+def _given(condition: Condition | None, options: argparse.Namespace) -> list[str] | None:
+    """What the options give each sentence; None where they give nothing.
+
+    Raises:
+        UserError: the run takes something else, or a context is empty.
+    """
+    from .text.conditions import Contexts, Labels
+    from .text.words import read_lines
+
+    for option, kind, key in (("label", Labels, "corpus.label"), ("context", Contexts, "corpus.context")):
+        if getattr(options, option) is not None and not isinstance(condition, kind):
+            raise UserError(f"{options.run} takes no {option}: leave out --{option}, or give a run trained with {key}")
+    if options.label is not None:
+        return [options.label] * options.num
+    if options.context is None:
+        return None
+    lines = read_lines(options.context)
+    if empty := [number for number, line in enumerate(lines, 1) if not line.strip()]:
+        raise UserError(f"{options.context}, line {empty[0]}: empty; there must be something to answer in every line")
+    return lines
+
+
+SAMPLERS: dict[str, Callable[[Path, argparse.Namespace], int]] = {"text": sample_text}
