@@ -140,7 +140,7 @@ def test_the_penalty_is_of_the_slope_in_the_samples_at_a_fixed_condition(build, 
     alpha = torch.rand(3, dtype=torch.float64)
     sided = "two" if at == ["interpolates"] else "zero"
     step = CriticStep(network, PenaltyConfig(weight=10, sided=sided, at=at, space=space))
-    parts = step(real, fake, alpha, condition=given)
+    parts = step(real, fake, alpha, True, given)
     to_points = network.embed if space == "embedding" else lambda ids: torch.nn.functional.one_hot(ids, V).double()
     score = network.score if space == "embedding" else network
     x, y = to_points(real).detach(), to_points(fake).detach()
