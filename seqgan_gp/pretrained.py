@@ -17,7 +17,7 @@ from .artefacts import FILES, LABELS, TOKENIZER, check_complete, evaluating, loa
 from .config import Config
 from .errors import UserError
 from .models import critic, generator, language_model
-from .models.conditions import ContextEncoder, LabelEncoder
+from .models.conditions import ContextEncoder, Encoder, LabelEncoder
 from .models.relaxations import relaxation
 from .models.sequence import SequenceModel
 from .text.conditions import Condition, Contexts, Labels
@@ -33,38 +33,39 @@ def condition_of(config: Config, tokenizer: Tokenizer, labels: Callable[[], Labe
     return None
 
 
-def _label_encoder(config: Config, labels: Labels) -> nn.Module:
+def _label_encoder(config: Config, labels: Labels) -> Encoder:
     return LabelEncoder(len(labels.counts), config.condition.features)
 
 
-def _context_encoder(config: Config, contexts: Contexts) -> nn.Module:
+def _context_encoder(config: Config, contexts: Contexts) -> Encoder:
     c = config.condition
     lengths = contexts.length, config.tokenizer.length
-    return ContextEncoder(len(contexts.tokenizer), *lengths, c.features, c.blocks, c.kernel, c.heads)
+    return ContextEncoder(
+        len(contexts.tokenizer), *lengths, c.features, c.blocks, c.kernel, c.heads, contexts.tokenizer.pad
+    )
 
 
-ENCODERS: dict[type[Condition], Callable[[Config, Any], nn.Module]] = {
+ENCODERS: dict[type[Condition], Callable[[Config, Any], Encoder]] = {
     Labels: _label_encoder,
     Contexts: _context_encoder,
 }
 
 
-def _conditional(config: Config, condition: Condition | None) -> dict[str, Any]:
-    """The arguments that make a network conditional."""
-    if condition is None:
-        return {}
-    return {"encoder": ENCODERS[type(condition)](config, condition), "features": config.condition.features}
+def _encoder(config: Config, condition: Condition | None) -> Encoder | None:
+    """What makes a network conditional."""
+    return ENCODERS[type(condition)](config, condition) if condition else None
 
 
 def build_generator(config: Config, tokenizer: Tokenizer, condition: Condition | None = None) -> generator.Generator:
-    options = dataclasses.asdict(config.generator) | _conditional(config, condition)
-    return generator.Generator(len(tokenizer), config.tokenizer.length, **options)
+    sizes, encoder = (len(tokenizer), config.tokenizer.length), _encoder(config, condition)
+    return generator.Generator(*sizes, **dataclasses.asdict(config.generator), encoder=encoder)
 
 
 def build_critic(config: Config, tokenizer: Tokenizer, condition: Condition | None = None) -> critic.Critic:
-    options = dataclasses.asdict(config.critic) | _conditional(config, condition)
+    options = dataclasses.asdict(config.critic)
     parametrize = PARAMETRIZATIONS[options.pop("parametrization")]
-    network = critic.Critic(len(tokenizer), config.tokenizer.length, **options)
+    sizes, encoder = (len(tokenizer), config.tokenizer.length), _encoder(config, condition)
+    network = critic.Critic(*sizes, **options, encoder=encoder)
     parametrize(network)
     return network
 

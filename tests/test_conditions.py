@@ -27,7 +27,7 @@ V, L, M = 7, 4, 5
 ENCODERS = {
     "labels": (lambda: LabelEncoder(3, 6), lambda n: torch.arange(n) % 3),
     "contexts": (
-        lambda: ContextEncoder(V, M, L, 6, blocks=1, kernel=3, heads=2),
+        lambda: ContextEncoder(V, M, L, 6, blocks=1, kernel=3, heads=2, pad=0),
         lambda n: torch.randint(V, (n, M), generator=torch.Generator().manual_seed(0)),
     ),
 }
@@ -40,11 +40,12 @@ def doubled(*shape):
 
 def critic(build, **options):
     torch.manual_seed(0)
-    return Critic(V, L, embedding=3, width=4, encoder=build(), features=6, **options).double()
+    return Critic(V, L, embedding=3, width=4, encoder=build(), **options).double()
 
 
 @every_kind
 def test_features_are_unit_vectors_of_each_position(build, condition):
+    torch.manual_seed(0)
     features = build()(condition(8))
     assert features.shape[0] == 8 and features.shape[1] in (1, L) and features.shape[2] == 6
     torch.testing.assert_close(features.norm(dim=2), torch.ones(features.shape[:2]))
@@ -86,7 +87,7 @@ def test_a_conditional_generator_starts_as_the_unconditional_one(build, conditio
     options = dict(noise=8, width=8, blocks=2, kernel=3, backbone=backbone)
     torch.manual_seed(0)
     plain = Generator(V, L, **options)
-    conditional = Generator(V, L, **options, encoder=build(), features=6)
+    conditional = Generator(V, L, **options, encoder=build())
     conditional.load_state_dict(plain.state_dict(), strict=False)
     noise = plain.sample_noise(6, np.random.default_rng(0))
     assert torch.equal(plain(noise), conditional(noise, condition(6)))
@@ -167,18 +168,31 @@ def test_a_condition_is_neither_left_out_nor_given_in_vain(build, condition):
     with pytest.raises(ValueError, match="not conditional, and a condition is given"):
         Generator(V, L, noise=8)(noise, condition(2))
     with pytest.raises(ValueError, match="conditional, and none is given"):
-        Generator(V, L, noise=8, encoder=build(), features=6)(noise)
+        Generator(V, L, noise=8, encoder=build())(noise)
     with pytest.raises(ValueError, match="conditional, and none is given"):
         critic(build)(torch.zeros(2, L, dtype=torch.long))
 
 
+def test_padding_is_not_looked_at():
+    torch.manual_seed(0)
+    encoder = ContextEncoder(V, M, L, 6, blocks=0, kernel=3, heads=2, pad=0)
+    context = torch.tensor([[1, 2, 0, 0, 0], [1, 2, 3, 0, 0], [0, 0, 0, 0, 0]])
+    before = encoder(context)
+    assert before.isfinite().all()
+    with torch.no_grad():
+        encoder.positions[3:] += 1
+    after = encoder(context)
+    torch.testing.assert_close(after[:2], before[:2])
+    assert not torch.allclose(after[2], before[2])
+
+
 def test_a_context_is_read_in_its_order():
     torch.manual_seed(0)
-    encoder = ContextEncoder(V, M, L, 6, blocks=1, kernel=3, heads=2)
+    encoder = ContextEncoder(V, M, L, 6, blocks=1, kernel=3, heads=2, pad=0)
     one, other = torch.tensor([[1, 2, 3, 4, 0]]), torch.tensor([[4, 3, 2, 1, 0]])
     assert (encoder(one) - encoder(other)).abs().max() > 1e-3
     with pytest.raises(ValueError, match="6 features cannot be shared out over 4 heads"):
-        ContextEncoder(V, M, L, 6, blocks=1, kernel=3, heads=4)
+        ContextEncoder(V, M, L, 6, blocks=1, kernel=3, heads=4, pad=0)
 
 
 # --- the grammars

@@ -6,6 +6,7 @@ knows what the condition is.
 """
 
 import math
+from abc import ABC, abstractmethod
 
 import torch
 import torch.nn.functional as F
@@ -16,7 +17,23 @@ from .backbones import BACKBONES, Shape
 from .layers import Conv1d
 
 
-def encode(encoder: nn.Module | None, condition: Tensor | None) -> Tensor | None:
+class Encoder(nn.Module, ABC):
+    """A condition (B, ...) to features (B, P, F).
+
+    Args:
+        features: F.
+    """
+
+    def __init__(self, features: int):
+        super().__init__()
+        self.features = features
+
+    @abstractmethod
+    def forward(self, condition: Tensor) -> Tensor:
+        """Unit vectors of what each sample is given."""
+
+
+def encode(encoder: Encoder | None, condition: Tensor | None) -> Tensor | None:
     """The features of a condition, None of none.
 
     Raises:
@@ -28,7 +45,7 @@ def encode(encoder: nn.Module | None, condition: Tensor | None) -> Tensor | None
     return encoder(condition) if encoder else None
 
 
-class LabelEncoder(nn.Module):
+class LabelEncoder(Encoder):
     """Labels (B,) int64 to features (B, 1, F), a learned unit vector for each class.
 
     Args:
@@ -37,18 +54,19 @@ class LabelEncoder(nn.Module):
     """
 
     def __init__(self, classes: int, features: int):
-        super().__init__()
+        super().__init__(features)
         self.embedding = nn.Parameter(torch.randn(classes, features))
 
-    def forward(self, labels: Tensor) -> Tensor:
-        return F.embedding(labels, F.normalize(self.embedding, dim=1))[:, None]
+    def forward(self, condition: Tensor) -> Tensor:
+        return F.embedding(condition, F.normalize(self.embedding, dim=1))[:, None]
 
 
-class ContextEncoder(nn.Module):
+class ContextEncoder(Encoder):
     """A context, ids (B, M) int64, to features (B, L, F), unit vectors: what each position of the answer reads of it.
 
     Convolutional blocks read the context; then every position of the answer looks at all of it by attention, with a
-    query of its own that is learned (Vaswani et al. 2017), so that it can take a word from wherever it stands.
+    query of its own that is learned (Vaswani et al. 2017), so that it can take a word from wherever it stands. Padding
+    is not looked at.
 
     Args:
         vocabulary: V.
@@ -57,27 +75,39 @@ class ContextEncoder(nn.Module):
         features: F, shared out over the heads.
         blocks, kernel: of the blocks that read the context.
         heads: places that one position can look at.
+        pad: id of the padding.
     """
 
     def __init__(
-        self, vocabulary: int, positions: int, length: int, features: int, blocks: int, kernel: int, heads: int
+        self,
+        vocabulary: int,
+        positions: int,
+        length: int,
+        features: int,
+        blocks: int,
+        kernel: int,
+        heads: int,
+        pad: int,
     ):
         if features % heads:
             raise ValueError(f"{features} features cannot be shared out over {heads} heads: give a multiple of them")
-        super().__init__()
-        self.heads = heads
+        super().__init__(features)
+        self.heads, self.pad = heads, pad
         self.embedding = nn.Parameter(torch.randn(vocabulary, features))
         self.positions = nn.Parameter(torch.randn(positions, features) * 0.1)
         shape = Shape(positions, features, blocks, kernel, norm="none", heads=heads, cell="gru")
         self.blocks = BACKBONES["convolutional"](shape)
-        self.keys = nn.Linear(features, 2 * features)
+        self.keys = nn.Linear(features, 2 * features, bias=False)
         self.queries = nn.Parameter(torch.randn(heads, length, features // heads))
-        self.output = nn.Linear(features, features)
+        self.output = nn.Linear(features, features, bias=False)  # which would make all contexts alike
 
-    def forward(self, context: Tensor) -> Tensor:
-        state = self.blocks(F.embedding(context, self.embedding) + self.positions)[-1]
-        key, value = self.keys(self.blocks.readout(state)).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        read = attend(self.queries, key, value).transpose(1, 2).flatten(2)
+    def forward(self, condition: Tensor) -> Tensor:
+        state = self.blocks(F.embedding(condition, self.embedding) + self.positions)[-1]
+        key, value = self.keys(state).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        # A row that is all padding, which no sentence is, has all of it to look at.
+        hidden = (condition == self.pad) & (condition != self.pad).any(dim=1, keepdim=True)
+        bias = torch.zeros_like(state[..., 0]).masked_fill(hidden, -math.inf)[:, None, None]
+        read = attend(self.queries, key, value, bias).transpose(1, 2).flatten(2)
         return F.normalize(self.output(read), dim=2)
 
 

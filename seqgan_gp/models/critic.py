@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .backbones import BACKBONES, Shape
-from .conditions import Projection, encode
+from .conditions import Encoder, Projection, encode
 from .layers import Conv1d, relu
 
 
@@ -50,7 +50,7 @@ class Critic(nn.Module):
         backbone: one of BACKBONES.
         width, blocks, kernel, norm, heads, cell: as in Shape.
         windows: positions of a window that has a score of its own, see WindowScore; 0 does without.
-        encoder: of the condition, to `features` numbers, see conditions; None for an unconditional critic.
+        encoder: of the condition; None for an unconditional critic.
     """
 
     def __init__(
@@ -67,8 +67,7 @@ class Critic(nn.Module):
         heads: int = 4,
         cell: str = "gru",
         windows: int = 0,
-        encoder: nn.Module | None = None,
-        features: int = 0,
+        encoder: Encoder | None = None,
     ):
         super().__init__()
         if windows > length:
@@ -80,7 +79,7 @@ class Critic(nn.Module):
         self.output = nn.Linear(length * width, 1)
         self.window_score = WindowScore(embedding, windows, width) if windows else None
         self.encoder = encoder
-        self.projection = Projection(width, features) if encoder else None
+        self.projection = Projection(width, encoder.features) if encoder else None
 
     def embed(self, tokens: Tensor) -> Tensor:
         """Embeddings (B, L, E) of ids (B, L) int64, or of one-hot or soft tokens (B, L, V) float.

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from .backbones import BACKBONES, Shape, unchanged
-from .conditions import Modulation, encode
+from .conditions import Encoder, Modulation, encode
 from .layers import Conv1d
 from .relaxations import sample_ids
 from .sequence import SequenceModel
@@ -25,7 +25,7 @@ class Generator(SequenceModel):
         position_noise: size of the noise that each position has to itself.
         backbone: one of BACKBONES.
         width, blocks, kernel, norm, heads, cell: as in Shape.
-        encoder: of the condition, to `features` numbers, see conditions; None for an unconditional generator.
+        encoder: of the condition; None for an unconditional generator.
     """
 
     def __init__(
@@ -41,8 +41,7 @@ class Generator(SequenceModel):
         norm: str = "none",
         heads: int = 4,
         cell: str = "gru",
-        encoder: nn.Module | None = None,
-        features: int = 0,
+        encoder: Encoder | None = None,
     ):
         super().__init__()
         if noise + position_noise < 1:
@@ -56,7 +55,7 @@ class Generator(SequenceModel):
         self.blocks = BACKBONES[backbone](Shape(length, width, blocks, kernel, norm, heads, cell))
         self.logits = Conv1d(width, vocabulary, 1)
         self.encoder = encoder
-        self.modulations = nn.ModuleList(Modulation(features, width) for _ in range(blocks if encoder else 0))
+        self.modulations = nn.ModuleList(Modulation(encoder.features, width) for _ in range(blocks) if encoder)
 
     def sample_noise(self, batch: int, rng: np.random.Generator) -> Tensor:
         """Standard normal noise (batch, noise_size) on the CPU.
