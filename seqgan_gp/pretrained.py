@@ -38,11 +38,9 @@ def _label_encoder(config: Config, labels: Labels) -> Encoder:
 
 
 def _context_encoder(config: Config, contexts: Contexts) -> Encoder:
-    c = config.condition
-    lengths = contexts.length, config.tokenizer.length
-    return ContextEncoder(
-        len(contexts.tokenizer), *lengths, c.features, c.blocks, c.kernel, c.heads, contexts.tokenizer.pad
-    )
+    options = dataclasses.asdict(config.condition)
+    sizes = options.pop("length") or config.tokenizer.length, config.tokenizer.length
+    return ContextEncoder(len(contexts.tokenizer), contexts.tokenizer.pad, *sizes, **options)
 
 
 ENCODERS: dict[type[Condition], Callable[[Config, Any], Encoder]] = {

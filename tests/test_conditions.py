@@ -27,7 +27,7 @@ V, L, M = 7, 4, 5
 ENCODERS = {
     "labels": (lambda: LabelEncoder(3, 6), lambda n: torch.arange(n) % 3),
     "contexts": (
-        lambda: ContextEncoder(V, M, L, 6, blocks=1, kernel=3, heads=2, pad=0),
+        lambda: ContextEncoder(V, 0, M, L, 6, blocks=1, heads=2),
         lambda n: torch.randint(V, (n, M), generator=torch.Generator().manual_seed(0)),
     ),
 }
@@ -175,7 +175,7 @@ def test_a_condition_is_neither_left_out_nor_given_in_vain(build, condition):
 
 def test_padding_is_not_looked_at():
     torch.manual_seed(0)
-    encoder = ContextEncoder(V, M, L, 6, blocks=0, kernel=3, heads=2, pad=0)
+    encoder = ContextEncoder(V, 0, M, L, 6, blocks=0, heads=2)
     context = torch.tensor([[1, 2, 0, 0, 0], [1, 2, 3, 0, 0], [0, 0, 0, 0, 0]])
     before = encoder(context)
     assert before.isfinite().all()
@@ -188,11 +188,11 @@ def test_padding_is_not_looked_at():
 
 def test_a_context_is_read_in_its_order():
     torch.manual_seed(0)
-    encoder = ContextEncoder(V, M, L, 6, blocks=1, kernel=3, heads=2, pad=0)
+    encoder = ContextEncoder(V, 0, M, L, 6, blocks=1, heads=2)
     one, other = torch.tensor([[1, 2, 3, 4, 0]]), torch.tensor([[4, 3, 2, 1, 0]])
     assert (encoder(one) - encoder(other)).abs().max() > 1e-3
     with pytest.raises(ValueError, match="6 features cannot be shared out over 4 heads"):
-        ContextEncoder(V, M, L, 6, blocks=1, kernel=3, heads=4, pad=0)
+        ContextEncoder(V, 0, M, L, 6, blocks=1, heads=4)
 
 
 # --- the grammars

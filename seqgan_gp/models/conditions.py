@@ -53,7 +53,7 @@ class LabelEncoder(Encoder):
         features: F.
     """
 
-    def __init__(self, classes: int, features: int):
+    def __init__(self, classes: int, features: int = 64):
         super().__init__(features)
         self.embedding = nn.Parameter(torch.randn(classes, features))
 
@@ -70,24 +70,24 @@ class ContextEncoder(Encoder):
 
     Args:
         vocabulary: V.
+        pad: id of the padding.
         positions: M, of the context.
         length: L, of the answer.
         features: F, shared out over the heads.
         blocks, kernel: of the blocks that read the context.
         heads: places that one position can look at.
-        pad: id of the padding.
     """
 
     def __init__(
         self,
         vocabulary: int,
+        pad: int,
         positions: int,
         length: int,
-        features: int,
-        blocks: int,
-        kernel: int,
-        heads: int,
-        pad: int,
+        features: int = 64,
+        blocks: int = 1,
+        kernel: int = 3,
+        heads: int = 4,
     ):
         if features % heads:
             raise ValueError(f"{features} features cannot be shared out over {heads} heads: give a multiple of them")
