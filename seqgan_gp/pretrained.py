@@ -125,8 +125,8 @@ def _load(source: str | Path, part: str, kind: type[Network], what: str) -> Load
 Given = str | Sequence[str] | None
 
 
-def _encoded(condition: Condition | None, given: Given, rows: Tensor) -> tuple[Tensor, ...]:
-    """What each of `rows` (B, ...) is given, on their device, or nothing where there is no condition.
+def _encoded(condition: Condition | None, given: Given, num: int, device: torch.device) -> tuple[Tensor, ...]:
+    """What each of `num` sentences is given, (num, ...), or nothing where there is no condition.
 
     Raises:
         UserError: it is missing, too much, unknown, or not one for each.
@@ -137,10 +137,10 @@ def _encoded(condition: Condition | None, given: Given, rows: Tensor) -> tuple[T
         return ()
     if given is None:
         raise UserError("this run is conditional: give a label or a context for each sentence")
-    each = [given] * len(rows) if isinstance(given, str) else list(given)
-    if len(each) != len(rows):
-        raise UserError(f"{len(each)} labels or contexts are given for {len(rows)} sentences: give one for each")
-    return (torch.from_numpy(condition.encode(each)).to(rows.device),)
+    each = [given] * num if isinstance(given, str) else list(given)
+    if len(each) != num:
+        raise UserError(f"{len(each)} labels or contexts are given for {num} sentences: give one for each")
+    return (torch.from_numpy(condition.encode(each)).to(device),)
 
 
 class Generator:
@@ -180,7 +180,7 @@ class Generator:
         each row is given where the network is conditional; or of each token of ids (B, L) given those before it where
         the network is a language model.
         """
-        return self.network(inputs, *_encoded(self.condition, given, inputs))
+        return self.network(inputs, *_encoded(self.condition, given, len(inputs), inputs.device))
 
     def sample_ids(
         self,
@@ -188,15 +188,14 @@ class Generator:
         seed: int = 0,
         temperature: float | None = None,
         batch_size: int = 1024,
-        given: Sequence[str] | None = None,
+        given: Given = None,
     ) -> Iterator[np.ndarray]:
         """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed. See `sample`."""
         temperature = self.temperature if temperature is None else temperature
         noise, choice, chance = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(3))
         if given is None and self.condition is not None:
             given = self.condition.draw(num, chance)
-        device = next(self.network.parameters()).device
-        condition = _encoded(self.condition, given, torch.empty(num, device=device))
+        condition = _encoded(self.condition, given, num, next(self.network.parameters()).device)
         with evaluating(self.network):
             for start in range(0, num, batch_size):
                 size, rows = min(batch_size, num - start), slice(start, start + batch_size)
@@ -208,15 +207,15 @@ class Generator:
         seed: int = 0,
         temperature: float | None = None,
         batch_size: int = 1024,
-        given: Sequence[str] | None = None,
+        given: Given = None,
     ) -> Iterator[str]:
         """`num` sentences, drawn batch by batch as they are asked for.
 
         Args:
             temperature: tokens are drawn from softmax(logits / temperature), position by position; 0 takes the most
                 probable; default: what the generator was trained with, 1 for a language model.
-            given: the label of each of them, or the context that each answers; default: labels in the proportions of
-                the training sentences.
+            given: the label of each of them or the context that each answers, or one for all; default: labels in the
+                proportions of the training sentences.
 
         Raises:
             UserError: the generator is not of the kind that is given something, or lacks it; or there is no such label.
@@ -319,7 +318,7 @@ class Critic:
 
     def score(self, embedded: Tensor, given: Given = None) -> Tensor:
         """Scores (B,) of embeddings (B, L, E)."""
-        return self.network.score(embedded, *_encoded(self.condition, given, embedded))
+        return self.network.score(embedded, *_encoded(self.condition, given, len(embedded), embedded.device))
 
     def features(self, sequences: str | Sequence[str] | Tensor, layer: int = -1) -> Tensor:
         """Hidden states (B, L, C) of one layer: 0 is what enters the first block, i the output of block i, -1 the last.

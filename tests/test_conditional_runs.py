@@ -127,7 +127,10 @@ def test_sampling_answers_every_line_of_a_file(answering, run, tmp_path, capsys)
     questions.write_text("does anna sleep?\nwhat do you see?\ndo i sing?\n")
     assert main(["sample", str(answering), "--context", str(questions), "--out", str(answers)]) == 0
     assert len(answers.read_text().splitlines()) == 3
-    capsys.readouterr()
+    assert "were cut" not in capsys.readouterr().err
+    questions.write_text("does anna sleep?\n" + "do i sing? " * 9 + "\n")
+    assert main(["sample", str(answering), "--context", str(questions)]) == 0
+    assert "1 lines of " in capsys.readouterr().err
     for options, message in (
         ((str(answering), "--num", "2"), "give some, with --context FILE"),
         ((str(answering), "--label", "question"), "takes no label: leave out --label"),
@@ -155,7 +158,7 @@ def hot(source):
 
 def test_samples_depend_on_what_is_given_and_not_on_batches(labelled, answering):
     generator = hot(labelled)
-    questions, commands = (list(generator.sample(20, given=[label] * 20)) for label in ("question", "command"))
+    questions, commands = (list(generator.sample(20, given=label)) for label in ("question", "command"))
     assert questions != commands
     mixed = list(generator.sample(20, given=["question", "command"] * 10, batch_size=7))
     assert mixed[::2] == questions[::2] and mixed[1::2] == commands[1::2]
