@@ -132,7 +132,7 @@ def test_sampling_answers_every_line_of_a_file(answering, run, tmp_path, capsys)
     assert main(["sample", str(answering), "--context", str(questions)]) == 0
     assert "1 lines of " in capsys.readouterr().err
     for options, message in (
-        ((str(answering), "--num", "2"), "give some, with --context FILE"),
+        ((str(answering), "--num", "2"), "this run answers what it is given: seqgan-gp sample RUN --context FILE"),
         ((str(answering), "--label", "question"), "takes no label: leave out --label"),
         (
             (str(run), "--label", "question"),

@@ -182,7 +182,7 @@ class Contexts(Condition):
         return self.tokenizer.encode(given, self.length).ids
 
     def draw(self, num: int, rng: np.random.Generator) -> list[str]:
-        raise UserError("this run answers contexts: give some, with --context FILE, a line each")
+        raise UserError("this run answers what it is given: seqgan-gp sample RUN --context FILE, a line each")
 
     def describe(self, given: Given) -> str:
         cut = self.tokenizer.encode(given.train, self.length).truncated
