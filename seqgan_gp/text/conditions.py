@@ -124,7 +124,7 @@ class Labels(Condition):
 
     def encode(self, given: Sequence[str]) -> np.ndarray:
         if unknown := set(given) - self._ids.keys():
-            names = ", ".join(self.counts)
+            names = ", ".join(list(self.counts)[:20]) + (", ..." if len(self.counts) > 20 else "")
             raise UserError(f"there is no label '{sorted(unknown)[0]}': the training sentences have {names}")
         return np.array([self._ids[name] for name in given], dtype=np.int64)
 
