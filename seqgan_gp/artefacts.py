@@ -24,6 +24,7 @@ from .config import Experiment
 from .errors import UserError
 
 CONFIG, TOKENIZER, WEIGHTS = FILES = ("config.yaml", "tokenizer.json", "model.safetensors")
+LABELS = "labels.json"  # of runs that have labels
 CHECKPOINTS = "checkpoints"
 
 
@@ -81,7 +82,7 @@ def _download(repo: str) -> Path:
 
     print(f"{repo}: no such folder here, asking the hub", file=sys.stderr)
     try:
-        return Path(snapshot_download(repo, allow_patterns=list(FILES), etag_timeout=10))
+        return Path(snapshot_download(repo, allow_patterns=[*FILES, LABELS], etag_timeout=10))
     except Exception as error:  # no network, no such repository, no access
         cause = " ".join(str(error).split())[:200]
         raise UserError(

@@ -118,6 +118,17 @@ def _parser() -> argparse.ArgumentParser:
         help="of text: draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
     )
     p.add_argument("--batch-size", type=_at_least(1, int), default=256, help="samples at a time (default: 256)")
+    given = p.add_mutually_exclusive_group()
+    given.add_argument(
+        "--label",
+        metavar="NAME",
+        help="of every sentence, for a run trained with corpus.label (default: as frequent as in its corpus)",
+    )
+    given.add_argument(
+        "--context",
+        metavar="FILE",
+        help="write an answer to each of its lines, in place of --num sentences, for a run trained with corpus.context",
+    )
     p.set_defaults(command=sample)
 
     real = _real_text_options()

@@ -38,6 +38,8 @@ class CorpusConfig:
         test: Held-out sentences, given like `train`; default: the split named test if the data set has one, else
             `holdout` sentences of `train`.
         column: Column that holds the text; a .txt file has no other than the default.
+        label: Column that holds a class for each sentence, which the generator is then given; of a grammar: label.
+        context: Column that holds a text for each sentence, which it answers; of a grammar of pairs: context.
         size: Number of training sentences to draw from a grammar.
         holdout: Number of sentences to hold out where `test` is not given; default: 2,000, or a tenth of all where
             that is less.
@@ -47,9 +49,16 @@ class CorpusConfig:
     train: str = "grammar:text"
     test: str | None = None
     column: str = "text"
+    label: str | None = None
+    context: str | None = None
     size: PositiveInt = 50_000
     holdout: PositiveInt | None = None
     seed: NonNegativeInt = 0
+
+    @property
+    def given(self) -> str | None:
+        """The column of what each sentence is given, if it is given something."""
+        return self.label or self.context
 
 
 @dataclass
@@ -71,6 +80,25 @@ class TokenizerConfig:
     length: PositiveInt = 16
     lowercase: bool = False
     file: str | None = None
+
+
+@dataclass
+class ConditionConfig:
+    """What generator and critic each make of a label or a context; of no effect without one.
+
+    Args:
+        features: Numbers that a label, or a context at each position of its answer, becomes.
+        blocks: Convolutional blocks that read a context.
+        kernel: Positions that one convolution over a context sees (odd).
+        heads: Places of a context that one position of the answer can look at; they share the features out.
+        length: Positions of a context, in tokens with the end token; longer ones are cut; default: tokenizer.length.
+    """
+
+    features: PositiveInt = 64
+    blocks: NonNegativeInt = 1
+    kernel: PositiveInt = 3
+    heads: PositiveInt = 4
+    length: PositiveInt | None = None
 
 
 @dataclass
@@ -365,6 +393,7 @@ class Config(Experiment):
     method: Literal["adversarial", "likelihood"] = "adversarial"
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
     tokenizer: TokenizerConfig = field(default_factory=TokenizerConfig)
+    condition: ConditionConfig = field(default_factory=ConditionConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     relaxation: RelaxationConfig = field(default_factory=RelaxationConfig)
     critic: CriticConfig = field(default_factory=CriticConfig)
@@ -386,6 +415,17 @@ class Config(Experiment):
             raise UserError(f"{windows}: a window cannot be longer than tokenizer.length, {self.tokenizer.length}")
         if self.generator.noise + self.generator.position_noise == 0:
             raise UserError("generator.noise and generator.position_noise are both 0: one of them must be at least 1")
+        if self.corpus.label and self.corpus.context:
+            raise UserError("corpus.label and corpus.context are both given: leave one of them out")
+        if self.corpus.given and self.method != "adversarial":
+            raise UserError(f"method {self.method} takes no corpus.label and no corpus.context: leave them out")
+        if self.corpus.given in (self.corpus.column, ""):
+            raise UserError("corpus.label or corpus.context must name a column, another one than corpus.column")
+        if self.condition.kernel % 2 == 0:
+            raise UserError(f"condition.kernel is {self.condition.kernel}: it must be odd, to see as far left as right")
+        if self.corpus.context and self.condition.features % self.condition.heads:
+            sizes = f"condition.features is {self.condition.features} and condition.heads {self.condition.heads}"
+            raise UserError(f"{sizes}: the heads share the features out, so it must be a multiple of them")
         if self.evaluation.samples < 2:
             raise UserError("evaluation.samples is 1: self-BLEU needs at least 2")
         if self.language_model.dropout == 1:

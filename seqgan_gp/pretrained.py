@@ -6,35 +6,73 @@ import dataclasses
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar, NamedTuple, Self, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .adversarial.lipschitz import PARAMETRIZATIONS
-from .artefacts import FILES, TOKENIZER, check_complete, evaluating, load_weights, locate, read_config
+from .artefacts import FILES, LABELS, TOKENIZER, check_complete, evaluating, load_weights, locate, read_config
 from .config import Config
 from .errors import UserError
 from .models import critic, generator, language_model
+from .models.conditions import ContextEncoder, Encoder, LabelEncoder
 from .models.relaxations import relaxation
 from .models.sequence import SequenceModel
+from .text.conditions import Condition, Contexts, Labels
 from .text.tokenizer import Tokenizer
 
 
-def build_generator(config: Config, tokenizer: Tokenizer) -> generator.Generator:
-    return generator.Generator(len(tokenizer), config.tokenizer.length, **dataclasses.asdict(config.generator))
+def condition_of(config: Config, tokenizer: Tokenizer, labels: Callable[[], Labels]) -> Condition | None:
+    """What the sentences of an experiment are given, if they are given something; `labels` gets those that it has."""
+    if config.corpus.label:
+        return labels()
+    if config.corpus.context:
+        return Contexts(tokenizer, config.condition.length or config.tokenizer.length)
+    return None
 
 
-def build_critic(config: Config, tokenizer: Tokenizer) -> critic.Critic:
+def _label_encoder(config: Config, labels: Labels) -> Encoder:
+    return LabelEncoder(len(labels.counts), config.condition.features)
+
+
+def _context_encoder(config: Config, contexts: Contexts) -> Encoder:
+    options = dataclasses.asdict(config.condition)
+    sizes = options.pop("length") or config.tokenizer.length, config.tokenizer.length
+    return ContextEncoder(len(contexts.tokenizer), contexts.tokenizer.pad, *sizes, **options)
+
+
+ENCODERS: dict[type[Condition], Callable[[Config, Any], Encoder]] = {
+    Labels: _label_encoder,
+    Contexts: _context_encoder,
+}
+
+
+def _encoder(config: Config, condition: Condition | None) -> Encoder | None:
+    """What makes a network conditional."""
+    return ENCODERS[type(condition)](config, condition) if condition else None
+
+
+def build_generator(config: Config, tokenizer: Tokenizer, condition: Condition | None = None) -> generator.Generator:
+    sizes, encoder = (len(tokenizer), config.tokenizer.length), _encoder(config, condition)
+    return generator.Generator(*sizes, **dataclasses.asdict(config.generator), encoder=encoder)
+
+
+def build_critic(config: Config, tokenizer: Tokenizer, condition: Condition | None = None) -> critic.Critic:
     options = dataclasses.asdict(config.critic)
     parametrize = PARAMETRIZATIONS[options.pop("parametrization")]
-    network = critic.Critic(len(tokenizer), config.tokenizer.length, **options)
+    sizes, encoder = (len(tokenizer), config.tokenizer.length), _encoder(config, condition)
+    network = critic.Critic(*sizes, **options, encoder=encoder)
     parametrize(network)
     return network
 
 
-def build_language_model(config: Config, tokenizer: Tokenizer) -> language_model.LanguageModel:
+def build_language_model(
+    config: Config, tokenizer: Tokenizer, condition: Condition | None = None
+) -> language_model.LanguageModel:
+    if condition is not None:
+        raise UserError("a language model takes no corpus.label and no corpus.context: leave them out")
     sizes = len(tokenizer), config.tokenizer.length, tokenizer.pad, tokenizer.end
     return language_model.LanguageModel(*sizes, **dataclasses.asdict(config.language_model))
 
@@ -44,7 +82,7 @@ class Method(NamedTuple):
     that it samples at by default.
     """
 
-    networks: Mapping[str, Callable[[Config, Tokenizer], nn.Module]]
+    networks: Mapping[str, Callable[[Config, Tokenizer, Condition | None], nn.Module]]
     temperature: Callable[[Config], float]
 
 
@@ -60,18 +98,49 @@ METHODS = {
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def _load(source: str | Path, part: str, kind: type[Network], what: str) -> tuple[Network, Tokenizer, Config]:
+class Loaded(NamedTuple, Generic[Network]):
+    """A network of a checkpoint, and what its inputs and outputs mean."""
+
+    network: Network
+    tokenizer: Tokenizer
+    condition: Condition | None
+    config: Config
+
+
+def _load(source: str | Path, part: str, kind: type[Network], what: str) -> Loaded[Network]:
     """The network `part` of a checkpoint, which must be a `kind`, in a user's words `what`."""
     folder = locate(source)
     config = read_config(folder, Config)
     check_complete(folder, FILES)
     tokenizer = Tokenizer.load(folder / TOKENIZER)
     build = METHODS[config.method].networks.get(part)
-    network = build(config, tokenizer) if build else None
+    condition = condition_of(config, tokenizer, lambda: Labels.load(folder / LABELS))
+    network = build(config, tokenizer, condition) if build else None
     if not isinstance(network, kind):
         raise UserError(f"{source} was trained by method={config.method} and has no {what}: give a run that has one")
     load_weights(folder, part, network)
-    return network.eval(), tokenizer, config
+    return Loaded(network.eval(), tokenizer, condition, config)
+
+
+Given = str | Sequence[str] | None
+
+
+def _encoded(condition: Condition | None, given: Given, num: int, device: torch.device) -> tuple[Tensor, ...]:
+    """What each of `num` sentences is given, (num, ...), or nothing where there is no condition.
+
+    Raises:
+        UserError: it is missing, too much, unknown, or not one for each.
+    """
+    if condition is None:
+        if given is not None:
+            raise UserError("this run has no labels and no contexts: leave out what is given")
+        return ()
+    if given is None:
+        raise UserError("this run is conditional: give a label or a context for each sentence")
+    each = [given] * num if isinstance(given, str) else list(given)
+    if len(each) != num:
+        raise UserError(f"{len(each)} labels or contexts are given for {num} sentences: give one for each")
+    return (torch.from_numpy(condition.encode(each)).to(device),)
 
 
 class Generator:
@@ -81,13 +150,20 @@ class Generator:
         network: draws ids (B, L).
         tokenizer: ids to sentences.
         temperature: the default temperature of `sample`; 0 takes the most probable token at each position.
+        condition: what a conditional network is given.
     """
 
     kind: ClassVar[type[SequenceModel]] = SequenceModel  # type: ignore[type-abstract]
     what: ClassVar[str] = "generator"
 
-    def __init__(self, network: SequenceModel, tokenizer: Tokenizer, temperature: float = 0.0):
-        self.network, self.tokenizer, self.temperature = network, tokenizer, temperature
+    def __init__(
+        self,
+        network: SequenceModel,
+        tokenizer: Tokenizer,
+        temperature: float = 0.0,
+        condition: Condition | None = None,
+    ):
+        self.network, self.tokenizer, self.temperature, self.condition = network, tokenizer, temperature, condition
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Self:
@@ -96,33 +172,55 @@ class Generator:
         Raises:
             UserError: there is none, it is incomplete, it is of another kind, or its files do not belong together.
         """
-        network, tokenizer, config = _load(source, "generator", cls.kind, cls.what)
-        return cls(network.to(device), tokenizer, METHODS[config.method].temperature(config))
+        network, tokenizer, condition, config = _load(source, "generator", cls.kind, cls.what)
+        return cls(network.to(device), tokenizer, METHODS[config.method].temperature(config), condition)
 
-    def __call__(self, inputs: Tensor) -> Tensor:
-        """Logits (B, L, V), with a gradient: of noise (B, noise_size), which `network.sample_noise` draws, or of each
-        token of ids (B, L) given those before it where the network is a language model.
+    def __call__(self, inputs: Tensor, given: Given = None) -> Tensor:
+        """Logits (B, L, V), with a gradient: of noise (B, noise_size), which `network.sample_noise` draws, and of what
+        each row is given where the network is conditional; or of each token of ids (B, L) given those before it where
+        the network is a language model.
         """
-        return self.network(inputs)
+        return self.network(inputs, *_encoded(self.condition, given, len(inputs), inputs.device))
 
     def sample_ids(
-        self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 256
+        self,
+        num: int,
+        seed: int = 0,
+        temperature: float | None = None,
+        batch_size: int = 256,
+        given: Given = None,
     ) -> Iterator[np.ndarray]:
-        """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed."""
+        """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed. See `sample`."""
         temperature = self.temperature if temperature is None else temperature
-        noise, choice = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(2))
+        noise, choice, chance = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(3))
+        if given is None and self.condition is not None:
+            given = self.condition.draw(num, chance)
+        condition = _encoded(self.condition, given, num, next(self.network.parameters()).device)
         with evaluating(self.network):
             for start in range(0, num, batch_size):
-                yield self.network.draw(min(batch_size, num - start), temperature, noise, choice).cpu().numpy()
+                size, rows = min(batch_size, num - start), slice(start, start + batch_size)
+                yield self.network.draw(size, temperature, noise, choice, *(c[rows] for c in condition)).cpu().numpy()
 
-    def sample(self, num: int, seed: int = 0, temperature: float | None = None, batch_size: int = 256) -> Iterator[str]:
+    def sample(
+        self,
+        num: int,
+        seed: int = 0,
+        temperature: float | None = None,
+        batch_size: int = 256,
+        given: Given = None,
+    ) -> Iterator[str]:
         """`num` sentences, drawn batch by batch as they are asked for.
 
         Args:
             temperature: tokens are drawn from softmax(logits / temperature), position by position; 0 takes the most
                 probable; default: what the generator was trained with, 1 for a language model.
+            given: the label of each of them or the context that each answers, or one for all; default: labels in the
+                proportions of the training sentences.
+
+        Raises:
+            UserError: the generator is not of the kind that is given something, or lacks it; or there is no such label.
         """
-        for ids in self.sample_ids(num, seed, temperature, batch_size):
+        for ids in self.sample_ids(num, seed, temperature, batch_size, given):
             yield from self.tokenizer.decode(ids)
 
 
@@ -133,14 +231,21 @@ class LanguageModel(Generator):
         network: ids to log-probabilities.
         tokenizer: sentences to ids and back.
         temperature: the default temperature of `sample`.
+        condition: none, so far.
     """
 
     network: language_model.LanguageModel
     kind = language_model.LanguageModel
     what = "language model"
 
-    def __init__(self, network: language_model.LanguageModel, tokenizer: Tokenizer, temperature: float = 1.0):
-        super().__init__(network, tokenizer, temperature)
+    def __init__(
+        self,
+        network: language_model.LanguageModel,
+        tokenizer: Tokenizer,
+        temperature: float = 1.0,
+        condition: Condition | None = None,
+    ):
+        super().__init__(network, tokenizer, temperature, condition)
 
     def log_likelihood(self, sentences: Sequence[str], batch_size: int = 512) -> tuple[np.ndarray, np.ndarray]:
         """The log-probability of each sentence in nats, (N,) float64, and the tokens that it is of, (N,) int64, with
@@ -164,15 +269,17 @@ class Critic:
     """A trained critic with its tokenizer. Sequences are sentences, ids (B, L) int64, or one-hot or soft tokens (B,
     L, V) float.
 
-    Gradients flow to soft tokens and embeddings, so that the critic can be probed with them.
+    Gradients flow to soft tokens and embeddings, so that the critic can be probed with them. What a conditional critic
+    takes besides, `given`, is a label or a context for each sequence, or one for all.
 
     Args:
         network: tokens to scores.
         tokenizer: sentences to ids.
+        condition: what a conditional network is given.
     """
 
-    def __init__(self, network: critic.Critic, tokenizer: Tokenizer):
-        self.network, self.tokenizer = network, tokenizer
+    def __init__(self, network: critic.Critic, tokenizer: Tokenizer, condition: Condition | None = None):
+        self.network, self.tokenizer, self.condition = network, tokenizer, condition
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Critic:
@@ -181,8 +288,8 @@ class Critic:
         Raises:
             UserError: there is none, it is incomplete, or its files do not belong together.
         """
-        network, tokenizer, _ = _load(source, "critic", critic.Critic, "critic")
-        return cls(network.requires_grad_(False).to(device), tokenizer)
+        network, tokenizer, condition, _ = _load(source, "critic", critic.Critic, "critic")
+        return cls(network.requires_grad_(False).to(device), tokenizer, condition)
 
     def tokens(self, sequences: str | Sequence[str] | Tensor) -> Tensor:
         """Ids (B, L) of sentences; a tensor as it is, on the critic's device."""
@@ -196,17 +303,22 @@ class Critic:
             warnings.warn(f"{encoded.truncated} sentences are longer than {length} tokens and were cut", stacklevel=3)
         return torch.from_numpy(encoded.ids).to(device)
 
-    def __call__(self, sequences: str | Sequence[str] | Tensor) -> Tensor:
-        """Scores (B,): higher is more like real sentences. Only differences between scores mean anything."""
-        return self.score(self.embed(sequences))
+    def __call__(self, sequences: str | Sequence[str] | Tensor, given: Given = None) -> Tensor:
+        """Scores (B,): higher is more like real sentences. Only differences between scores mean anything, and of a
+        conditional critic only between those given the same.
+
+        Raises:
+            UserError: the critic is not of the kind that is given something, or lacks it; or there is no such label.
+        """
+        return self.score(self.embed(sequences), given)
 
     def embed(self, sequences: str | Sequence[str] | Tensor) -> Tensor:
         """Embeddings (B, L, E)."""
         return self.network.embed(self.tokens(sequences))
 
-    def score(self, embedded: Tensor) -> Tensor:
+    def score(self, embedded: Tensor, given: Given = None) -> Tensor:
         """Scores (B,) of embeddings (B, L, E)."""
-        return self.network.score(embedded)
+        return self.network.score(embedded, *_encoded(self.condition, given, len(embedded), embedded.device))
 
     def features(self, sequences: str | Sequence[str] | Tensor, layer: int = -1) -> Tensor:
         """Hidden states (B, L, C) of one layer: 0 is what enters the first block, i the output of block i, -1 the last.

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -18,6 +19,9 @@ from .errors import UserError
 from .files import atomic_write
 from .machine import best_device, set_threads
 
+if TYPE_CHECKING:
+    from .text.conditions import Condition
+
 
 def sample(options: argparse.Namespace) -> int:
     """Write samples of the run or checkpoint `options.run`, as its modality does."""
@@ -27,19 +31,49 @@ def sample(options: argparse.Namespace) -> int:
 
 
 def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
-    """A sentence a line, as they are drawn."""
+    """A sentence a line, as they are drawn: of a label if one is asked for, or the answer to each line of a file."""
     from .pretrained import Generator
 
     generator = Generator.from_pretrained(checkpoint, best_device())
-    sentences = generator.sample(options.num, options.seed, options.temperature, options.batch_size)
+    given = _given(generator.condition, options)
+    num = options.num if given is None else len(given)
+    sentences = generator.sample(num, options.seed, options.temperature, options.batch_size, given)
     to_file = options.out not in (None, "-")
     with atomic_write(options.out) if to_file else nullcontext(sys.stdout) as file:
-        bar = tqdm(total=options.num, unit="sentence", unit_scale=True, disable=None if to_file else True)
+        bar = tqdm(total=num, unit="sentence", unit_scale=True, disable=None if to_file else True)
         while chunk := list(itertools.islice(sentences, options.batch_size)):
             file.writelines(f"{s}\n" for s in chunk)
             bar.update(len(chunk))
         bar.close()
     return 0
+
+
+def _given(condition: Condition | None, options: argparse.Namespace) -> list[str] | None:
+    """What the options give each sentence; None where they give nothing.
+
+    Raises:
+        UserError: the run takes something else, or a context is empty.
+    """
+    from .text.conditions import Contexts, Labels
+    from .text.words import read_lines
+
+    for option, kind, key in (("label", Labels, "corpus.label"), ("context", Contexts, "corpus.context")):
+        if getattr(options, option) is not None and not isinstance(condition, kind):
+            raise UserError(f"{options.run} takes no {option}: leave out --{option}, or give a run trained with {key}")
+    if options.label is not None:
+        return [options.label] * options.num
+    if options.context is None:
+        return None
+    assert isinstance(condition, Contexts)
+    lines = read_lines(options.context)
+    if empty := [number for number, line in enumerate(lines, 1) if not line.strip()]:
+        raise UserError(f"{options.context}, line {empty[0]}: empty; there must be something to answer in every line")
+    if cut := condition.tokenizer.encode(lines, condition.length).truncated:
+        print(
+            f"{cut:,} lines of {options.context} are longer than {condition.length} tokens and were cut",
+            file=sys.stderr,
+        )
+    return lines
 
 
 def sample_images(checkpoint: Path, options: argparse.Namespace) -> int:
@@ -49,6 +83,8 @@ def sample_images(checkpoint: Path, options: argparse.Namespace) -> int:
 
     if options.temperature is not None:
         raise UserError("--temperature is for text: pixels are not drawn from a softmax; leave it out")
+    if options.label is not None or options.context is not None:
+        raise UserError("--label and --context are for text: images are given neither; leave them out")
     if options.out in (None, "-") or Path(options.out).suffix.lower() != ".png":
         raise UserError(f"--out is {options.out or 'not given'}: images need the name of a file that ends in .png")
     generator = ImageGenerator.from_pretrained(checkpoint, best_device())

@@ -7,6 +7,7 @@ import pytest
 
 from seqgan_gp import config, shipped
 from seqgan_gp.errors import UserError
+from seqgan_gp.models.conditions import ContextEncoder, LabelEncoder
 from seqgan_gp.models.critic import Critic
 from seqgan_gp.models.generator import Generator
 from seqgan_gp.models.language_model import LanguageModel
@@ -28,10 +29,18 @@ def test_defaults_hold_without_a_file():
 )
 def test_a_network_built_by_hand_has_the_defaults_of_the_config(network, section):
     parameters = inspect.signature(network).parameters.values()
-    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    # An encoder is built of the section `condition`, where there is one.
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty and p.name != "encoder"}
     expected = dataclasses.asdict(getattr(config.Config(), section))
     expected.pop("parametrization", None)  # of whatever network was built
     assert defaults == expected
+
+
+@pytest.mark.parametrize("network", [LabelEncoder, ContextEncoder])
+def test_an_encoder_built_by_hand_has_the_defaults_of_the_config(network):
+    parameters = inspect.signature(network).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
+    assert defaults.items() <= dataclasses.asdict(config.Config().condition).items() and defaults
 
 
 def test_options_override_the_file_wherever_they_stand(tmp_path):

@@ -158,7 +158,8 @@ def test_a_hub_id_is_downloaded(run, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     assert next(Generator.from_pretrained("someone/some-model").sample(1)) is not None
-    assert asked == [("someone/some-model", list(artefacts.FILES))]  # never the training state, which holds pickles
+    # Never the training state, which holds pickles.
+    assert asked == [("someone/some-model", [*artefacts.FILES, artefacts.LABELS])]
 
 
 def test_nothing_there(tmp_path, monkeypatch):

@@ -1,11 +1,14 @@
 """The studies: what they write, what they skip, and what they say of runs that fail."""
 
+import argparse
 import json
 
+import numpy as np
 import pytest
-from conftest import TINY
+from conftest import TINY, train
 
-from studies import runner, systems, toys
+from seqgan_gp.errors import UserError
+from studies import augmentation, runner, systems, toys
 from studies.__main__ import main
 
 
@@ -69,3 +72,52 @@ def test_objectives_at_equal_time_go_on_where_they_stopped(tmp_path, monkeypatch
     (tmp_path / "results" / "r3gan-seed0.json").unlink()
     assert main(command) == 2
     assert "r3gan-seed0 ended with exit code 1" in capsys.readouterr().err
+
+
+def test_augmentation_gains_where_generated_sentences_know_more_and_loses_where_they_mislead():
+    """Forty words tell either label, two in a sentence; the few real ones have not met them all."""
+    rng = np.random.default_rng(0)
+
+    def labelled(size, flip=False):
+        labels = [("x", "y")[i % 2] for i in range(size)]
+        sentences = [" ".join(rng.choice([f"{(label == 'x') ^ flip}{k}" for k in range(40)], 2)) for label in labels]
+        return augmentation.Labelled(sentences, labels)
+
+    real, test = labelled(400), labelled(300)
+    options = argparse.Namespace(seed=0, sizes=[10, 200], draws=5)
+    right, wrong = (augmentation.study(real, labelled(1000, flip), test, options) for flip in (False, True))
+    assert right["exchange"]["generated to real"] > 0.95 and right["exchange"]["real to generated"] > 0.95
+    assert wrong["exchange"]["generated to real"] < 0.05 and wrong["exchange"]["real to generated"] < 0.05
+    few = right["sizes"][10]
+    assert min(few["with generated"]) > max(few["alone"]) and len(few["alone"]) == 5
+    assert wrong["sizes"][10]["alone"] == few["alone"]  # the same draws
+    assert max(wrong["sizes"][10]["with generated"]) < min(few["alone"])
+    row = augmentation.table(right, 1000, 300).splitlines()[-3]
+    gain = np.mean(right["sizes"][200]["with generated"]) - np.mean(right["sizes"][200]["alone"])
+    assert row.startswith("| 200 |") and f"| {gain:.3f} ±" in row
+    with pytest.raises(UserError, match="2 sentences drawn have one label only: give larger --sizes"):
+        augmentation.accuracy(augmentation.Labelled(["a", "b"], ["x", "x"]), test)
+
+
+def test_augmentation_of_a_run_ends_in_a_table(tmp_path, run, capsys):
+    assert train(tmp_path / "run", "--corpus.train=grammar:types", "--corpus.label=label") == 0
+    options = ["--sizes", "50", "100", "--generated", "60", "--draws", "2", f"--out={tmp_path / 'out'}"]
+    assert main(["augmentation", str(tmp_path / "run"), *options]) == 0
+    study = json.loads((tmp_path / "out" / "study.json").read_text())
+    assert (
+        study["generated"] == 60
+        and study["test"] == 100
+        and study["exchange"].keys()
+        == {
+            "real to real",
+            "generated to real",
+            "real to generated",
+        }
+    )
+    assert all(len(values) == 2 for size in study["sizes"].values() for values in size.values())
+    assert "| 100 | " in (tmp_path / "out" / "study.md").read_text()
+    capsys.readouterr()
+    assert main(["augmentation", str(run), f"--out={tmp_path / 'out'}"]) == 2
+    assert "has no labels: train one with corpus.label" in capsys.readouterr().err
+    assert main(["augmentation", str(tmp_path / "run"), "--sizes", "500", f"--out={tmp_path / 'out'}"]) == 2
+    assert "there are 400 real sentences, not 500" in capsys.readouterr().err

@@ -85,10 +85,10 @@ SIDES = {"two": two_sided, "one": one_sided, "zero": zero_centred}
 def clip_weights(critic: nn.Module, bound: float) -> None:
     """Every weight and bias into [-bound, bound], in place (Arjovsky et al. 2017, algorithm 1).
 
-    All but the token embeddings, whose rows are used at unit length: a bound on them bounds no slope.
+    All but the embeddings of tokens and of conditions, which are used at unit length: a bound on them bounds no slope.
     """
     for name, parameter in critic.named_parameters():
-        if name != "embedding":
+        if name.rpartition(".")[2] != "embedding":
             parameter.clamp_(-bound, bound)
 
 

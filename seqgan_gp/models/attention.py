@@ -7,13 +7,14 @@ from torch import Tensor, nn
 from .layers import ReLU, layer_norm
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """softmax(query key^T / sqrt(D)) value, all (..., L, D) (Vaswani et al. 2017, equation 1).
+def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | float = 0.0) -> Tensor:
+    """softmax(query key^T / sqrt(D) + bias) value, all (..., L, D) (Vaswani et al. 2017, equation 1); a bias of minus
+    infinity hides a key.
 
     Not torch's scaled_dot_product_attention, whose fused kernels have no second derivative, which a gradient penalty
     takes.
     """
-    return (query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1])).softmax(dim=-1) @ value
+    return (query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1]) + bias).softmax(dim=-1) @ value
 
 
 class SelfAttention(nn.Module):

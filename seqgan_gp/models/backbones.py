@@ -1,6 +1,6 @@
 """What the generator and the critic are made of between their first and their last layer."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -34,16 +34,24 @@ class Shape:
     cell: str
 
 
+def unchanged(block: int, state: Tensor) -> Tensor:
+    """What enters a block of an unconditional network: the state before it, as it is."""
+    return state
+
+
 class Backbone(nn.ModuleList):
-    """Residual blocks, (B, L, C) -> hidden states (B, L, C): what enters the first block, then the output of each."""
+    """Residual blocks, (B, L, C) -> hidden states (B, L, C): what enters the first block, then the output of each.
+
+    `change` of the number of a block and of a state (B, L, C) is what a condition does to it before it enters.
+    """
 
     def __init__(self, blocks: Iterable[nn.Module]):
         super().__init__(blocks)
 
-    def forward(self, x: Tensor) -> list[Tensor]:
+    def forward(self, x: Tensor, change: Callable[[int, Tensor], Tensor] = unchanged) -> list[Tensor]:
         states = [x]
-        for block in self:
-            states.append(block(states[-1]))
+        for number, block in enumerate(self):
+            states.append(block(change(number, states[-1])))
         return states
 
     def readout(self, state: Tensor) -> Tensor:
@@ -78,8 +86,8 @@ class Attention(Backbone):
         super().__init__(AttentionBlock(shape.width, shape.heads) for _ in range(shape.blocks))
         self.positions = nn.Parameter(torch.randn(shape.length, shape.width) * 0.1)  # about the size of what they meet
 
-    def forward(self, x: Tensor) -> list[Tensor]:
-        return super().forward(x + self.positions)
+    def forward(self, x: Tensor, change: Callable[[int, Tensor], Tensor] = unchanged) -> list[Tensor]:
+        return super().forward(x + self.positions, change)
 
 
 BACKBONES = {"convolutional": Convolutional, "recurrent": Recurrent, "attention": Attention}

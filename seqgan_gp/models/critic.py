@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .backbones import BACKBONES, Shape
+from .conditions import Encoder, Projection, encode
 from .convolution import Conv1d
 from .layers import relu
 from .relaxations import HardTokens
@@ -56,7 +57,7 @@ class Lookup(torch.autograd.Function):
 
 class Critic(nn.Module):
     """Embedding, a backbone, and one linear score of all positions (Gulrajani et al. 2017, section 5.3), to which the
-    score of local windows may be added.
+    score of local windows may be added, and in a conditional critic the projection on the condition.
 
     The rows of the embedding matrix are used at unit length: were they free, the critic could buy a larger distance
     between real and generated sequences by growing them. A penalty in embedding space presses the slope of `score` to 1
@@ -72,6 +73,7 @@ class Critic(nn.Module):
         backbone: one of BACKBONES.
         width, blocks, kernel, norm, heads, cell: as in Shape.
         windows: positions of a window that has a score of its own, see WindowScore; 0 does without.
+        encoder: of the condition; None for an unconditional critic.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Critic(nn.Module):
         heads: int = 4,
         cell: str = "gru",
         windows: int = 0,
+        encoder: Encoder | None = None,
     ):
         super().__init__()
         if windows > length:
@@ -98,6 +101,8 @@ class Critic(nn.Module):
         self.blocks = BACKBONES[backbone](Shape(length, width, blocks, kernel, norm, heads, cell))
         self.output = nn.Linear(length * width, 1)
         self.window_score = WindowScore(embedding, windows, width) if windows else None
+        self.encoder = encoder
+        self.projection = Projection(width, encoder.features) if encoder else None
 
     def embed(self, tokens: Tensor | HardTokens) -> Tensor:
         """Embeddings (B, L, E) of ids (B, L) int64, or of one-hot or soft tokens (B, L, V) float.
@@ -121,13 +126,22 @@ class Critic(nn.Module):
         """Hidden states (B, L, C), first what enters the first block, then the output of every block."""
         return self.blocks(self.input_projection(embedded))
 
-    def score(self, embedded: Tensor) -> Tensor:
-        """Scores (B,) of embedded sequences (B, L, E); higher is more like real ones."""
-        score = self.output(self.blocks.readout(self.hidden_states(embedded)[-1]).flatten(1)).squeeze(1)
-        return score if self.window_score is None else score + self.window_score(embedded)
+    def score(self, embedded: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Scores (B,) of embedded sequences (B, L, E) and of what the encoder takes, (B, ...); higher is more like real
+        ones.
 
-    def forward(self, tokens: Tensor | HardTokens) -> Tensor:
-        return self.score(self.embed(tokens))
+        Raises:
+            ValueError: a conditional critic without a condition, or the reverse.
+        """
+        hidden = self.blocks.readout(self.hidden_states(embedded)[-1])
+        score = self.output(hidden.flatten(1)).squeeze(1)
+        if self.window_score is not None:
+            score = score + self.window_score(embedded)
+        features = encode(self.encoder, condition)
+        return score if self.projection is None or features is None else score + self.projection(hidden, features)
+
+    def forward(self, tokens: Tensor | HardTokens, condition: Tensor | None = None) -> Tensor:
+        return self.score(self.embed(tokens), condition)
 
     def features(self, tokens: Tensor, layer: int = -1) -> Tensor:
         """Hidden states (B, L, C) of one layer: 0 is what enters the first block, i the output of block i, -1 the last.

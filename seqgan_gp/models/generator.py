@@ -1,10 +1,13 @@
 """The generator: noise to the logits of a whole sequence at once."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .backbones import BACKBONES, Shape
+from .backbones import BACKBONES, Shape, unchanged
+from .conditions import Encoder, Modulation, encode
 from .convolution import Conv1d
 from .relaxations import sample_ids
 from .sequence import SequenceModel
@@ -13,6 +16,8 @@ from .sequence import SequenceModel
 class Generator(SequenceModel):
     """Noise (B, noise + L * position_noise) to one hidden state for each position, a backbone, and logits (B, L, V).
 
+    With an encoder it is conditional: the features of the condition scale and shift what enters every block.
+
     Args:
         vocabulary: V.
         length: L, positions.
@@ -20,6 +25,7 @@ class Generator(SequenceModel):
         position_noise: size of the noise that each position has to itself.
         backbone: one of BACKBONES.
         width, blocks, kernel, norm, heads, cell: as in Shape.
+        encoder: of the condition; None for an unconditional generator.
     """
 
     def __init__(
@@ -35,6 +41,7 @@ class Generator(SequenceModel):
         norm: str = "none",
         heads: int = 4,
         cell: str = "gru",
+        encoder: Encoder | None = None,
     ):
         super().__init__()
         if noise + position_noise < 1:
@@ -47,6 +54,8 @@ class Generator(SequenceModel):
         self.project_position_noise = nn.Linear(position_noise, width, bias=False) if position_noise else None
         self.blocks = BACKBONES[backbone](Shape(length, width, blocks, kernel, norm, heads, cell))
         self.logits = Conv1d(width, vocabulary, 1)
+        self.encoder = encoder
+        self.modulations = nn.ModuleList(Modulation(encoder.features, width) for _ in range(blocks) if encoder)
 
     def sample_noise(self, batch: int, rng: np.random.Generator) -> Tensor:
         """Standard normal noise (batch, noise_size) on the CPU.
@@ -55,7 +64,12 @@ class Generator(SequenceModel):
         """
         return torch.from_numpy(rng.standard_normal((batch, self.noise_size), dtype=np.float32))
 
-    def forward(self, noise: Tensor) -> Tensor:
+    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        """Logits (B, L, V) of noise (B, noise_size) and of what the encoder takes, (B, ...).
+
+        Raises:
+            ValueError: a conditional generator without a condition, or the reverse.
+        """
         shared, own = noise.split([self.noise, self.noise_size - self.noise], dim=1)
         if self.project_noise is not None:
             hidden = self.project_noise(shared).unflatten(1, (self.length, -1))
@@ -63,8 +77,23 @@ class Generator(SequenceModel):
             hidden = self.positions
         if self.project_position_noise is not None:
             hidden = hidden + self.project_position_noise(own.unflatten(1, (self.length, -1)))
-        return self.logits(self.blocks.readout(self.blocks(hidden)[-1]))
+        states = self.blocks(hidden, self._change(condition))
+        return self.logits(self.blocks.readout(states[-1]))
 
-    def draw(self, num: int, temperature: float, noise: np.random.Generator, choice: np.random.Generator) -> Tensor:
+    def _change(self, condition: Tensor | None) -> Callable[[int, Tensor], Tensor]:
+        """What the condition does to the state that enters a block."""
+        features = encode(self.encoder, condition)
+        if features is None:
+            return unchanged
+        return lambda block, state: self.modulations[block](state, features)
+
+    def draw(
+        self,
+        num: int,
+        temperature: float,
+        noise: np.random.Generator,
+        choice: np.random.Generator,
+        condition: Tensor | None = None,
+    ) -> Tensor:
         latent = self.sample_noise(num, noise).to(self.logits.weight.device)
-        return sample_ids(self(latent), temperature, choice)
+        return sample_ids(self(latent, condition), temperature, choice)

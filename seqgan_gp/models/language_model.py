@@ -80,10 +80,19 @@ class LanguageModel(SequenceModel):
         nats = F.cross_entropy(logits, ids[counted], reduction="none")
         return -nats.new_zeros(ids.shape).masked_scatter(counted, nats).sum(dim=1)
 
-    def draw(self, num: int, temperature: float, noise: np.random.Generator, choice: np.random.Generator) -> Tensor:
+    def draw(
+        self,
+        num: int,
+        temperature: float,
+        noise: np.random.Generator,
+        choice: np.random.Generator,
+        condition: Tensor | None = None,
+    ) -> Tensor:
         """As SequenceModel says, with padding after the end token. Each token inverts its distribution at one uniform
         number, drawn for every position whether the sentence reaches it or not.
         """
+        if condition is not None:
+            raise ValueError("a language model takes no condition")
         device = self.bias.device
         uniform = torch.from_numpy(choice.random((num, self.length), dtype=np.float32)).to(device)
         ids = torch.full((num, self.length), self.pad, device=device)

@@ -13,7 +13,14 @@ class SequenceModel(nn.Module, ABC):
     length: int
 
     @abstractmethod
-    def draw(self, num: int, temperature: float, noise: np.random.Generator, choice: np.random.Generator) -> Tensor:
+    def draw(
+        self,
+        num: int,
+        temperature: float,
+        noise: np.random.Generator,
+        choice: np.random.Generator,
+        condition: Tensor | None = None,
+    ) -> Tensor:
         """Ids (num, L) int64, on the model's device.
 
         Both streams are numpy's and are read row by row, so that rows do not depend on how they are cut into batches,
@@ -23,4 +30,8 @@ class SequenceModel(nn.Module, ABC):
             temperature: tokens come from softmax(logits / temperature); 0 takes the most probable.
             noise: where a latent comes from; a model without one leaves it alone.
             choice: where the choice of a token at each position comes from.
+            condition: of each row, for a conditional model.
+
+        Raises:
+            ValueError: a conditional model without a condition, or the reverse.
         """

@@ -11,7 +11,7 @@ import math
 import random
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     Symbol: TypeAlias = str | Nonterminal
 
 MAX_WORDS = 10_000
+BETWEEN = "|"  # the word between the two sides, in a grammar of pairs
 JOINED = "%joined"
 
 Split: TypeAlias = Callable[[str], tuple[str, ...]]
@@ -77,7 +78,7 @@ class Grammar:
         import nltk  # takes a second: only grammar corpora pay for it
 
         lines = source.splitlines()
-        joined = JOINED in map(str.strip, lines)
+        self.joined = joined = JOINED in map(str.strip, lines)
         source = "\n".join(line for line in lines if line.strip() != JOINED)
         try:
             grammar = nltk.PCFG.fromstring(source)
@@ -146,8 +147,16 @@ class Grammar:
 
     def sample(self, rng: random.Random) -> list[str]:
         """One sentence, as words."""
+        return self._expand(self._choose(self.start, rng), rng)
+
+    def _choose(self, symbol: Symbol, rng: random.Random) -> tuple[Symbol, ...]:
+        cumulative, rights = self._choices[symbol]
+        # min: rounding may leave the last cumulative probability a little below 1.
+        return rights[min(bisect.bisect(cumulative, rng.random()), len(rights) - 1)]
+
+    def _expand(self, symbols: tuple[Symbol, ...], rng: random.Random) -> list[str]:
         sentence: list[str] = []
-        stack: list[Symbol] = [self.start]
+        stack = list(reversed(symbols))
         while stack:
             if len(stack) + len(sentence) > MAX_WORDS:
                 raise UserError(f"the grammar samples over {MAX_WORDS:,} words; make its recursion less probable")
@@ -155,9 +164,7 @@ class Grammar:
             if isinstance(symbol, str):
                 sentence.append(symbol)
             else:
-                cumulative, rights = self._choices[symbol]
-                # min: rounding may leave the last cumulative probability a little below 1.
-                stack.extend(reversed(rights[min(bisect.bisect(cumulative, rng.random()), len(rights) - 1)]))
+                stack.extend(reversed(self._choose(symbol, rng)))
         return sentence
 
     def sentences(self, seed: int) -> Iterator[str]:
@@ -165,6 +172,68 @@ class Grammar:
         rng = random.Random(seed)
         while True:
             yield self.join(self.sample(rng))
+
+    @cached_property
+    def openings(self) -> list[tuple[Symbol, ...]]:
+        """The right sides of the start symbol."""
+        return list(dict.fromkeys(self._choices[self.start][1]))
+
+    @cached_property
+    def labels(self) -> dict[str, list[tuple[Symbol, ...]]]:
+        """What the start symbol chooses first, in lower case, with the openings that begin so.
+
+        Raises:
+            UserError: the start symbol stands inside sentences too.
+        """
+        if any(self.start in right for _, right in self.probability):
+            raise UserError(f"the grammar has {self.start} inside its sentences: give it a start symbol of its own")
+        labels: dict[str, list[tuple[Symbol, ...]]] = defaultdict(list)
+        for opening in self.openings:
+            labels[str(opening[0]).lower()].append(opening)
+        return dict(labels)
+
+    def records(self, seed: int) -> Iterator[dict[str, str]]:
+        """The sentences of `sentences` as `text`, with their `label`. In a grammar of pairs, where each opening has the
+        word |, what stands before it is the `context`, and only what stands behind it the `text`.
+        """
+        pairs = all(BETWEEN in opening for opening in self.openings)
+        label = {opening: name for name, openings in self.labels.items() for opening in openings}
+        rng = random.Random(seed)
+        while True:
+            opening = self._choose(self.start, rng)
+            sentence = self._expand(opening, rng)
+            record = {"label": label[opening]}
+            if pairs:
+                middle = sentence.index(BETWEEN)
+                record["context"], sentence = self.join(sentence[:middle]), sentence[middle + 1 :]
+            yield {**record, "text": self.join(sentence)}
+
+    def label_probability(self, labels: Sequence[str], sentences: Sequence[str]) -> np.ndarray:
+        """The probability that a sentence of these words has that label: float (number of sentences,), 0 outside the
+        language. Where no sentence has two labels it is 1 or 0.
+        """
+        columns = {
+            label: [self.productions[self.start, opening] for opening in openings]
+            for label, openings in self.labels.items()
+        }
+        usage = self.parse(sentences)[1]
+        return np.array([row[columns.get(label, [])].sum() for label, row in zip(labels, usage, strict=True)])
+
+    def beginning(self, openings: Mapping[tuple[Symbol, ...], float]) -> Grammar:
+        """The grammar of the sentences that begin with other openings, each with its probability."""
+        rules: dict[Any, dict[tuple[Symbol, ...], float]] = {self.start: dict(openings)}
+        symbols = list(itertools.chain.from_iterable(openings))
+        while symbols:  # what they reach
+            symbol = symbols.pop()
+            if not isinstance(symbol, str) and symbol not in rules:
+                rules[symbol] = {right: self.probability[symbol, right] for right in self._choices[symbol][1]}
+                symbols.extend(itertools.chain.from_iterable(rules[symbol]))
+        lines = (
+            f"{left} -> {' '.join(repr(s) if isinstance(s, str) else str(s) for s in right)} [{probability:.17f}]"
+            for left, alternatives in rules.items()
+            for right, probability in alternatives.items()
+        )
+        return Grammar("\n".join([JOINED] * self.joined + list(lines)))
 
     def log_probability(self, sentences: Iterable[str]) -> np.ndarray:
         """Exact natural log-probability of each sentence, summed over all its parses.

@@ -23,7 +23,8 @@ class CriticStep(nn.Module):
 
     Args:
         critic: a module with `embed`, samples to points (B, ...), and `score`, points to scores (B,); its own forward
-            is the one after the other. One-hot space asks for its `vocabulary` and `embedding`, too.
+            is the one after the other. One-hot space asks for its `vocabulary` and `embedding`, too. A conditional one
+            takes what it is given as a second argument of both.
         penalty: what to ask of its slope, and where.
         objective: the losses.
     """
@@ -38,7 +39,9 @@ class CriticStep(nn.Module):
         self.penalise = lipschitz.SIDES[penalty.sided]
         self.one_hot = penalty.space == "one-hot"
 
-    def forward(self, real: Tensor, fake: Tensor, alpha: Tensor, penalised: bool = True) -> dict[str, Tensor]:
+    def forward(
+        self, real: Tensor, fake: Tensor, alpha: Tensor, penalised: bool = True, *condition: Tensor
+    ) -> dict[str, Tensor]:
         """Means over the batch, what depends on the others last.
 
         Args:
@@ -46,6 +49,8 @@ class CriticStep(nn.Module):
             fake: soft tokens (B, L, V), or ids (B, L) of one-hot ones; a constant here.
             alpha: place of each interpolate between fake (0) and real (1), (B,) or (B, L).
             penalised: whether this step has the penalty; its weight makes up for the steps that have not.
+            condition: what real and fake were both given, (B, ...), if they were given something. It is a constant to
+                the penalty: the slope is that in the samples.
         """
         # Weights that are functions of parameters are computed once, and power iteration takes one step.
         with parametrize.cached():
@@ -53,11 +58,12 @@ class CriticStep(nn.Module):
             embedded_real, embedded_fake = self.critic.embed(real), self.critic.embed(fake)
             norms: list[Tensor] = []
             if at <= {"interpolates"}:
-                scores = _wide(self.critic.score(torch.cat([embedded_real, embedded_fake])))
+                twice = [torch.cat([c, c]) for c in condition]
+                scores = _wide(self.critic.score(torch.cat([embedded_real, embedded_fake]), *twice))
                 real_score, fake_score = scores.chunk(2)
             else:  # a pass for each, so that the inner gradient walks no samples but its own
                 real_score, fake_score = (
-                    self._scored(tokens, embedded, norms if place in at else None)
+                    self._scored(tokens, embedded, norms if place in at else None, *condition)
                     for place, tokens, embedded in (
                         ("real", real, embedded_real),
                         ("generated", fake, embedded_fake),
@@ -68,10 +74,10 @@ class CriticStep(nn.Module):
                 # would walk all three.
                 if self.one_hot:
                     points = lipschitz.interpolate(_one_hot(real, self.critic), _one_hot(fake, self.critic), alpha)
-                    norms.append(lipschitz.gradient_norm(self.critic, points))
+                    norms.append(lipschitz.gradient_norm(lambda x: self.critic(x, *condition), points))
                 else:
                     points = lipschitz.interpolate(embedded_real, embedded_fake, alpha)
-                    norms.append(lipschitz.gradient_norm(self.critic.score, points))
+                    norms.append(lipschitz.gradient_norm(lambda x: self.critic.score(x, *condition), points))
             parts = {"wasserstein": (real_score - fake_score).mean().detach()}
             loss = self.objective.critic(real_score, fake_score).mean()
             if norms:
@@ -80,16 +86,16 @@ class CriticStep(nn.Module):
                 parts |= {"gradient_norm": torch.cat(norms).detach().mean(), "penalty": penalty.detach()}
             return parts | {"critic_loss": loss}
 
-    def _scored(self, tokens: Tensor, embedded: Tensor, norms: list[Tensor] | None) -> Tensor:
+    def _scored(self, tokens: Tensor, embedded: Tensor, norms: list[Tensor] | None, *condition: Tensor) -> Tensor:
         """Scores (B,), and into `norms`, if given, the gradient norm of the same pass at the same points."""
         if norms is None:
-            return _wide(self.critic.score(embedded))
+            return _wide(self.critic.score(embedded, *condition))
         if self.one_hot:
             points = _one_hot(tokens, self.critic).detach().requires_grad_()
-            scores = self.critic(points)
+            scores = self.critic(points, *condition)
         else:
             points = embedded if embedded.requires_grad else embedded.detach().requires_grad_()
-            scores = self.critic.score(points)
+            scores = self.critic.score(points, *condition)
         norms.append(lipschitz.norm_of_gradient(scores, points))
         return _wide(scores)
 

@@ -45,7 +45,7 @@ class Task(ABC, Generic[Kind]):
     To the loop, samples are rows of arrays of any shape; only a task and its networks know what they are.
     """
 
-    EXAMPLE: ClassVar[str]  # of options of `seqgan-gp sample`
+    EXAMPLE: str  # of options of `seqgan-gp sample`
 
     config: Kind
 
@@ -53,6 +53,11 @@ class Task(ABC, Generic[Kind]):
     @abstractmethod
     def real(self) -> np.ndarray:
         """Training samples (N, ...), as the critic embeds them."""
+
+    @property
+    def conditions(self) -> tuple[np.ndarray, ...]:
+        """What each of them is given: one array (N, ...), which both networks take as second argument; or nothing."""
+        return ()
 
     @classmethod
     @abstractmethod
@@ -90,8 +95,8 @@ class Task(ABC, Generic[Kind]):
 
     @abstractmethod
     def player(self, generator: nn.Module) -> nn.Module:
-        """From noise to what the critic embeds. Where no gradient is asked for, it may give the same in a form that is
-        cheaper to embed.
+        """From noise, and a condition if there is one, to what the critic embeds. Where no gradient is asked for, it
+        may give the same in a form that is cheaper to embed.
         """
 
     @abstractmethod

@@ -3,39 +3,41 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from .. import pretrained
-from ..artefacts import TOKENIZER
+from ..artefacts import LABELS, TOKENIZER
 from ..config import Config
 from ..files import atomic_write
 from ..models.relaxations import HardTokens, Relaxation, relaxation
 from ..models.sequence import SequenceModel
-from ..scoring import Real, score
-from ..text.corpus import Corpus, load_corpus, load_grammar
+from ..scoring import Real, Values, defined, score
+from ..text.conditions import Condition, Judge, Labels
+from ..text.corpus import Corpus, Given, load_corpus, load_grammar
 from ..text.tokenizer import Encoded, Tokenizer
 from ..text.words import read_lines
 from . import task
 
 
 class RelaxedGenerator(nn.Module):
-    """Noise (B, noise_size) to the tokens that the critic scores, one-hot or soft, with a gradient; where gradients are
-    off, ids (B, L) stand for one-hot ones.
+    """Noise (B, noise_size), and a condition if there is one, to the tokens that the critic scores, one-hot or soft,
+    with a gradient; where gradients are off, ids (B, L) stand for one-hot ones.
     """
 
     def __init__(self, generator: nn.Module, relaxation: Relaxation):
         super().__init__()
         self.generator, self.relaxation = generator, relaxation
 
-    def forward(self, noise: Tensor) -> Tensor | HardTokens:
+    def forward(self, noise: Tensor, *condition: Tensor) -> Tensor | HardTokens:
         relax = self.relaxation.parts if torch.is_grad_enabled() else self.relaxation.detached
-        return relax(self.generator(noise))
+        return relax(self.generator(noise, *condition))
 
 
 class Evaluator(task.Evaluator):
@@ -45,31 +47,50 @@ class Evaluator(task.Evaluator):
         corpus: real sentences.
         unit: what n-grams are made of, "word" or "character".
         samples: sentences to draw each time.
+        judge: of what sentences are given, if the corpus has something and a grammar.
     """
 
     SEED = 0  # the same noise at every evaluation: curves show the generator, not the draw
-    HEADLINE = ("jsd_4", "self_bleu_4", "unique", "grammatical")
+    HEADLINE = ("jsd_4", "self_bleu_4", "unique", "grammatical", "obedience", "agreement")
     PANELS = (
         ("n-gram JSD (bits)", ("eval/jsd_1", "eval/jsd_2", "eval/jsd_3", "eval/jsd_4")),
         ("self-BLEU", ("eval/self_bleu_2", "eval/self_bleu_3", "eval/self_bleu_4", "eval/self_bleu_5")),
         ("BLEU", ("eval/bleu_2", "eval/bleu_3", "eval/bleu_4", "eval/bleu_5")),
-        ("fractions", ("eval/grammatical", "eval/unique", "eval/well_formed")),
+        ("fractions", ("eval/grammatical", "eval/unique", "eval/well_formed", "eval/obedience", "eval/agreement")),
     )
 
-    def __init__(self, corpus: Corpus, unit: str, samples: int):
-        self.samples = samples
-        self.yardstick = Real(corpus.test, corpus.train, corpus.grammar, unit)
+    def __init__(self, corpus: Corpus, unit: str, samples: int, judge: Judge | None = None):
+        self.samples, self.judge = samples, judge
+        self.yardstick = Real(corpus.test, corpus.train, judge.language if judge else corpus.grammar, unit)
         rng = np.random.default_rng(self.SEED)
         drawn = rng.choice(len(corpus.train), min(samples, len(corpus.train)), replace=False)
         # Of training sentences novelty says nothing.
-        self.real = score([corpus.train[i] for i in drawn], replace(self.yardstick, training=None))
+        real = [corpus.train[i] for i in drawn]
+        self.real = score(real, replace(self.yardstick, training=None))
+        self.given = None
+        if corpus.given:
+            self.real |= self._kept([corpus.given.train[i] for i in drawn], real)
+            size = len(corpus.given.test)
+            self.given = [corpus.given.test[i] for i in rng.choice(size, samples, replace=samples > size)]
 
     def __call__(self, sampler: pretrained.Generator, path: Path) -> tuple[dict[str, Any], list[str]]:
-        ids = np.concatenate(list(sampler.sample_ids(self.samples, self.SEED)))
-        sentences = sampler.tokenizer.decode(ids)
-        well_formed = float(sampler.tokenizer.well_formed(ids).mean())
-        path.with_suffix(".txt").write_text("".join(f"{s}\n" for s in sentences), encoding="utf-8")
-        return score(sentences, self.yardstick) | {"well_formed": well_formed}, sentences[:3]
+        ids = np.concatenate(list(sampler.sample_ids(self.samples, self.SEED, given=self.given)))
+        sentences = lines = sampler.tokenizer.decode(ids)
+        scores = score(sentences, self.yardstick) | {"well_formed": float(sampler.tokenizer.well_formed(ids).mean())}
+        _write(path.with_suffix(".txt"), sentences)
+        if self.given:
+            scores |= self._kept(self.given, sentences)
+            _write(path.with_suffix(".given.txt"), self.given)
+            lines = [f"{given} -> {sentence}" for given, sentence in zip(self.given, sentences, strict=True)]
+        return scores, lines[:3]
+
+    def _kept(self, given: Sequence[str], sentences: Sequence[str]) -> Values:
+        """How far sentences keep to what they are given, if the corpus has a grammar that can tell."""
+        return defined({**self.judge(given, sentences)}) if self.judge else {}
+
+
+def _write(path: Path, lines: Iterable[str]) -> None:
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
 class TextTask(task.Task[Config]):
@@ -79,12 +100,15 @@ class TextTask(task.Task[Config]):
         config: the experiment.
         corpus: training and held-out sentences.
         tokenizer: sentences to ids.
+        condition: what the sentences are given, if they are.
     """
 
     EXAMPLE = "--num 1000 --out samples.txt"
 
-    def __init__(self, config: Config, corpus: Corpus, tokenizer: Tokenizer):
-        self.config, self.corpus, self.tokenizer = config, corpus, tokenizer
+    def __init__(self, config: Config, corpus: Corpus, tokenizer: Tokenizer, condition: Condition | None = None):
+        self.config, self.corpus, self.tokenizer, self.condition = config, corpus, tokenizer, condition
+        if condition:
+            self.EXAMPLE = condition.EXAMPLE
 
     @classmethod
     def load(cls, config: Config) -> TextTask:
@@ -93,31 +117,51 @@ class TextTask(task.Task[Config]):
         Sentences are cut to what the networks can hold, held-out ones too, since samples are compared with them.
         """
         c, t = config.corpus, config.tokenizer
-        corpus = load_corpus(c.train, c.test, c.column, c.size, c.holdout, c.seed)
+        corpus = load_corpus(c.train, c.test, c.column, c.size, c.holdout, c.seed, c.given)
         if t.file:
             tokenizer = Tokenizer.load(t.file)
             tokenizer.check_size(t.vocabulary)
         else:
-            tokenizer = Tokenizer.train(t.kind, corpus.train, t.vocabulary, t.lowercase)
+            contexts = corpus.given.train if corpus.given and c.context else ()
+            tokenizer = Tokenizer.train(t.kind, [*corpus.train, *contexts], t.vocabulary, t.lowercase)
         corpus.train, corpus.test = (tokenizer.cut(sentences, t.length) for sentences in (corpus.train, corpus.test))
-        return cls(config, corpus, tokenizer)
+        task = cls._with(config, corpus, tokenizer, lambda: Labels.of(cast(Given, corpus.given)))
+        task.judge()  # refuses a grammar that cannot judge what it gives
+        return task
+
+    @classmethod
+    def _with(cls, config: Config, corpus: Corpus, tokenizer: Tokenizer, labels: Callable[[], Labels]) -> TextTask:
+        return cls(config, corpus, tokenizer, pretrained.condition_of(config, tokenizer, labels))
 
     @classmethod
     def read(cls, config: Config, run: Path) -> TextTask:
         """The sentences that `write` wrote, and the grammar that they came from."""
-        train, test = (read_lines(run / "corpus" / f"{name}.txt") for name in ("train", "test"))
-        corpus = Corpus(train, test, load_grammar(config.corpus.train))
-        return cls(config, corpus, Tokenizer.load(run / TOKENIZER))
+        folder = run / "corpus"
+        train, test = (read_lines(folder / f"{name}.txt") for name in ("train", "test"))
+        given = None
+        if config.corpus.given:
+            given = Given(*(read_lines(folder / f"{name}.given.txt") for name in ("train", "test")))
+        corpus = Corpus(train, test, load_grammar(config.corpus.train), given)
+        return cls._with(config, corpus, Tokenizer.load(run / TOKENIZER), lambda: Labels.load(run / LABELS))
 
     def write(self, run: Path) -> None:
+        """corpus/train.txt and test.txt; what each line of them is given, if it is, in train.given.txt and
+        test.given.txt.
+        """
+        corpus = self.corpus
+        parts = {"train": corpus.train, "test": corpus.test}
+        if corpus.given:
+            parts |= {"train.given": corpus.given.train, "test.given": corpus.given.test}
         (run / "corpus").mkdir()
-        for name, sentences in (("train", self.corpus.train), ("test", self.corpus.test)):
+        for name, sentences in parts.items():
             with atomic_write(run / "corpus" / f"{name}.txt") as file:
                 file.writelines(f"{s}\n" for s in sentences)
         self.save(run)
 
     def save(self, folder: Path) -> None:
         self.tokenizer.save(folder / TOKENIZER)
+        if self.condition:
+            self.condition.save(folder / LABELS)
 
     @functools.cached_property
     def encoded(self) -> Encoded:
@@ -127,6 +171,20 @@ class TextTask(task.Task[Config]):
     def real(self) -> np.ndarray:
         """Ids (N, L) int64."""
         return self.encoded.ids
+
+    @functools.cached_property
+    def conditions(self) -> tuple[np.ndarray, ...]:
+        if not (self.condition and self.corpus.given):
+            return ()
+        return (self.condition.encode(self.corpus.given.train),)
+
+    def judge(self) -> Judge | None:
+        """What tells how far sentences keep to what they are given: only a grammar can.
+
+        Raises:
+            UserError: the grammar does not know what the sentences are given.
+        """
+        return self.condition.judge(self.corpus.grammar) if self.condition and self.corpus.grammar else None
 
     def describe(self) -> list[str]:
         corpus, encoded, t = self.corpus, self.encoded, self.config.tokenizer
@@ -140,13 +198,15 @@ class TextTask(task.Task[Config]):
             lines.append(
                 f"{encoded.unknown:.2%} of the training tokens are unknown (tokenizer.vocabulary={t.vocabulary})"
             )
+        if self.condition and self.corpus.given:
+            lines.append(self.condition.describe(self.corpus.given))
         return lines
 
     def build_generator(self) -> nn.Module:
-        return pretrained.build_generator(self.config, self.tokenizer)
+        return pretrained.build_generator(self.config, self.tokenizer, self.condition)
 
     def build_critic(self) -> nn.Module:
-        return pretrained.build_critic(self.config, self.tokenizer)
+        return pretrained.build_critic(self.config, self.tokenizer, self.condition)
 
     @property
     def relaxation(self) -> Relaxation:
@@ -157,7 +217,8 @@ class TextTask(task.Task[Config]):
 
     def sampler(self, generator: nn.Module) -> pretrained.Generator:
         assert isinstance(generator, SequenceModel)
-        return pretrained.Generator(generator, self.tokenizer, self.relaxation.sampling_temperature)
+        temperature = self.relaxation.sampling_temperature
+        return pretrained.Generator(generator, self.tokenizer, temperature, self.condition)
 
     def evaluator(self) -> Evaluator:
-        return Evaluator(self.corpus, self.tokenizer.unit, self.config.evaluation.samples)
+        return Evaluator(self.corpus, self.tokenizer.unit, self.config.evaluation.samples, self.judge())

@@ -98,24 +98,29 @@ class Trainer(BaseTrainer):
         return parts
 
     def update_critic(self, rows: np.ndarray, penalised: bool = True) -> dict[str, Tensor]:
-        """One step of the critic on the real samples of these rows (batch_size,) and as many generated ones."""
+        """One step of the critic on the real samples of these rows (batch_size,) and as many generated ones, given the
+        same.
+        """
         mixing = MIXINGS[self.config.penalty.mixing]
         alpha = mixing(self.progress.rng, len(rows), self.task.real.shape[1])
-        noise = self._noise()
+        noise, condition = self._noise(), self._condition(rows)
         with torch.no_grad(), self.accelerator.autocast():
-            fake = self.player(noise)
-        return self.updates.critic_update(self._real(rows), fake, self._share(alpha), penalised)
+            fake = self.player(noise, *condition)
+        return self.updates.critic_update(self._real(rows), fake, self._share(alpha), penalised, *condition)
 
     def update_generator(self) -> dict[str, Tensor]:
-        """One step of the generator; a paired objective compares with the real samples that the critic saw last."""
-        real = None
-        if self.objective.paired:
-            critic_steps = self.config.train.critic_steps
-            real = self._real(self.batches[(self.progress.step + 1) * critic_steps - 1])
-        return self.updates.generator_update(self._noise(), real)
+        """One step of the generator, given what the critic's last batch was; a paired objective also compares with the
+        real samples of that.
+        """
+        rows = self.batches[(self.progress.step + 1) * self.config.train.critic_steps - 1]
+        real = self._real(rows) if self.objective.paired else None
+        return self.updates.generator_update(self._noise(), real, *self._condition(rows))
 
     def _real(self, rows: np.ndarray) -> Tensor:
         return self._share(self.task.real[rows])
+
+    def _condition(self, rows: np.ndarray) -> tuple[Tensor, ...]:
+        return tuple(self._share(given[rows]) for given in self.task.conditions)
 
     def _noise(self) -> Tensor:
         return self.generator.sample_noise(self.batches.size, self.progress.rng)[self.share].to(self.accelerator.device)

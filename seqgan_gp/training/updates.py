@@ -19,9 +19,9 @@ class Updates:
 
     Args:
         accelerator: device, processes and mixed precision.
-        critic: samples to scores (B,).
+        critic: samples, and their condition if they have one, to scores (B,).
         critic_step: the prepared `steps.CriticStep` of that critic.
-        generator_step: the prepared module from noise to samples with a gradient.
+        generator_step: the prepared module from noise, and a condition if there is one, to samples with a gradient.
         critic_optimizer, generator_optimizer: prepared.
         objective: of both players.
         clipping: bound of the critic's weights after each of its steps, or None.
@@ -36,9 +36,11 @@ class Updates:
     objective: Objective
     clipping: float | None = None
 
-    def critic_update(self, real: Tensor, fake: Tensor, alpha: Tensor, penalised: bool = True) -> dict[str, Tensor]:
+    def critic_update(
+        self, real: Tensor, fake: Tensor, alpha: Tensor, penalised: bool = True, *condition: Tensor
+    ) -> dict[str, Tensor]:
         """The arguments of `steps.CriticStep.forward`; its numbers, detached."""
-        parts = self.critic_step(real, fake, alpha, penalised)
+        parts = self.critic_step(real, fake, alpha, penalised, *condition)
         self.critic_optimizer.zero_grad()
         self.accelerator.backward(parts["critic_loss"])
         self.critic_optimizer.step()
@@ -46,13 +48,13 @@ class Updates:
             lipschitz.clip_weights(self.critic, self.clipping)
         return {k: v.detach() for k, v in parts.items()}
 
-    def generator_update(self, noise: Tensor, real: Tensor | None = None) -> dict[str, Tensor]:
-        """`real` are as many real samples, for an objective that is paired."""
+    def generator_update(self, noise: Tensor, real: Tensor | None = None, *condition: Tensor) -> dict[str, Tensor]:
+        """`real` are as many real samples of the same condition, for an objective that is paired."""
         self.critic.requires_grad_(False)
-        fake = self.generator_step(noise)
+        fake = self.generator_step(noise, *condition)
         with self.accelerator.autocast(), parametrize.cached():  # both by the same weights
-            scores = self.critic(fake).float()
-            real_scores = None if real is None else self.critic(real).float()
+            scores = self.critic(fake, *condition).float()
+            real_scores = None if real is None else self.critic(real, *condition).float()
         loss = self.objective.generator(real_scores, scores).mean()
         self.generator_optimizer.zero_grad()
         self.accelerator.backward(loss)

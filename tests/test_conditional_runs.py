@@ -1,0 +1,251 @@
+"""Training, sampling and probing with labels and with contexts, as a user does."""
+
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from conftest import train
+from safetensors.torch import load_file
+
+from seqgan_gp import Critic, Generator, artefacts
+from seqgan_gp import config as configs
+from seqgan_gp.cli import main
+from seqgan_gp.errors import UserError
+from seqgan_gp.training.folder import read_metrics
+from seqgan_gp.training.text import TextTask
+from seqgan_gp.training.trainer import Trainer
+
+LABELS = ("--corpus.train=grammar:types", "--corpus.label=label", "--condition.features=8")
+CONTEXTS = ("--corpus.train=grammar:dialogue", "--corpus.context=context", "--condition.features=8")
+
+
+@pytest.fixture(scope="module")
+def labelled(tmp_path_factory):
+    output = tmp_path_factory.mktemp("runs") / "labelled"
+    assert train(output, *LABELS) == 0
+    return output
+
+
+@pytest.fixture(scope="module")
+def answering(tmp_path_factory):
+    output = tmp_path_factory.mktemp("runs") / "answering"
+    assert train(output, *CONTEXTS) == 0
+    return output
+
+
+def weights(run):
+    return load_file(artefacts.checkpoints(run)[-1] / artefacts.WEIGHTS)
+
+
+def test_a_run_with_labels_keeps_them_with_its_sentences_and_its_weights(labelled):
+    task = TextTask.read(artefacts.read_config(labelled, configs.Config), labelled)
+    own = task.corpus.grammar.label_probability(task.corpus.given.train[:50], task.corpus.train[:50])
+    np.testing.assert_allclose(own, 1, atol=1e-6)
+    counts = json.loads((labelled / "labels.json").read_text())
+    assert counts == {name: task.corpus.given.train.count(name) for name in counts} and sum(counts.values()) == 400
+    for checkpoint in artefacts.checkpoints(labelled):
+        assert (checkpoint / "labels.json").read_text() == (labelled / "labels.json").read_text()
+    shapes = {name: tuple(tensor.shape) for name, tensor in weights(labelled).items()}
+    assert shapes["generator.encoder.embedding"] == shapes["critic.encoder.embedding"] == (4, 8)
+
+
+def test_evaluations_measure_obedience_beside_real_sentences(labelled, answering):
+    rows = {key: value for row in read_metrics(labelled / "metrics.jsonl") for key, value in row.items()}
+    assert rows["real/obedience"] == rows["real/obedience_question"] == rows["real/obedient"] == 1
+    assert 0 <= rows["eval/obedient"] <= 1
+    rows = {key: value for row in read_metrics(answering / "metrics.jsonl") for key, value in row.items()}
+    assert rows["real/agreement"] == rows["real/grammatical"] == 1
+    assert rows["eval/agreement"] + rows["eval/wrong_grammar"] <= 1
+    for run in (labelled, answering):  # what each sample was given stands in the same line
+        given, sentences = (run / "samples" / f"step-0000006{suffix}" for suffix in (".given.txt", ".txt"))
+        held_out = set((run / "corpus" / "test.given.txt").read_text().splitlines())
+        assert len(given.read_text().splitlines()) == len(sentences.read_text().splitlines()) == 20
+        assert set(given.read_text().splitlines()) <= held_out
+
+
+@pytest.mark.parametrize("options", [LABELS, CONTEXTS], ids=["labels", "contexts"])
+@pytest.mark.parametrize("objective", ["wasserstein", "relativistic"])
+def test_real_and_generated_sentences_are_given_the_same(options, objective, monkeypatch):
+    sizes = ("--corpus.size=40", "--corpus.holdout=10", "--train.batch_size=8", "--generator.width=8")
+    config = configs.parse([*options, *sizes, f"--objective={objective}", "--train.critic_steps=2"]).config
+    task = TextTask.load(config)
+    trainer = Trainer(Accelerator(cpu=True), task)
+    seen = {"player": [], "critic": [], "generator": []}
+
+    def spy(name, method, place):
+        def call(*args):
+            seen[name].append(args[place])
+            return method(*args)
+
+        return call
+
+    monkeypatch.setattr(trainer.player, "forward", spy("player", trainer.player.forward, 1))
+    monkeypatch.setattr(trainer.updates, "critic_update", spy("critic", trainer.updates.critic_update, 4))
+    monkeypatch.setattr(trainer.updates, "generator_update", spy("generator", trainer.updates.generator_update, 2))
+    before = {name: p.detach().clone() for name, p in trainer.generator.named_parameters()}
+    trainer.step()
+    first, second = (torch.from_numpy(task.conditions[0][trainer.batches[t]]) for t in range(2))
+    assert [torch.equal(c, d) for c, d in zip(seen["critic"], (first, second), strict=True)] == [True, True]
+    assert torch.equal(seen["generator"][0], second)
+    assert all(torch.equal(c, d) for c, d in zip(seen["player"], (first, second, second), strict=True))
+    # Each row of the corpus is given what belongs to it.
+    given = [task.corpus.given.train[i] for i in trainer.batches[0]]
+    assert torch.equal(first, torch.from_numpy(task.condition.encode(given)))
+    trainer.step()
+    moved = [name for name, p in trainer.generator.named_parameters() if not torch.equal(p, before[name])]
+    assert any(name.startswith("modulations") for name in moved) and any(name.startswith("encoder") for name in moved)
+    assert all(name in dict(trainer.average.module.named_parameters()) for name in moved)
+
+
+def test_a_resumed_conditional_run_is_the_run(tmp_path, capsys):
+    options = (*LABELS, "--train.decay_from=1")  # else the rate would fall with the steps asked for
+    assert train(tmp_path / "whole", *options) == 0
+    assert train(tmp_path / "halves", *options, "--train.steps=3") == 0
+    assert train(tmp_path / "halves", *options, "--resume") == 0
+    whole, halves = weights(tmp_path / "whole"), weights(tmp_path / "halves")
+    assert whole.keys() == halves.keys() and all(torch.equal(whole[name], halves[name]) for name in whole)
+    assert train(tmp_path / "halves", *options, "--resume", "--condition.features=16") == 2
+    assert "was trained with condition.features=8, not 16" in capsys.readouterr().err
+
+
+def test_sampling_takes_a_label(labelled, capsys):
+    assert main(["sample", str(labelled), "--num", "3", "--label", "question"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 3
+    assert main(["sample", str(labelled), "--label", "quest"]) == 2
+    message = capsys.readouterr().err
+    assert "no label 'quest'" in message and "statement" in message and message.count("\n") == 1
+    assert main(["sample", str(labelled), "--context", "questions.txt"]) == 2
+    assert "takes no context: leave out --context" in capsys.readouterr().err
+
+
+def test_sampling_answers_every_line_of_a_file(answering, run, tmp_path, capsys):
+    questions, answers = tmp_path / "questions.txt", tmp_path / "answers.txt"
+    questions.write_text("does anna sleep?\nwhat do you see?\ndo i sing?\n")
+    assert main(["sample", str(answering), "--context", str(questions), "--out", str(answers)]) == 0
+    assert len(answers.read_text().splitlines()) == 3
+    assert "were cut" not in capsys.readouterr().err
+    questions.write_text("does anna sleep?\n" + "do i sing? " * 9 + "\n")
+    assert main(["sample", str(answering), "--context", str(questions)]) == 0
+    assert "1 lines of " in capsys.readouterr().err
+    for options, message in (
+        ((str(answering), "--num", "2"), "this run answers what it is given: seqgan-gp sample RUN --context FILE"),
+        ((str(answering), "--label", "question"), "takes no label: leave out --label"),
+        (
+            (str(run), "--label", "question"),
+            "takes no label: leave out --label, or give a run trained with corpus.label",
+        ),
+        ((str(answering), "--context", str(tmp_path / "none.txt")), "no such file"),
+    ):
+        assert main(["sample", *options]) == 2
+        assert message in capsys.readouterr().err
+    questions.write_text("does anna sleep?\n\ndo i sing?\n")
+    assert main(["sample", str(answering), "--context", str(questions)]) == 2
+    assert "questions.txt, line 2: empty" in capsys.readouterr().err
+
+
+def hot(source):
+    """A generator whose modulations have learnt something, so that what it is given matters."""
+    generator = Generator.from_pretrained(source)
+    torch.manual_seed(0)
+    for modulation in generator.network.modulations:
+        torch.nn.init.normal_(modulation.linear.weight)
+    return generator
+
+
+def test_samples_depend_on_what_is_given_and_not_on_batches(labelled, answering):
+    generator = hot(labelled)
+    questions, commands = (list(generator.sample(20, given=label)) for label in ("question", "command"))
+    assert questions != commands
+    mixed = list(generator.sample(20, given=["question", "command"] * 10, batch_size=7))
+    assert mixed[::2] == questions[::2] and mixed[1::2] == commands[1::2]
+    drawn = generator.condition.draw(2000, np.random.default_rng(0))
+    assert abs(drawn.count("statement") / 2000 - generator.condition.counts["statement"] / 400) < 0.05
+    assert len(set(generator.sample(20))) > 1  # with labels of its own
+    generator = hot(answering)
+    contexts = ["do i sing?"] * 20, ["what does the young king see?"] * 20
+    assert list(generator.sample(20, given=contexts[0])) != list(generator.sample(20, given=contexts[1]))
+
+
+def test_the_critic_scores_under_a_label(labelled, answering, run):
+    critic, sentences = Critic.from_pretrained(labelled), ["who sleeps?", "anna sleeps."]
+    scores = critic(sentences, given=["question", "statement"])
+    assert scores.shape == (2,)
+    torch.testing.assert_close(critic(sentences, given="question")[0], scores[0])
+    assert not torch.equal(critic(sentences, given="question"), critic(sentences, given="command"))
+    torch.testing.assert_close(critic.score(critic.embed(sentences), given=["question", "statement"]), scores)
+    assert critic.features(sentences).shape[0] == 2  # which no label enters
+    for given, message in (
+        (None, "this run is conditional: give a label"),
+        ("quest", "no label 'quest'"),
+        (["question"], "1 labels or contexts are given for 2 sentences"),
+    ):
+        with pytest.raises(UserError, match=message):
+            critic(sentences, given=given)
+    with pytest.raises(UserError, match="no labels and no contexts: leave out"):
+        Critic.from_pretrained(run)(sentences, given="question")
+    with pytest.raises(UserError, match="no labels and no contexts: leave out"):
+        list(Generator.from_pretrained(run).sample(1, given=["question"]))
+    critic = Critic.from_pretrained(answering)
+    assert not torch.equal(critic(sentences, given="do i sing?"), critic(sentences, given="what does anna see?"))
+
+
+def test_a_checkpoint_without_its_labels_says_so(labelled, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(artefacts.checkpoints(labelled)[-1], copy)
+    (copy / "labels.json").unlink()
+    with pytest.raises(UserError, match=r"labels.json: not a file of labels"):
+        Generator.from_pretrained(copy)
+
+
+def test_any_two_columns_make_a_run_with_labels_or_with_contexts(tmp_path):
+    rows = [{"text": f"answer {i % 7} to it", "kind": i % 3, "question": f"is it {i % 5} ?"} for i in range(60)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for key, column in (("label", "kind"), ("context", "question")):
+        output = tmp_path / key
+        corpus = f"--corpus.train={tmp_path / 'a.jsonl'}", "--corpus.holdout=9"
+        assert train(output, *corpus, f"--corpus.{key}={column}") == 0
+        assert "eval/obedience" not in read_metrics(output / "metrics.jsonl")[-1]  # there is no grammar to ask
+    assert len(list(Generator.from_pretrained(tmp_path / "label").sample(4, given=["0", "1", "2", "0"]))) == 4
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (("--corpus.label=kind", "--corpus.context=text2"), "corpus.label and corpus.context are both given"),
+        (("--corpus.label=text",), "must name a column, another one than corpus.column"),
+        (("--corpus.label=label", "--method=likelihood"), "method likelihood takes no corpus.label"),
+        (("--corpus.context=context",), "the grammar has no column 'context'"),
+        (("--corpus.label=sort",), "the grammar has no column 'sort': what it tells of its sentences is label"),
+        (("--corpus.label=label", "--condition.kernel=2"), "condition.kernel is 2: it must be odd"),
+        ((*CONTEXTS, "--condition.heads=3"), "the heads share the features out"),
+    ],
+)
+def test_conditions_that_cannot_be_are_refused_before_anything_is_written(options, message, tmp_path, capsys):
+    assert train(tmp_path / "run", *options) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "rows, options, message",
+    [
+        ("text,kind\na b,1\nc d,\ne f,1\ng h,2\n", ("--corpus.label=kind",), "column 'kind' is empty in 1 of 4 rows"),
+        ("text,kind\n" + "a b,1\n" * 30 + "c d,2\n", ("--corpus.label=kind",), "has the label '2'|the label '2' is in"),
+        ("text,kind\n" + "a b,1\n" * 30, ("--corpus.label=kind",), "all training sentences have the label '1'"),
+        (
+            "text,q\na,b\n,c\nd,e\nf,g\n",
+            ("--corpus.context=q",),
+            "column 'text' is empty in 1 of 4 rows, first in row 2",
+        ),
+        ("text,q\na,b\nc,\nd,e\nf,g\n", ("--corpus.context=q",), "column 'q' is empty in 1 of 4 rows, first in row 2"),
+    ],
+)
+def test_rows_that_cannot_be_learnt_from_are_named(rows, options, message, tmp_path, capsys):
+    (tmp_path / "a.csv").write_text(rows)
+    assert train(tmp_path / "run", f"--corpus.train={tmp_path / 'a.csv'}", "--corpus.holdout=2", *options) == 2
+    error = capsys.readouterr().err
+    assert re.search(message, error) and error.splitlines()[-1].startswith("error: ")
+    assert not (tmp_path / "run").exists()
