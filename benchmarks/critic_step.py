@@ -6,6 +6,9 @@ separate passes, and autograd.grad for the penalty. The floor is the multiply-ad
 layer and timed as plain matrix products of the same shapes. The three take turns, so that a drift of the machine hits
 all alike; times are medians.
 
+The floor is that of a convolution computed term by term. Convolutions in tiles take fewer products than there are
+terms, so that a step may be below it.
+
 Operations are those of all products that a step really makes, over those of the floor. The difference is the largest
 relative one between our loss and gradients and the textbook's, in double precision: in single precision some hidden
 unit of millions is within rounding of the kink of its ReLU, and counts in one of the two and not in the other.
@@ -15,8 +18,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import statistics
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -31,6 +32,8 @@ from seqgan_gp.config import PenaltyConfig
 from seqgan_gp.machine import keep_memory, set_threads
 from seqgan_gp.models.critic import Critic
 from seqgan_gp.training.steps import CriticStep
+
+from .timing import Product, multiply, spread, take_turns
 
 EMBEDDING, KERNEL, WEIGHT, SCALE = 32, 5, 10.0, 0.3
 
@@ -57,7 +60,8 @@ CASES = [
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
     parser.add_argument("--seconds", type=float, default=20.0, help="for each case (default: %(default)s)")
-    parser.add_argument("--cases", type=int, nargs="+", help="numbers of the cases to run, from 1 (default: all)")
+    numbers = range(1, len(CASES) + 1)
+    parser.add_argument("--cases", type=int, nargs="+", choices=numbers, help="to run, by number (default: all)")
 
 
 def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -77,11 +81,12 @@ def measure(case: Case, seconds: float) -> dict[str, Any]:
     alpha = torch.rand(case.batch)
     difference = disagreement(copy.deepcopy(critic).double(), copy.deepcopy(textbook).double(), real, fake, alpha)
     functions = {"ours": ours(critic, real, fake, alpha), "textbook": plain(textbook, real, fake, alpha)}
-    times = take_turns(functions | {"floor": floor(case)}, seconds)
-    row: dict[str, Any] = case._asdict() | {f"{k}_ms": 1000 * statistics.median(v) for k, v in times.items()}
-    row |= {f"{k}_ms_quartiles": [1000 * q for q in statistics.quantiles(v)[::2]] for k, v in times.items()}
+    times = take_turns(functions | {"floor": multiply(products(case))}, seconds)
+    row: dict[str, Any] = case._asdict()
+    for name, values in times.items():
+        row |= spread(f"{name}_ms", [1000 * t for t in values])
     row |= {"ours_to_floor": row["ours_ms"] / row["floor_ms"], "textbook_to_ours": row["textbook_ms"] / row["ours_ms"]}
-    least = 2 * sum(m * k * n * times for m, k, n, times in products(case))
+    least = 2 * sum(product.multiply_adds for product in products(case))
     row |= {f"{name}_operations": count_operations(function) / least for name, function in functions.items()}
     return row | {"difference": difference, "rounds": len(times["ours"])}
 
@@ -145,20 +150,6 @@ def count_operations(function: Callable[[], object]) -> int:
     return counted.total
 
 
-def take_turns(functions: dict[str, Callable[[], object]], seconds: float) -> dict[str, list[float]]:
-    """Seconds of each call, the functions in turn for about so long, at least five rounds."""
-    for function in functions.values():
-        function()
-    times: dict[str, list[float]] = {name: [] for name in functions}
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(next(iter(times.values()))) < 5:
-        for name, function in functions.items():
-            start = time.perf_counter()
-            function()
-            times[name].append(time.perf_counter() - start)
-    return times
-
-
 class Textbook(nn.Module):
     """The critic with the weights of ours, out of torch's own layers, and the step as most public code has it."""
 
@@ -212,27 +203,16 @@ def _as_conv1d(weight: Any, conv: nn.Conv1d) -> Tensor:
     return weight.unflatten(1, (conv.kernel_size[0], conv.in_channels)).transpose(1, 2)
 
 
-def products(case: Case) -> list[tuple[int, int, int, int]]:
-    """Matrix products (rows, inner, columns, times) that a step cannot avoid, for each layer: forward of real, fake and
+def products(case: Case) -> list[Product]:
+    """The matrix products of the terms of a step, for each layer: forward of real, fake and
     interpolates; the inner gradient with respect to the interpolates; backward of real and fake to weights and inputs;
     and, for the penalty, the derivative of the inner gradient to the weights and to what the layer above passed down.
     With ReLUs the second derivative of the score vanishes between layers, so 3 + 1 + 4 + 2.
     """
     rows = case.batch * case.length
-    hidden = (rows, KERNEL * case.width, case.width, 10 * 2 * case.blocks)
-    return [(rows, EMBEDDING, case.width, 10), hidden, (case.batch, case.length * case.width, 1, 10)]
-
-
-def floor(case: Case) -> Callable[[], object]:
-    """A function that takes the time of those products."""
-    work = [(torch.randn(m, k), torch.randn(k, n), torch.empty(m, n), times) for m, k, n, times in products(case)]
-
-    def multiply() -> None:
-        for one, other, out, times in work:
-            for _ in range(times):
-                torch.mm(one, other, out=out)
-
-    return multiply
+    hidden = Product(rows, KERNEL * case.width, case.width, 10 * 2 * case.blocks)
+    output = Product(case.batch, case.length * case.width, 1, 10)
+    return [Product(rows, EMBEDDING, case.width, 10), hidden, output]
 
 
 COLUMNS = {  # key of a row: heading, format

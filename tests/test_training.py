@@ -364,6 +364,8 @@ def test_optimisers_get_the_momentum_that_the_penalty_wants():
     assert options()["betas"] == options(name="AdamW")["betas"] == (0.0, 0.9)
     assert options(options={"betas": (0.5, 0.9)})["betas"] == (0.5, 0.9)
     assert options(name="RMSprop")["momentum"] == options(name="SGD")["momentum"] == 0
+    assert options()["fused"] and not options(options={"fused": False})["fused"]
+    assert options(options={"foreach": True})["foreach"] and not options(options={"foreach": True})["fused"]
 
 
 def build(options: list[str]) -> trainer.Trainer:
