@@ -109,6 +109,40 @@ def test_the_penalty_does_not_walk_the_forward_pass_again(width):
     assert operations / forward == pytest.approx(10, rel=0.05)
 
 
+@pytest.mark.parametrize("width", [8, WIDE])
+def test_a_step_of_functions_compiles(width):
+    """torch.compile takes no double backward of autograd, but torch.func.grad inside of what it compiles."""
+    batch, length = 3, 6
+    critic = Critic(10, length, 6, width=width, blocks=1)
+    real, fake = torch.randint(10, (2, batch, length))
+    alpha, parameters = torch.rand(batch), dict(critic.named_parameters())
+
+    class Score(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.critic = critic
+
+        def forward(self, tokens, embedded=None):
+            return self.critic.embed(tokens) if embedded is None else self.critic.score(embedded)
+
+    def loss(parameters, real, fake, alpha):
+        def call(*inputs):
+            return functional_call(model, {f"critic.{name}": p for name, p in parameters.items()}, inputs)
+
+        embedded = [call(tokens) for tokens in (real, fake)]
+        points = (alpha[:, None, None] * embedded[0] + (1 - alpha[:, None, None]) * embedded[1]).detach()
+        slopes = torch.func.grad(lambda points: call(None, points).sum())(points)
+        penalty = (torch.linalg.vector_norm(slopes.flatten(1), dim=1) - 1).square().mean()
+        return call(None, embedded[1]).mean() - call(None, embedded[0]).mean() + 10 * penalty
+
+    model = Score()
+    CriticStep(critic, PenaltyConfig())(real, fake, alpha)["critic_loss"].backward()
+    compiled = torch.compile(loss, backend="aot_eager")
+    gradients = torch.autograd.grad(compiled(parameters, real, fake, alpha), list(parameters.values()))
+    for gradient, (name, parameter) in zip(gradients, parameters.items(), strict=True):
+        torch.testing.assert_close(gradient, parameter.grad, rtol=1e-4, atol=1e-5, msg=name)
+
+
 @pytest.mark.parametrize("length", [1, 2, 6])
 def test_second_derivatives_of_the_block_agree_with_finite_differences(length):
     torch.manual_seed(0)

@@ -20,10 +20,14 @@ class LinearMap(torch.autograd.Function):
     """A linear map, whose derivative is its transpose, of any order."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, there: Callable[[Tensor], Tensor], back: Callable[[Tensor], Tensor]) -> Tensor:
+    def forward(x: Tensor, there: Callable[[Tensor], Tensor], back: Callable[[Tensor], Tensor]) -> Tensor:
+        return there(x)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        _, there, back = inputs
         ctx.set_materialize_grads(False)  # where no gradient comes back none goes on
         ctx.maps = back, there
-        return there(x)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, None, None]:

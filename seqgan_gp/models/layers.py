@@ -1,7 +1,6 @@
 """Layers that the generator and the critic share. Sequences are (B, L, C): batch, positions, channels."""
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,49 +9,14 @@ from torch import Tensor, nn
 from .convolution import Conv1d
 
 
-class Gate(torch.autograd.Function):
-    """`x` where `y` > 0, else 0: the derivative of relu, in which the place of the kink is a constant.
-
-    It is linear in x and its own transpose, so it is its own derivative, of any order.
-    """
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, y: Tensor) -> Tensor:
-        ctx.set_materialize_grads(False)
-        ctx.save_for_backward(y)
-        return torch.ops.aten.threshold_backward(x, y, 0)
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, None]:
-        (y,) = ctx.saved_tensors
-        return None if gradients[0] is None else Gate.apply(gradients[0], y), None
-
-
-class Rectifier(torch.autograd.Function):
-    """max(x, 0) with `Gate` for a derivative."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
-        # Where no gradient comes back none goes on: by default zeros would, and walk the rest of the way.
-        ctx.set_materialize_grads(False)
-        y = x.clamp(min=0)
-        ctx.save_for_backward(y)
-        return y
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor | None) -> Tensor | None:
-        (y,) = ctx.saved_tensors
-        return None if gradients[0] is None else Gate.apply(gradients[0], y.detach())
-
-
 def relu(x: Tensor) -> Tensor:
-    """max(x, 0).
+    """max(x, 0), as a product with a mask that carries no gradient.
 
     The value and all derivatives are those of torch.relu, whose second derivative is zero almost everywhere; but where
     the gradient penalty differentiates twice, torch.relu passes zeros on, and autograd walks the forward pass a second
     time to multiply and add them.
     """
-    return Rectifier.apply(x)
+    return x * (x > 0).to(x.dtype)
 
 
 def leaky_relu(x: Tensor, slope: float = 0.2) -> Tensor:
