@@ -19,8 +19,7 @@ from seqgan_gp.errors import UserError
 from seqgan_gp.models.critic import Critic
 from seqgan_gp.models.generator import Generator
 from seqgan_gp.models.language_model import LanguageModel
-from seqgan_gp.text.tokenizer import Tokenizer
-from seqgan_gp.text.words import read_lines
+from seqgan_gp.training.task import task_of
 from seqgan_gp.training.trainer import Trainer
 
 SMALL = [option.removeprefix("--") for option in TINY if "train.steps" not in option and "_every" not in option]
@@ -87,11 +86,8 @@ def test_bare_steps_are_the_updates_of_the_trainer(run, monkeypatch):
     step()
     bare = seen.copy()
     seen.clear()
-    sentences = read_lines(run / "corpus" / "train.txt")
-    trainer = Trainer(
-        Accelerator(cpu=True), config.load(run / "config.yaml"), Tokenizer.load(run / "tokenizer.json"), sentences
-    )
-    trainer.step()
+    parsed = config.load(run / "config.yaml")
+    Trainer(Accelerator(cpu=True), task_of(parsed).read(parsed, run)).step()
     assert [name for name, _ in bare] == ["critic_update", "generator_update"] and bare == seen
 
 

@@ -422,18 +422,3 @@ json.dump(sorted(sys.modules), open("modules.json", "w"))
     others += {"images": ("seqgan_gp.training.text", "seqgan_gp.models.generator"), "text": ()}[modality]
     assert [m for m in loaded if any(m == other or m.startswith(f"{other}.") for other in others)] == []
     assert f"seqgan_gp.training.{modality}" in loaded
-
-
-@pytest.mark.slow
-def test_digits_are_recognised_in_all_ten_classes(tmp_path):
-    source = ROOT.parent / "shared" / "data" / "mnist" / "mnist10k.npz"
-    if not source.is_file():
-        pytest.skip(f"the digits are not at {source}")
-    options = [f"--images.train={source}", "--images.holdout=2000", f"--output={tmp_path / 'run'}"]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(judge, "STEPS", 800)  # the real one
-        assert main(["train", "--config=mnist.yaml", *options]) == 0
-    rows = folder.read_metrics(tmp_path / "run" / folder.METRICS)
-    assert rows[0]["real/accuracy"] >= 0.95
-    assert rows[-1]["eval/confidence"] > 0.90
-    assert rows[-1]["eval/smallest_class"] >= 0.05 and rows[-1]["eval/largest_class"] <= 0.15

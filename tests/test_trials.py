@@ -167,7 +167,7 @@ def test_an_interrupted_study_saves_says_how_to_go_on_and_goes_on(tmp_path, numb
     wait_for(lambda: all(state.is_file() for state in states))
     process.send_signal(number)
     process.send_signal(number)  # an impatient user, or `timeout`
-    error = process.communicate(timeout=60)[1].splitlines()[-1]
+    error = process.communicate(timeout=300)[1].splitlines()[-1]
     assert process.returncode == 130
     assert error == f"interrupted: 0 of 3 runs are done, those under way are saved; the same command goes on with {out}"
     assert sorted(started(out)) == ["one-seed0 --overwrite", "two-seed0 --overwrite"]  # and not the third
