@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .attention import attend
 from .backbones import BACKBONES, Shape
-from .layers import Conv1d
+from .convolution import Conv1d
 
 
 class Encoder(nn.Module, ABC):
