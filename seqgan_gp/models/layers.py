@@ -16,7 +16,7 @@ def relu(x: Tensor) -> Tensor:
     the gradient penalty differentiates twice, torch.relu passes zeros on, and autograd walks the forward pass a second
     time to multiply and add them.
     """
-    return x * (x > 0).to(x.dtype)
+    return x * (x > 0).to(x.dtype) if torch.is_grad_enabled() else torch.relu(x)
 
 
 def leaky_relu(x: Tensor, slope: float = 0.2) -> Tensor:
