@@ -81,7 +81,7 @@ def measure(case: Case, seconds: float) -> dict[str, Any]:
     alpha = torch.rand(case.batch)
     difference = disagreement(copy.deepcopy(critic).double(), copy.deepcopy(textbook).double(), real, fake, alpha)
     functions = {"ours": ours(critic, real, fake, alpha), "textbook": plain(textbook, real, fake, alpha)}
-    times = take_turns(functions | {"floor": multiply(products(case))}, seconds)
+    times = take_turns(functions | {"floor": multiply(products(case))}, seconds, warm=True)
     row: dict[str, Any] = case._asdict()
     for name, values in times.items():
         row |= spread(f"{name}_ms", [1000 * t for t in values])

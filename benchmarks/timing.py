@@ -42,11 +42,15 @@ def multiply(products: Sequence[Product]) -> Callable[[], None]:
 
 
 def take_turns(
-    functions: Mapping[str, Callable[[], object]], seconds: float, rounds: int = 5
+    functions: Mapping[str, Callable[[], object]], seconds: float, rounds: int = 5, warm: bool = False
 ) -> dict[str, list[float]]:
     """Seconds of each call, the functions in turn for about so long, at least so many rounds.
 
     A drift of the machine hits all alike, so that ratios stand.
+
+    Args:
+        warm: a turn has a call that is not timed before the one that is, so that each finds caches and memory as it
+            leaves them itself, like a step of training, and not as another function does.
     """
     for function in functions.values():
         function()
@@ -54,6 +58,8 @@ def take_turns(
     end = time.perf_counter() + seconds
     while time.perf_counter() < end or len(next(iter(times.values()))) < rounds:
         for name, function in functions.items():
+            if warm:
+                function()
             times[name].append(clock(function))
     return times
 

@@ -177,6 +177,9 @@ def test_times_take_turns_and_slopes_are_powers():
     calls = []
     times = timing.take_turns({"one": lambda: calls.append(1), "two": lambda: calls.append(2)}, 0.0, rounds=3)
     assert calls == [1, 2] * 4 and [len(t) for t in times.values()] == [3, 3]  # the first round is not timed
+    calls.clear()
+    times = timing.take_turns({"one": lambda: calls.append(1), "two": lambda: calls.append(2)}, 0.0, 2, warm=True)
+    assert calls == [1, 2, *[1, 1, 2, 2] * 2] and [len(t) for t in times.values()] == [2, 2]
     assert timing.exponent([(x, 7 * x**1.5) for x in (1, 10, 50)]) == pytest.approx(1.5)
     assert timing.exponent([(1.0, 2.0)]) is None
     assert timing.spread("t", [3.0, 1.0, 2.0]) == {"t": 2.0, "t_quartiles": [1.0, 3.0]}
