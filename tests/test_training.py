@@ -408,9 +408,9 @@ def gradients(tmp_path: Path, processes: int, *options: str) -> dict[str, torch.
         ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--standalone"] if processes > 1 else []
     )
     command = [sys.executable, *launcher, str(ROOT / "tests" / "gradients.py"), str(out), *TINY, *options]
-    subprocess.run(
-        command, check=True, capture_output=True, cwd=tmp_path, timeout=120, env={**os.environ, "PYTHONPATH": str(ROOT)}
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120, env=environment)
+    assert done.returncode == 0, done.stderr
     return load_file(out)
 
 

@@ -148,7 +148,12 @@ def study(file: Path, out: Path) -> subprocess.Popen:
     code = f"import sys; from studies import __main__, runner; runner.COMMAND = {STAND_IN!r}; "
     code += f"sys.exit(__main__.main({['trials', str(file), f'--out={out}', '--jobs=2']!r}))"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True, env=environment)
+
+    def hear() -> None:  # a shell's background job ignores Ctrl-C, and hands that on
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+    command = [sys.executable, "-c", code]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=hear)
 
 
 def wait_for(condition) -> None:
