@@ -79,14 +79,14 @@ def test_wide_convolutions_in_single_precision(kernel):
     """On tiles, but for the widest kernel: about the rounding of torch's own."""
     layer = Conv1d(WIDE, WIDE, kernel)
     x = torch.randn(3, 16, WIDE)
-    own, single = layer(x), narrow(layer, x)
+    own, single = layer(x), direct(layer, x)
     exact = layer.double()(x.double())
     errors = [((y - exact).norm() / exact.norm()).item() for y in (own, single)]
     assert errors[0] < 4 * errors[1] < 1e-5
     assert (kernel == 7) == torch.equal(own, single)
 
 
-def narrow(layer: Conv1d, x: torch.Tensor) -> torch.Tensor:
+def direct(layer: Conv1d, x: torch.Tensor) -> torch.Tensor:
     """What torch makes of it."""
     weight = layer.weight.unflatten(1, (layer.kernel, -1)).transpose(1, 2).unsqueeze(2)
     return (
