@@ -29,7 +29,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from seqgan_gp.config import PenaltyConfig
-from seqgan_gp.machine import keep_memory, set_threads
+from seqgan_gp.machine import prepare
 from seqgan_gp.models.critic import Critic
 from seqgan_gp.training.steps import CriticStep
 
@@ -65,8 +65,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    set_threads(options.threads)
-    keep_memory()
+    prepare(options.threads)
     chosen = [CASES[i - 1] for i in options.cases] if options.cases else CASES
     rows = [measure(case, options.seconds) for case in chosen]
     return {"threads": torch.get_num_threads(), "kernel": KERNEL, "rows": rows}, _table(rows)

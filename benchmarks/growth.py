@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from seqgan_gp.config import PenaltyConfig
 from seqgan_gp.errors import UserError
-from seqgan_gp.machine import keep_memory, set_threads
+from seqgan_gp.machine import prepare
 from seqgan_gp.models.critic import Critic
 from seqgan_gp.models.generator import Generator
 from seqgan_gp.models.relaxations import relaxation
@@ -57,8 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if options.figure and Path(options.figure).suffix.lower() != ".png":
         raise UserError(f"--figure {options.figure}: give a file that ends in .png")
-    set_threads(options.threads)
-    keep_memory()
+    prepare(options.threads)
     base = BASE._replace(width=options.width)
     rows = [
         row

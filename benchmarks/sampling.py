@@ -43,7 +43,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--baseline", metavar="RUN", help="a run of method likelihood (default: mle.yaml, likewise)")
     parser.add_argument("--train-steps", type=int, default=400, help="of each that is not given (default: %(default)s)")
     parser.add_argument("--options", nargs="+", default=[], metavar="KEY=VALUE", help="further keys of their training")
-    parser.add_argument("--num", type=int, default=10_000, help="sentences to a file (default: %(default)s)")
+    parser.add_argument("--num", type=int, default=50_000, help="sentences to a file (default: %(default)s)")
     parser.add_argument("--single", type=int, default=400, help="sentences one at a time (default: %(default)s)")
     parser.add_argument("--seconds", type=float, default=30.0, help="to measure for, in all (default: %(default)s)")
 

@@ -34,7 +34,7 @@ from seqgan_gp import config as configs
 from seqgan_gp.adversarial.lipschitz import MIXINGS
 from seqgan_gp.adversarial.objectives import OBJECTIVES
 from seqgan_gp.errors import UserError
-from seqgan_gp.machine import keep_memory, set_threads
+from seqgan_gp.machine import prepare
 from seqgan_gp.training.setup import make_optimizer
 from seqgan_gp.training.steps import CriticStep
 from seqgan_gp.training.task import task_of
@@ -79,8 +79,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
             f"{2 * config.train.log_every} steps to an evaluation are needed (train.log_every is "
             f"{config.train.log_every}): give more --steps or fewer --evaluations"
         )
-    set_threads(options.threads)
-    keep_memory()
+    prepare(options.threads)
     arguments.append(f"--train.threads={torch.get_num_threads()}")
     with tempfile.TemporaryDirectory() as folder:
         starts = [first_step(arguments, Path(folder, f"start{i}")) for i in range(options.starts)]

@@ -1,5 +1,6 @@
 """One typed description of an experiment: the keys of a YAML file and of the command line, explained by --help."""
 
+import contextlib
 import dataclasses
 import difflib
 import itertools
@@ -719,16 +720,41 @@ def load(path: Path) -> Experiment:
     Raises:
         UserError: not YAML, no mapping of keys to values, an unknown key or a wrong value; with the path.
     """
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        if not isinstance(content, dict):
-            raise UserError("no keys with values in it; --help lists the keys")
-        modality = _known(content.get("modality", TEXT))
+    with _naming(path):
+        content, modality = _read(path)
         for key, value in content.items():
             if dataclasses.is_dataclass(getattr(_default(modality), str(key), None)) and not isinstance(value, dict):
                 raise UserError(f"{key} is a section: give keys with values in it, or leave it out")
         return _build(_parse(_parser(modality=modality), [f"--config={path}"]), modality)
-    except (UserError, UnicodeDecodeError, yaml.YAMLError) as error:
+
+
+def modality_of(path: Path) -> str:
+    """The modality of the experiment in a YAML file, whose other keys are not looked at.
+
+    Raises:
+        UserError: not YAML, no mapping of keys to values, an unknown modality; with the path.
+    """
+    with _naming(path):
+        return _read(path)[1]
+
+
+def _read(path: Path) -> tuple[dict[Any, Any], str]:
+    """What a YAML file says, and the modality in it."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(str(error)) from None
+    if not isinstance(content, dict):
+        raise UserError("no keys with values in it; --help lists the keys")
+    return content, _known(content.get("modality", TEXT))
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """One line of an error, with the file that it is in."""
+    try:
+        yield
+    except UserError as error:
         raise UserError(f"{path}: {' '.join(str(error).split())}") from None

@@ -17,7 +17,7 @@ from . import config as configs
 from .artefacts import CONFIG, locate
 from .errors import UserError
 from .files import atomic_write
-from .machine import best_device, set_threads
+from .machine import best_device, prepare
 
 if TYPE_CHECKING:
     from .text.conditions import Condition
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 def sample(options: argparse.Namespace) -> int:
     """Write samples of the run or checkpoint `options.run`, as its modality does."""
-    set_threads(None)
+    prepare(None)
     checkpoint = locate(options.run)
-    return SAMPLERS[configs.load(checkpoint / CONFIG).modality](checkpoint, options)
+    return SAMPLERS[configs.modality_of(checkpoint / CONFIG)](checkpoint, options)
 
 
 def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:

@@ -152,6 +152,20 @@ def test_usage_of_an_ambiguous_sentence_is_the_expectation_over_its_parses():
     assert named == pytest.approx(expected, rel=1e-6)
 
 
+def test_a_sentence_is_parsed_alike_whatever_like_ones_were_parsed_before():
+    # 'a' and 'd' have the same symbols and share forests, with other probabilities; 'b' and 'c' have fewer or stand
+    # beside a symbol, and must not.
+    source = "S -> S S [0.2] | A [0.3] | B [0.3] | 'c' B [0.2]\nA -> 'a' [0.6] | 'd' [0.4]\n"
+    source += "B -> 'a' [0.1] | 'b' [0.4] | 'c' [0.2] | 'd' [0.3]"
+    used = Grammar(source)
+    for words in itertools.product("abcd", repeat=3):
+        sentence = " ".join(words)
+        one, other = used.parse([sentence]), Grammar(source).parse([sentence])
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+    assert used._forest.cache_info().hits > 20
+
+
 def test_expected_usage_is_the_mean_over_sampled_sentences():
     grammar = Grammar("S -> 'a' S [0.4] | S S [0.1] | 'b' [0.5]")
     expected = grammar.expected_usage

@@ -18,7 +18,7 @@ from seqgan_gp.models.critic import Critic, WindowScore
 from seqgan_gp.models.generator import Generator
 from seqgan_gp.models.layers import NORMS, InstanceNorm, ReLU, ResidualBlock, layer_norm
 from seqgan_gp.models.recurrent import CELLS, GRU, LSTM, RecurrentBlock
-from seqgan_gp.models.relaxations import RELAXATIONS, relaxation, sample_ids
+from seqgan_gp.models.relaxations import RELAXATIONS, most_probable, relaxation, sample_ids
 from seqgan_gp.training.steps import CriticStep
 
 # Every way to build the blocks of a network.
@@ -426,6 +426,12 @@ def test_relaxations_give_distributions_that_gradients_flow_through(name):
     assert (tokens.detach().max(-1).values > 1 - 1e-6).all().item() is hard
     (tokens * torch.randn(11)).sum().backward()
     assert logits.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_the_most_probable_token_is_the_first_of_the_largest(dtype):
+    logits = torch.randint(5, (7, 6, 11)).to(dtype).requires_grad_()
+    assert torch.equal(most_probable(logits), (logits == logits.amax(-1, keepdim=True)).int().argmax(-1))
 
 
 def test_straight_through_has_the_value_of_argmax_and_the_gradient_of_softmax():

@@ -382,6 +382,14 @@ def build(options: list[str]) -> trainer.Trainer:
     return trainer.Trainer(Accelerator(cpu=True), TextTask(c, corpus, tokenizer))
 
 
+def test_numbers_below_the_precision_of_a_float_are_zero():
+    program = (
+        "import torch; from seqgan_gp.machine import prepare; tiny = torch.full((100_000,), 1e-38);"
+        "assert (tiny / 10).all(); prepare(2); assert not (tiny / 10).any() and torch.get_num_threads() == 2"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)  # no other test in this process is to see it
+
+
 def test_threads_are_all_cores_unless_asked(monkeypatch):
     before = torch.get_num_threads()
     try:

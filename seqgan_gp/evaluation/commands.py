@@ -103,10 +103,10 @@ def sweep(options: argparse.Namespace) -> int:
     Without --reference or --grammar, the corpus of the first run is the real text.
     """
     from ..artefacts import locate
-    from ..machine import best_device, set_threads
+    from ..machine import best_device, prepare
     from ..pretrained import Generator
 
-    set_threads(None)
+    prepare(None)
     generators = {
         name: Generator.from_pretrained(run, best_device())
         for name, run in zip(_names(options.runs), options.runs, strict=True)
@@ -198,9 +198,9 @@ def _judge(options: argparse.Namespace, grammar: Grammar | None, training: list[
     if "language-model" in names and not training:
         raise UserError("--metrics language-model needs real text to train on: pass --train FILE")
     if "language-model" in names:
-        from ..machine import set_threads  # imports torch, which the other scores do without
+        from ..machine import prepare  # imports torch, which the other scores do without
 
-        set_threads(None)
+        prepare(None)
     return Judge(dict(zip(names, build(names, options.encoder), strict=True)), options.bootstrap)
 
 

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .relaxations import most_probable
 from .sequence import SequenceModel
 
 
@@ -112,7 +113,7 @@ class LanguageModel(SequenceModel):
 def _choose(logits: Tensor, temperature: float, uniform: Tensor) -> Tensor:
     """Tokens (B,) where the distribution function of softmax(logits / temperature), (B, V), passes uniform (B,)."""
     if temperature == 0:
-        return logits.argmax(dim=-1)
+        return most_probable(logits)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     logits = logits - logits.amax(dim=-1, keepdim=True)  # however low the temperature, the largest does not overflow
     passed = (logits / temperature).softmax(dim=-1).cumsum(dim=-1)

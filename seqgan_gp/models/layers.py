@@ -10,13 +10,16 @@ from .convolution import Conv1d
 
 
 def relu(x: Tensor) -> Tensor:
-    """max(x, 0), as a product with a mask that carries no gradient.
+    """max(x, 0), as the derivative of a rectifier at a constant, times x.
 
     The value and all derivatives are those of torch.relu, whose second derivative is zero almost everywhere; but where
     the gradient penalty differentiates twice, torch.relu passes zeros on, and autograd walks the forward pass a second
     time to multiply and add them.
     """
-    return x * (x > 0).to(x.dtype) if torch.is_grad_enabled() else torch.relu(x)
+    return masked(x, x.detach(), 0) if torch.is_grad_enabled() else torch.relu(x)
+
+
+masked = torch.ops.aten.threshold_backward  # its first argument where the second is over the third, else zero: one pass
 
 
 def leaky_relu(x: Tensor, slope: float = 0.2) -> Tensor:

@@ -33,6 +33,16 @@ class HardTokens(NamedTuple):
     soft: Tensor
 
 
+def most_probable(logits: Tensor) -> Tensor:
+    """The token of the largest logit, (..., V) -> (...) int64, the first of several.
+
+    On a CPU by numpy, whose argmax takes a quarter of the time of torch's; that was a tenth of sampling.
+    """
+    if logits.device.type == "cpu" and logits.dtype in (torch.float32, torch.float64):
+        return torch.from_numpy(logits.detach().numpy().argmax(axis=-1))
+    return logits.argmax(dim=-1)
+
+
 def sample_ids(logits: Tensor, temperature: float, rng: np.random.Generator) -> Tensor:
     """Tokens (B, L), each from softmax(logits / temperature) by the Gumbel-max trick; temperature 0 takes the most
     probable.
@@ -40,9 +50,9 @@ def sample_ids(logits: Tensor, temperature: float, rng: np.random.Generator) -> 
     numpy's stream is the same however it is cut into batches, and on every device.
     """
     if temperature == 0:
-        return logits.argmax(dim=-1)
+        return most_probable(logits)
     exponential = torch.from_numpy(rng.standard_exponential(tuple(logits.shape), dtype=np.float32)).to(logits.device)
-    return (logits.float() / temperature - exponential.log()).argmax(dim=-1)
+    return most_probable(logits.float() / temperature - exponential.log())
 
 
 @dataclass
@@ -69,11 +79,11 @@ class Relaxation:
         """The same tokens, in parts where they are one-hot: the cheapest that a critic can embed."""
         logits = self._perturbed(logits)
         soft = (logits / self.temperature).softmax(dim=-1)
-        return HardTokens(logits.argmax(dim=-1), soft) if self.hard else soft
+        return HardTokens(most_probable(logits), soft) if self.hard else soft
 
     def detached(self, logits: Tensor) -> Tensor:
         """The same tokens where no gradient is needed: ids (B, L) where they are one-hot, else (B, L, V)."""
-        return self._perturbed(logits).argmax(dim=-1) if self.hard else self(logits)
+        return most_probable(self._perturbed(logits)) if self.hard else self(logits)
 
     def _perturbed(self, logits: Tensor) -> Tensor:
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -55,6 +55,21 @@ def _joined(vocabulary: Iterable[str]) -> tuple[Split, Join]:
         raise UserError(f"{JOINED}: the grammar's '{spaced[0]}' is empty or has a space in it: leave that out")
     pattern = re.compile("|".join([*map(re.escape, ordered), "."]), re.DOTALL)
     return lambda sentence: tuple(pattern.findall(sentence)), "".join
+
+
+class Node(NamedTuple):
+    """A symbol over some words of a sentence, by one production: what it may be made of, as numbers of other nodes.
+
+    Args:
+        left, right: the production.
+        start: the number of its first word.
+        ways: for each way to cut the words up, the nodes of the symbols on the right; words are none.
+    """
+
+    left: Any
+    right: tuple[Any, ...]
+    start: int
+    ways: list[tuple[int, ...]]
 
 
 class Grammar:
@@ -114,6 +129,8 @@ class Grammar:
         self.split, self.join = (_joined if joined else _spaced)(self.vocabulary)
         # Newer versions give up after five seconds of wall-clock, which a sentence may take on a busy machine.
         endless = {"max_time": None} if "max_time" in inspect.signature(nltk.ChartParser).parameters else {}
+        # Most sentences are made like one before them of other words. A forest takes some ten kilobytes.
+        self._forest = functools.lru_cache(maxsize=2048)(self._parses)
         self._parser: Any = nltk.BottomUpLeftCornerChartParser(grammar, **endless)  # the fastest of nltk's
 
     @classmethod
@@ -286,34 +303,60 @@ class Grammar:
         usage = np.zeros(len(self.productions))
         if not 0 < len(sentence) <= self.max_length or not self.vocabulary.issuperset(sentence):
             return -math.inf, usage
+        nodes, roots = self._forest(tuple(self._alike[word] for word in sentence))
+        if not roots:
+            return -math.inf, usage
+        applied = [
+            (left, (sentence[start],) if len(right) == 1 and isinstance(right[0], str) else right)
+            for left, right, start, _ in nodes
+        ]
+        inside: list[float] = []  # children stand before their parents
+        for production, (*_, ways) in zip(applied, nodes, strict=True):
+            inside.append(self.probability[production] * sum(math.prod(inside[i] for i in way) for way in ways))
+        total = sum(inside[root] for root in roots)
+        outside = [0.0] * len(nodes)
+        for root in roots:
+            outside[root] = 1 / total
+        for node in reversed(range(len(nodes))):
+            usage[self.productions[applied[node]]] += outside[node] * inside[node]
+            for way in nodes[node].ways:
+                weight = self.probability[applied[node]] * math.prod(inside[i] for i in way) * outside[node]
+                for child in way:
+                    outside[child] += weight / inside[child]
+        return math.log(total), usage
+
+    @cached_property
+    def _alike(self) -> dict[str, str]:
+        """For each word the first of those that the same symbols derive, each of them alone: one may stand for another
+        in any parse, and only the probability of that differs.
+        """
+        derived: dict[str, set[Any]] = defaultdict(set)
+        for left, right in self.probability:
+            for word in right:
+                if isinstance(word, str):
+                    derived[word].add(left if len(right) == 1 else word)
+        first: dict[frozenset[Any], str] = {}
+        return {word: first.setdefault(frozenset(symbols), word) for word, symbols in derived.items()}
+
+    def _parses(self, sentence: tuple[str, ...]) -> tuple[list[Node], list[int]]:
+        """All parses of a sentence of words of the grammar: nodes, children before their parents, and the roots."""
         chart = self._parser.chart_parse(sentence)
-        inside: dict[Any, float] = {}
-        ways: dict[Any, list[tuple[Any, ...]]] = {}
+        numbers: dict[Any, int] = {}
+        nodes: list[Node] = []
 
-        def probability(edge: Any) -> float:
-            """The inside probability of an edge: nltk's chart is packed, so every (symbol, span) is visited once."""
-            if isinstance(edge.lhs(), str):  # a word
-                return 1.0
-            if edge not in inside:
-                ways[edge] = chart.child_pointer_lists(edge)
-                total = sum(math.prod(map(probability, way)) for way in ways[edge])
-                inside[edge] = self.probability[edge.lhs(), edge.rhs()] * total
-            return inside[edge]
+        def number(edge: Any) -> int:
+            """nltk's chart is packed, so every (symbol, span) is visited once."""
+            if edge not in numbers:
+                ways = [
+                    tuple(number(child) for child in way if not isinstance(child.lhs(), str))
+                    for way in chart.child_pointer_lists(edge)
+                ]
+                numbers[edge] = len(nodes)
+                nodes.append(Node(edge.lhs(), edge.rhs(), edge.start(), ways))
+            return numbers[edge]
 
-        roots = list(chart.select(span=(0, len(sentence)), lhs=self.start, is_complete=True))
         try:
-            total = sum(map(probability, roots))
+            roots = [number(e) for e in chart.select(span=(0, len(sentence)), lhs=self.start, is_complete=True)]
         except RecursionError:
             raise UserError(f"a sentence of {len(sentence)} words is too deep to be parsed; leave it out") from None
-        if not total:
-            return -math.inf, usage
-        # Outside weights, from the roots down: `inside` was filled from the leaves up.
-        outside: dict[Any, float] = defaultdict(float, {root: 1 / total for root in roots})
-        for edge in reversed(inside):
-            usage[self.productions[edge.lhs(), edge.rhs()]] += outside[edge] * inside[edge]
-            for way in ways[edge]:
-                weight = self.probability[edge.lhs(), edge.rhs()] * math.prod(map(probability, way)) * outside[edge]
-                for child in way:
-                    if not isinstance(child.lhs(), str):
-                        outside[child] += weight / inside[child]
-        return math.log(total), usage
+        return nodes, roots

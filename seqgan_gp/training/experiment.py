@@ -18,7 +18,7 @@ from .. import artefacts
 from .. import config as configs
 from ..config import Experiment
 from ..errors import UserError
-from ..machine import best_device, keep_memory, set_threads
+from ..machine import best_device, prepare
 from . import checkpoint, folder
 from .base import BaseTrainer
 from .monitor import Monitor
@@ -48,8 +48,7 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
     Raises:
         UserError: bad input, before anything is written; or the run has diverged.
     """
-    set_threads(config.train.threads)
-    keep_memory()
+    prepare(config.train.threads)
     check_trackers(config.trackers)
     method: type[BaseTrainer] = resolve_name(TRAINERS[config.method])
     kind = task_of(config)
