@@ -158,8 +158,8 @@ def test_a_sentence_is_parsed_alike_whatever_like_ones_were_parsed_before():
     source = "S -> S S [0.2] | A [0.3] | B [0.3] | 'c' B [0.2]\nA -> 'a' [0.6] | 'd' [0.4]\n"
     source += "B -> 'a' [0.1] | 'b' [0.4] | 'c' [0.2] | 'd' [0.3]"
     used = Grammar(source)
-    for words in itertools.product("abcd", repeat=3):
-        sentence = " ".join(words)
+    for letters in itertools.product("abcd", repeat=3):
+        sentence = " ".join(letters)
         one, other = used.parse([sentence]), Grammar(source).parse([sentence])
         np.testing.assert_array_equal(one[0], other[0])
         np.testing.assert_array_equal(one[1], other[1])
