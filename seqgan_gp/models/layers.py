@@ -9,6 +9,9 @@ from torch import Tensor, nn
 from .convolution import Conv1d
 
 
+masked = torch.ops.aten.threshold_backward  # its first argument where the second is over the third, else zero: one pass
+
+
 def relu(x: Tensor) -> Tensor:
     """max(x, 0), as the derivative of a rectifier at a constant, times x.
 
@@ -17,9 +20,6 @@ def relu(x: Tensor) -> Tensor:
     time to multiply and add them.
     """
     return masked(x, x.detach(), 0) if torch.is_grad_enabled() else torch.relu(x)
-
-
-masked = torch.ops.aten.threshold_backward  # its first argument where the second is over the third, else zero: one pass
 
 
 def leaky_relu(x: Tensor, slope: float = 0.2) -> Tensor:
