@@ -26,9 +26,9 @@ def test_the_default_run_learns_the_language(default_run, tmp_path):
     assert main(["sample", str(default_run), "--num", "2000", "--out", str(samples), "--seed", "1"]) == 0
     assert main(["evaluate", str(samples), "--grammar", "text", "--json", str(scores)]) == 0
     result = json.loads(scores.read_text())
-    assert result["grammatical"] >= 0.5
-    assert result["unique"] >= 0.95
-    assert result["self_bleu_4"] <= result["real"]["self_bleu_4"] + 0.15
+    assert result["grammatical"] >= 0.65
+    assert result["unique"] >= 0.97
+    assert result["self_bleu_4"] <= result["real"]["self_bleu_4"] + 0.12
 
     generator = Generator.from_pretrained(default_run)
     ids = np.concatenate(list(generator.sample_ids(2000, seed=1)))
@@ -41,7 +41,9 @@ def test_the_default_run_learns_the_language(default_run, tmp_path):
     rows = [json.loads(line) for line in (default_run / "metrics.jsonl").read_text().splitlines()]
     curve = [row for row in rows if "eval/jsd_4" in row]
     assert curve[-1]["eval/jsd_4"] < curve[0]["eval/jsd_4"]
-    assert curve[-1]["eval/grammatical"] > curve[len(curve) // 2]["eval/grammatical"] > curve[0]["eval/grammatical"]
+    half, end = curve[len(curve) // 2], curve[-1]
+    assert min(half["eval/grammatical"], end["eval/grammatical"]) > curve[0]["eval/grammatical"] + 0.3
+    assert end["eval/self_bleu_4"] < half["eval/self_bleu_4"]
 
 
 def test_the_example_of_the_readme_runs_as_written(default_run, tmp_path, monkeypatch, capsys):
