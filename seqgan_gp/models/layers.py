@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from .convolution import Conv1d
 
-
 masked = torch.ops.aten.threshold_backward  # its first argument where the second is over the third, else zero: one pass
 
 
