@@ -1,10 +1,17 @@
 """What the machine offers: threads, memory, a device."""
 
+import collections
 import contextlib
 import ctypes
 import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
 import torch
+
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 
 def best_device() -> torch.device:
@@ -48,3 +55,24 @@ def keep_memory() -> None:
         mallopt = ctypes.CDLL(None).mallopt
         mallopt(-4, 0)  # M_MMAP_MAX: no blocks of their own
         mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: no shrinking of the heap
+
+
+def side_by_side(function: Callable[[One], Other], items: Iterable[One]) -> Iterator[Other]:
+    """The function of each item, in order, as many at a time as torch has threads, and each on one.
+
+    Threads that share out an operation wait for one another at its end, and all of them wait while Python, or a
+    library, works on one. Items are taken in this thread, a few ahead of the results that are asked for.
+    """
+    threads = torch.get_num_threads()
+    waiting: collections.deque[Future[Other]] = collections.deque()
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        try:
+            for item in items:
+                waiting.append(pool.submit(function, item))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+            torch.set_num_threads(threads)  # it is in part of the whole process

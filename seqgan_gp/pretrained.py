@@ -16,6 +16,7 @@ from .adversarial.lipschitz import PARAMETRIZATIONS
 from .artefacts import FILES, LABELS, TOKENIZER, check_complete, evaluating, load_weights, locate, read_config
 from .config import Config
 from .errors import UserError
+from .machine import side_by_side
 from .models import critic, generator, language_model
 from .models.conditions import ContextEncoder, Encoder, LabelEncoder
 from .models.relaxations import relaxation
@@ -123,6 +124,7 @@ def _load(source: str | Path, part: str, kind: type[Network], what: str) -> Load
 
 
 Given = str | Sequence[str] | None
+Read = TypeVar("Read")
 
 
 def _encoded(condition: Condition | None, given: Given, num: int, device: torch.device) -> tuple[Tensor, ...]:
@@ -191,15 +193,36 @@ class Generator:
         given: Given = None,
     ) -> Iterator[np.ndarray]:
         """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed. See `sample`."""
+        return self._sampled(lambda ids: ids, num, seed, temperature, batch_size, given)
+
+    def _sampled(
+        self,
+        read: Callable[[np.ndarray], Read],
+        num: int,
+        seed: int,
+        temperature: float | None,
+        batch_size: int,
+        given: Given,
+    ) -> Iterator[Read]:
+        """What `read` makes of each batch of ids (<= batch_size, L)."""
         temperature = self.temperature if temperature is None else temperature
         noise, choice, chance = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(3))
         if given is None and self.condition is not None:
             given = self.condition.draw(num, chance)
-        condition = _encoded(self.condition, given, num, next(self.network.parameters()).device)
-        with evaluating(self.network):
+        device = next(self.network.parameters()).device
+        condition = _encoded(self.condition, given, num, device)
+
+        def batches() -> Iterator[Callable[[], Tensor]]:
             for start in range(0, num, batch_size):
                 size, rows = min(batch_size, num - start), slice(start, start + batch_size)
-                yield self.network.draw(size, temperature, noise, choice, *(c[rows] for c in condition)).cpu().numpy()
+                yield self.network.draw(size, temperature, noise, choice, *(c[rows] for c in condition))
+
+        def compute(ids: Callable[[], Tensor]) -> Read:
+            with torch.no_grad():  # is of each thread by itself
+                return read(ids().cpu().numpy())
+
+        with evaluating(self.network):
+            yield from side_by_side(compute, batches()) if device.type == "cpu" else map(compute, batches())
 
     def sample(
         self,
@@ -220,8 +243,8 @@ class Generator:
         Raises:
             UserError: the generator is not of the kind that is given something, or lacks it; or there is no such label.
         """
-        for ids in self.sample_ids(num, seed, temperature, batch_size, given):
-            yield from self.tokenizer.decode(ids)
+        for sentences in self._sampled(self.tokenizer.decode, num, seed, temperature, batch_size, given):
+            yield from sentences
 
 
 class LanguageModel(Generator):

@@ -97,7 +97,7 @@ def test_samples_follow_the_exact_probabilities(temperature):
     steps = (model(every) / temperature).log_softmax(-1).gather(2, every[..., None]).squeeze(2)
     exact = steps.where(model.counted(every), 0.0).sum(dim=1).exp()
     with artefacts.evaluating(model):
-        drawn = model.draw(num, temperature, *map(np.random.default_rng, (0, 1)))
+        drawn = model.draw(num, temperature, *map(np.random.default_rng, (0, 1)))()
     counts = torch.stack([(drawn == s).all(dim=1).sum() for s in every])
     assert counts.sum() == num  # padded after the end, and never padding before it
     deviations = (counts / num - exact) / (exact * (1 - exact) / num).sqrt()
@@ -107,11 +107,11 @@ def test_samples_follow_the_exact_probabilities(temperature):
 def test_temperature_zero_is_greedy():
     model = tiny(6)
     with artefacts.evaluating(model):
-        drawn = model.draw(3, 0.0, *map(np.random.default_rng, (0, 1)))
+        drawn = model.draw(3, 0.0, *map(np.random.default_rng, (0, 1)))()
         logits = model(drawn)
     counted = model.counted(drawn)
     assert (drawn == drawn[0]).all() and (drawn[counted] == logits.argmax(-1)[counted]).all()
-    assert torch.equal(model.draw(3, 1e-30, *map(np.random.default_rng, (0, 1))), drawn)
+    assert torch.equal(model.draw(3, 1e-30, *map(np.random.default_rng, (0, 1)))(), drawn)
 
 
 def test_the_loss_is_the_cross_entropy_of_torch_without_the_padding():

@@ -390,6 +390,31 @@ def test_numbers_below_the_precision_of_a_float_are_zero():
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)  # no other test in this process is to see it
 
 
+def test_side_by_side_keeps_the_order_and_leaves_the_threads_as_they_were():
+    before, taken = torch.get_num_threads(), []
+
+    def items():
+        for i in range(100):
+            taken.append(i)
+            yield i
+
+    def slow_at_first(i):
+        time.sleep(0.02 if i < 3 else 0)
+        return i, torch.get_num_threads()
+
+    try:
+        torch.set_num_threads(3)
+        assert list(machine.side_by_side(slow_at_first, range(20))) == [(i, 1) for i in range(20)]
+        results = machine.side_by_side(slow_at_first, items())
+        assert next(results) == (0, 1) and len(taken) <= 5  # not all at once
+        results.close()
+        with pytest.raises(ZeroDivisionError):
+            list(machine.side_by_side(lambda i: 1 // i, [2, 1, 0, 1]))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_threads_are_all_cores_unless_asked(monkeypatch):
     before = torch.get_num_threads()
     try:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from .backbones import BACKBONES, Shape, unchanged
 from .conditions import Encoder, Modulation, encode
 from .convolution import Conv1d
-from .relaxations import sample_ids
+from .relaxations import draw_chance, sample_ids
 from .sequence import SequenceModel
 
 
@@ -94,6 +94,7 @@ class Generator(SequenceModel):
         noise: np.random.Generator,
         choice: np.random.Generator,
         condition: Tensor | None = None,
-    ) -> Tensor:
+    ) -> Callable[[], Tensor]:
         latent = self.sample_noise(num, noise).to(self.logits.weight.device)
-        return sample_ids(self(latent, condition), temperature, choice)
+        chance = draw_chance((num, self.length, self.vocabulary), choice) if temperature else None
+        return lambda: sample_ids(self(latent, condition), temperature, chance)

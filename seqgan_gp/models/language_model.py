@@ -1,6 +1,7 @@
 """The language model: a sequence one token after another, each from all before it."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -88,14 +89,18 @@ class LanguageModel(SequenceModel):
         noise: np.random.Generator,
         choice: np.random.Generator,
         condition: Tensor | None = None,
-    ) -> Tensor:
+    ) -> Callable[[], Tensor]:
         """As SequenceModel says, with padding after the end token. Each token inverts its distribution at one uniform
         number, drawn for every position whether the sentence reaches it or not.
         """
         if condition is not None:
             raise ValueError("a language model takes no condition")
-        device = self.bias.device
-        uniform = torch.from_numpy(choice.random((num, self.length), dtype=np.float32)).to(device)
+        uniform = torch.from_numpy(choice.random((num, self.length), dtype=np.float32)).to(self.bias.device)
+        return lambda: self._write(uniform, temperature)
+
+    def _write(self, uniform: Tensor, temperature: float) -> Tensor:
+        """Ids (B, L), one token after another, at uniform numbers (B, L)."""
+        num, device = len(uniform), uniform.device
         ids = torch.full((num, self.length), self.pad, device=device)
         rows = torch.arange(num, device=device)  # sentences that have not ended
         token, state = torch.full_like(rows, self.end), None

@@ -43,16 +43,22 @@ def most_probable(logits: Tensor) -> Tensor:
     return logits.argmax(dim=-1)
 
 
-def sample_ids(logits: Tensor, temperature: float, rng: np.random.Generator) -> Tensor:
-    """Tokens (B, L), each from softmax(logits / temperature) by the Gumbel-max trick; temperature 0 takes the most
-    probable.
+def draw_chance(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
+    """Exponential variables for `sample_ids`.
 
     numpy's stream is the same however it is cut into batches, and on every device.
     """
-    if temperature == 0:
+    return torch.from_numpy(rng.standard_exponential(shape, dtype=np.float32))
+
+
+def sample_ids(logits: Tensor, temperature: float, chance: Tensor | None) -> Tensor:
+    """Tokens (B, L) of logits (B, L, V), each from softmax(logits / temperature) by the Gumbel-max trick, with the
+    numbers of `draw_chance`; temperature 0 takes the most probable, and none.
+    """
+    if chance is None:
         return most_probable(logits)
-    exponential = torch.from_numpy(rng.standard_exponential(tuple(logits.shape), dtype=np.float32)).to(logits.device)
-    return most_probable(logits.float() / temperature - exponential.log())
+    # Minus the logarithm of an exponential variable is a Gumbel variable.
+    return most_probable(logits.float() / temperature - chance.to(logits.device).log())
 
 
 @dataclass

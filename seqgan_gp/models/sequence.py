@@ -1,6 +1,7 @@
 """What every model of sentences can do, whatever it is inside: draw some."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 import numpy as np
 from torch import Tensor, nn
@@ -20,8 +21,9 @@ class SequenceModel(nn.Module, ABC):
         noise: np.random.Generator,
         choice: np.random.Generator,
         condition: Tensor | None = None,
-    ) -> Tensor:
-        """Ids (num, L) int64, on the model's device.
+    ) -> Callable[[], Tensor]:
+        """What computes ids (num, L) int64, on the model's device. All that is random is drawn at once, so that batches
+        can be drawn one after another and computed side by side.
 
         Both streams are numpy's and are read row by row, so that rows do not depend on how they are cut into batches,
         nor on the device, but for rounding.
