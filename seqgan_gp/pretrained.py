@@ -126,6 +126,10 @@ def _load(source: str | Path, part: str, kind: type[Network], what: str) -> Load
 Given = str | Sequence[str] | None
 Read = TypeVar("Read")
 
+SIDE_BY_SIDE = (
+    128  # sentences of a batch, from which on Python takes little of its time: it runs in one thread at a time
+)
+
 
 def _encoded(condition: Condition | None, given: Given, num: int, device: torch.device) -> tuple[Tensor, ...]:
     """What each of `num` sentences is given, (num, ...), or nothing where there is no condition.
@@ -222,7 +226,8 @@ class Generator:
                 return read(ids().cpu().numpy())
 
         with evaluating(self.network):
-            yield from side_by_side(compute, batches()) if device.type == "cpu" else map(compute, batches())
+            large = device.type == "cpu" and batch_size >= SIDE_BY_SIDE
+            yield from side_by_side(compute, batches()) if large else map(compute, batches())
 
     def sample(
         self,
