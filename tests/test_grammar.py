@@ -158,11 +158,23 @@ def test_a_sentence_is_parsed_alike_whatever_like_ones_were_parsed_before():
     source = "S -> S S [0.2] | A [0.3] | B [0.3] | 'c' B [0.2]\nA -> 'a' [0.6] | 'd' [0.4]\n"
     source += "B -> 'a' [0.1] | 'b' [0.4] | 'c' [0.2] | 'd' [0.3]"
     used = Grammar(source)
+
+    def derives(symbols, words):
+        """The probability that the symbols become the words, over all cuts of them."""
+        if not symbols or not words:
+            return float(not symbols and not words)
+        first, rest = symbols[0], symbols[1:]
+        if isinstance(first, str):
+            return derives(rest, words[1:]) if words[0] == first else 0.0
+        cuts = range(1, len(words) - len(rest) + 1)
+        rights = [(right, p) for (left, right), p in used.probability.items() if left == first]
+        return sum(p * derives(r, words[:cut]) * derives(rest, words[cut:]) for r, p in rights for cut in cuts)
+
     for letters in itertools.product("abcd", repeat=3):
         sentence = " ".join(letters)
-        one, other = used.parse([sentence]), Grammar(source).parse([sentence])
-        np.testing.assert_array_equal(one[0], other[0])
-        np.testing.assert_array_equal(one[1], other[1])
+        log_probability, usage = used.parse([sentence])
+        assert np.exp(log_probability[0]) == pytest.approx(derives((used.start,), letters), rel=1e-12)
+        np.testing.assert_array_equal(usage, Grammar(source).parse([sentence])[1])
     assert used._forest.cache_info().hits > 20
 
 
