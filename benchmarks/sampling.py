@@ -8,6 +8,9 @@ it nothing more; untrained, it would hardly ever end one. The generator always c
 trained for a while first, unless runs are given, and the words of their sentences stand beside those of real ones.
 Batches fill the machine for either, and what is left between the two is their multiply-adds, which are counted; one
 sentence at a time, the generator has one pass to wait for and the language model one for each token.
+
+All that is of sentences as the generator writes them. How long a run takes that chooses each among candidates, as
+`seqgan-gp sample` does by default, stands beside it.
 """
 
 from __future__ import annotations
@@ -75,8 +78,9 @@ def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> 
     baseline = pretrained.LanguageModel.from_pretrained(runs["baseline"])
     vocabulary = len(generator.tokenizer)
 
-    def write(name: str, num: int, batch: int) -> Callable[[], None]:
-        command = ["sample", runs[name], f"--num={num}", f"--batch-size={batch}", f"--out={folder / f'{name}.txt'}"]
+    def write(name: str, num: int, batch: int, *choice: str) -> Callable[[], None]:
+        to = folder / f"{name}.txt"
+        command = ["sample", runs[name], f"--num={num}", f"--batch-size={batch}", f"--out={to}", *choice]
 
         def sample() -> None:
             if seqgan_gp(command):
@@ -84,7 +88,7 @@ def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> 
 
         return sample
 
-    sample = {name: write(name, options.num, BATCH) for name in runs}
+    sample = {name: write(name, options.num, BATCH, "--candidates=1") for name in runs}
     for function in sample.values():
         function()  # and sets the threads, for the floor too
     lengths = {name: mean_words(folder / f"{name}.txt") for name in runs}
@@ -93,11 +97,13 @@ def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> 
         *generator_products(config["ours"], vocabulary, BATCH, options.num // BATCH),
         *generator_products(config["ours"], vocabulary, options.num % BATCH),
     ]
-    times = take_turns({**sample, "floor": multiply(products)}, options.seconds / 2)
-    single = {name: write(name, options.single, 1) for name in runs}
+    chosen = {"chosen": write("ours", options.num, BATCH)} if generator.choice else {}
+    times = take_turns({**sample, **chosen, "floor": multiply(products)}, options.seconds / 2)
+    single = {name: write(name, options.single, 1, "--candidates=1") for name in runs}
     times |= {f"{name}_single": t for name, t in take_turns(single, options.seconds / 2, rounds=3).items()}
 
     figures: dict[str, Any] = {"threads": torch.get_num_threads(), "sentences": options.num, "batch": BATCH}
+    figures["candidates"] = generator.choice.candidates if generator.choice else 1
     figures |= {"single": options.single, "real_words": mean_words(corpus) if corpus.is_file() else None}
     for name, network in (("ours", generator.network), ("baseline", baseline.network)):
         figures[f"{name}_weights"] = sum(p.numel() for p in network.parameters())
@@ -159,6 +165,7 @@ def _table(f: dict[str, Any]) -> str:
     ]
     names = {
         "ours": "generator",
+        **({"chosen": f"each chosen among {f['candidates']}"} if f["candidates"] > 1 else {}),
         "floor": "its multiply-adds",
         "baseline": "language model",
         "ours_single": f"generator, {f['single']} one by one",

@@ -1,7 +1,8 @@
 """What a run leaves to be used, whatever it was trained on: where it is, and how weights are saved and come back.
 
 A checkpoint holds `config.yaml` and `model.safetensors`, with the weights of what samples under `generator.` and, after
-adversarial training, those of the critic under `critic.`; beside them what the modality adds, such as `tokenizer.json`.
+adversarial training, those of the critic under `critic.` and of what chooses among samples, if something does, under
+`discriminator.`; beside them what the modality adds, such as `tokenizer.json`.
 None of them is a pickle.
 """
 
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
@@ -104,6 +105,19 @@ def read_config(folder: Path, kind: type[Kind]) -> Kind:
         asked = next(name for name, known in configs.MODALITIES.items() if known is kind)
         raise UserError(f"{folder} was trained with modality={config.modality}: give a run with modality={asked}")
     return config
+
+
+def saved_networks(folder: Path) -> set[str]:
+    """The names of the networks whose weights a checkpoint has.
+
+    Raises:
+        UserError: they are damaged.
+    """
+    try:
+        with safe_open(folder / WEIGHTS, "pt") as file:
+            return {key.partition(".")[0] for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise UserError(f"{folder / WEIGHTS} is damaged ({error}); use another checkpoint") from None
 
 
 def load_weights(folder: Path, part: str, network: nn.Module) -> None:

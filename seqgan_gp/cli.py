@@ -117,6 +117,7 @@ def _parser() -> argparse.ArgumentParser:
         type=_at_least(0, float),
         help="of text: draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
     )
+    p.add_argument("--candidates", **_CANDIDATES)
     p.add_argument("--batch-size", type=_at_least(1, int), default=256, help="samples at a time (default: 256)")
     given = p.add_mutually_exclusive_group()
     given.add_argument(
@@ -179,6 +180,7 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--num", type=_at_least(2, int), default=5000, help="sentences at each temperature (default: %(default)s)"
     )
+    p.add_argument("--candidates", **_CANDIDATES)
     p.add_argument("--real", metavar="FILE", help="real sentences to score like a system")
     p.add_argument("--out", metavar="DIR", default="sweep", help="where to write (default: %(default)s)")
     p.add_argument("--bootstrap", **_BOOTSTRAP, default=0)
@@ -187,6 +189,12 @@ def _parser() -> argparse.ArgumentParser:
 
 
 FAMILIES = ("ngrams", "embedding", "classifier", "language-model", "oracle")
+_CANDIDATES: dict[str, Any] = {
+    "type": _at_least(1, int),
+    "metavar": "K",
+    "help": "of text: candidates for each sentence, among which the run's discriminator chooses; 1 takes each as the "
+    "generator writes it (default: as trained)",
+}
 _BOOTSTRAP: dict[str, Any] = {
     "type": _at_least(0, int),
     "metavar": "N",

@@ -220,6 +220,45 @@ class PenaltyConfig:
 
 
 @dataclass
+class OptimizerConfig:
+    """An optimiser of torch.optim.
+
+    Args:
+        name: Adam, AdamW, RMSprop, SGD or any other class of torch.optim.
+        lr: Learning rate.
+        options: Further arguments of that class, such as {weight_decay: 0.01}; betas are (0, 0.9) for the critic and
+            the generator, (0.9, 0.999) for the language model, unless given.
+    """
+
+    name: str = "Adam"
+    lr: PositiveFloat = 1.5e-3
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class ResamplingConfig:
+    """Choosing among samples, after the generator has learned (Azadi et al. 2019, Grover et al. 2019).
+
+    In the last part of the training the generator stands still, and a discriminator, which starts as a copy of the
+    critic, learns to tell real samples from generated ones. Each sample is then one of several candidates, drawn in
+    proportion to how much more probable the discriminator holds it among real ones.
+
+    Args:
+        candidates: Candidates for each sample, and times the work of sampling; 1 takes samples as they come, without a
+            discriminator.
+        temperature: Of the candidates' tokens; 0 takes the most probable. Chance makes them more diverse and more of
+            them wrong, which the discriminator sees.
+        share: Fraction of the training that is the discriminator's, above 0 and below 1.
+        optimizer: The discriminator's optimiser, whose learning rate falls linearly to zero.
+    """
+
+    candidates: PositiveInt = 1
+    temperature: NonNegativeFloat = 1.0
+    share: ClosedUnitInterval = 0.25
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=1e-3))
+
+
+@dataclass
 class LanguageModelConfig:
     """The language model of method likelihood, an LSTM whose output layer shares the token embeddings.
 
@@ -234,22 +273,6 @@ class LanguageModelConfig:
     width: PositiveInt = 192
     layers: PositiveInt = 1
     dropout: ClosedUnitInterval = 0.1
-
-
-@dataclass
-class OptimizerConfig:
-    """An optimiser of torch.optim.
-
-    Args:
-        name: Adam, AdamW, RMSprop, SGD or any other class of torch.optim.
-        lr: Learning rate.
-        options: Further arguments of that class, such as {weight_decay: 0.01}; betas are (0, 0.9) for the critic and
-            the generator, (0.9, 0.999) for the language model, unless given.
-    """
-
-    name: str = "Adam"
-    lr: PositiveFloat = 1.5e-3
-    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -293,8 +316,8 @@ class TrainConfig:
         critic_steps: Critic steps for each generator step.
         critic: The critic's optimiser.
         generator: The generator's optimiser.
-        decay_from: Fraction of the training after which both learning rates fall linearly to zero; 1 keeps them
-            constant.
+        decay_from: Fraction of the training of generator and critic after which both learning rates fall linearly to
+            zero; 1 keeps them constant.
         average: Decay per step of the moving average of the generator's weights, which is what samples; 0 takes the
             last weights.
         log_every: Steps between two lines of metrics.jsonl.
@@ -398,6 +421,7 @@ class Config(Experiment):
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     relaxation: RelaxationConfig = field(default_factory=RelaxationConfig)
     critic: CriticConfig = field(default_factory=CriticConfig)
+    resampling: ResamplingConfig = field(default_factory=ResamplingConfig)
     language_model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
     likelihood: LikelihoodConfig = field(default_factory=LikelihoodConfig)
 
@@ -427,6 +451,11 @@ class Config(Experiment):
         if self.corpus.context and self.condition.features % self.condition.heads:
             sizes = f"condition.features is {self.condition.features} and condition.heads {self.condition.heads}"
             raise UserError(f"{sizes}: the heads share the features out, so it must be a multiple of them")
+        if self.resampling.candidates > 1 and not 0 < self.resampling.share < 1:
+            raise UserError(
+                f"resampling.share is {self.resampling.share:g}: generator and discriminator both need some of the "
+                "training; give a fraction between 0 and 1, such as 0.25, or resampling.candidates 1"
+            )
         if self.evaluation.samples < 2:
             raise UserError("evaluation.samples is 1: self-BLEU needs at least 2")
         if self.language_model.dropout == 1:

@@ -13,8 +13,19 @@ import torch
 from torch import Tensor, nn
 
 from .adversarial.lipschitz import PARAMETRIZATIONS
-from .artefacts import FILES, LABELS, TOKENIZER, check_complete, evaluating, load_weights, locate, read_config
-from .config import Config
+from .adversarial.resampling import resample
+from .artefacts import (
+    FILES,
+    LABELS,
+    TOKENIZER,
+    check_complete,
+    evaluating,
+    load_weights,
+    locate,
+    read_config,
+    saved_networks,
+)
+from .config import Config, ResamplingConfig
 from .errors import UserError
 from .machine import side_by_side
 from .models import critic, generator, language_model
@@ -89,7 +100,7 @@ class Method(NamedTuple):
 
 METHODS = {
     "adversarial": Method(
-        {"generator": build_generator, "critic": build_critic},
+        {"generator": build_generator, "critic": build_critic, "discriminator": build_critic},
         lambda config: relaxation(config.relaxation.kind, config.relaxation.temperature).sampling_temperature,
     ),
     "likelihood": Method({"generator": build_language_model}, lambda config: 1.0),
@@ -149,6 +160,42 @@ def _encoded(condition: Condition | None, given: Given, num: int, device: torch.
     return (torch.from_numpy(condition.encode(each)).to(device),)
 
 
+@dataclasses.dataclass(frozen=True)
+class Choice:
+    """What chooses a sample among candidates of a generator.
+
+    Args:
+        discriminator: tokens to the log of how much more probable they are among real sequences, up to a constant.
+        candidates: k, for each sample, unless another number is asked for.
+        temperature: that the candidates are drawn at, unless another one is asked for.
+    """
+
+    discriminator: critic.Critic
+    candidates: int
+    temperature: float
+
+    @classmethod
+    def of(cls, config: ResamplingConfig, discriminator: critic.Critic) -> Choice:
+        return cls(discriminator, config.candidates, config.temperature)
+
+    def among(self, draw: Callable[[], Tensor], chance: np.ndarray, *condition: Tensor) -> Callable[[], Tensor]:
+        """What computes ids (B, L): one of every k rows of `draw`, (B * k, L).
+
+        Args:
+            chance: standard exponential variables, (B, k).
+            condition: what each of the B is given, (B, ...), if it is.
+        """
+
+        def chosen() -> Tensor:
+            ids = draw()
+            repeated = (c.repeat_interleave(chance.shape[1], 0) for c in condition)
+            scores = self.discriminator(ids, *repeated).view(chance.shape)
+            kept = resample(scores, torch.from_numpy(chance).to(ids.device))
+            return ids.unflatten(0, chance.shape)[torch.arange(len(kept), device=ids.device), kept]
+
+        return chosen
+
+
 class Generator:
     """What samples sentences, however it was trained, with its tokenizer.
 
@@ -157,6 +204,7 @@ class Generator:
         tokenizer: ids to sentences.
         temperature: the default temperature of `sample`; 0 takes the most probable token at each position.
         condition: what a conditional network is given.
+        choice: what chooses each sample among several; without it, samples are taken as they come.
     """
 
     kind: ClassVar[type[SequenceModel]] = SequenceModel  # type: ignore[type-abstract]
@@ -168,8 +216,10 @@ class Generator:
         tokenizer: Tokenizer,
         temperature: float = 0.0,
         condition: Condition | None = None,
+        choice: Choice | None = None,
     ):
         self.network, self.tokenizer, self.temperature, self.condition = network, tokenizer, temperature, condition
+        self.choice = choice
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Self:
@@ -179,7 +229,11 @@ class Generator:
             UserError: there is none, it is incomplete, it is of another kind, or its files do not belong together.
         """
         network, tokenizer, condition, config = _load(source, "generator", cls.kind, cls.what)
-        return cls(network.to(device), tokenizer, METHODS[config.method].temperature(config), condition)
+        generator = cls(network.to(device), tokenizer, METHODS[config.method].temperature(config), condition)
+        if "discriminator" in saved_networks(locate(source)):
+            discriminator = _load(source, "discriminator", critic.Critic, "discriminator").network
+            generator.choice = Choice.of(config.resampling, discriminator.to(device))
+        return generator
 
     def __call__(self, inputs: Tensor, given: Given = None) -> Tensor:
         """Logits (B, L, V), with a gradient: of noise (B, noise_size), which `network.sample_noise` draws, and of what
@@ -195,9 +249,10 @@ class Generator:
         temperature: float | None = None,
         batch_size: int = 256,
         given: Given = None,
+        candidates: int | None = None,
     ) -> Iterator[np.ndarray]:
         """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed. See `sample`."""
-        return self._sampled(lambda ids: ids, num, seed, temperature, batch_size, given)
+        return self._sampled(lambda ids: ids, num, seed, temperature, batch_size, given, candidates)
 
     def _sampled(
         self,
@@ -207,19 +262,28 @@ class Generator:
         temperature: float | None,
         batch_size: int,
         given: Given,
+        candidates: int | None,
     ) -> Iterator[Read]:
         """What `read` makes of each batch of ids (<= batch_size, L)."""
-        temperature = self.temperature if temperature is None else temperature
-        noise, choice, chance = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(3))
+        chosen = self._choice(candidates)
+        if temperature is None:
+            temperature = chosen.temperature if chosen else self.temperature
+        noise, choice, labels, fortune = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(4))
         if given is None and self.condition is not None:
-            given = self.condition.draw(num, chance)
+            given = self.condition.draw(num, labels)
         device = next(self.network.parameters()).device
         condition = _encoded(self.condition, given, num, device)
 
+        each = chosen.candidates if chosen else 1
+        at_once = max(1, batch_size // each)
+
         def batches() -> Iterator[Callable[[], Tensor]]:
-            for start in range(0, num, batch_size):
-                size, rows = min(batch_size, num - start), slice(start, start + batch_size)
-                yield self.network.draw(size, temperature, noise, choice, *(c[rows] for c in condition))
+            for start in range(0, num, at_once):
+                size, rows = min(at_once, num - start), slice(start, start + at_once)
+                part = tuple(c[rows] for c in condition)
+                repeated = (c.repeat_interleave(each, 0) for c in part)
+                draw = self.network.draw(size * each, temperature, noise, choice, *repeated)
+                yield chosen.among(draw, fortune.standard_exponential((size, each)), *part) if chosen else draw
 
         def compute(ids: Callable[[], Tensor]) -> Read:
             with torch.no_grad():  # is of each thread by itself
@@ -236,20 +300,36 @@ class Generator:
         temperature: float | None = None,
         batch_size: int = 256,
         given: Given = None,
+        candidates: int | None = None,
     ) -> Iterator[str]:
         """`num` sentences, drawn batch by batch as they are asked for.
 
         Args:
             temperature: tokens are drawn from softmax(logits / temperature), position by position; 0 takes the most
                 probable; default: what the generator was trained with, 1 for a language model.
+            batch_size: sentences, or candidates for them, that are computed at once.
             given: the label of each of them or the context that each answers, or one for all; default: labels in the
                 proportions of the training sentences.
+            candidates: for each sentence, among which a discriminator chooses it; 1 takes it as it comes; default: what
+                the run was trained for.
 
         Raises:
-            UserError: the generator is not of the kind that is given something, or lacks it; or there is no such label.
+            UserError: the generator is not of the kind that is given something, or lacks it; or there is no such label;
+                or nothing that could choose among candidates.
         """
-        for sentences in self._sampled(self.tokenizer.decode, num, seed, temperature, batch_size, given):
+        for sentences in self._sampled(self.tokenizer.decode, num, seed, temperature, batch_size, given, candidates):
             yield from sentences
+
+    def _choice(self, candidates: int | None) -> Choice | None:
+        """What chooses, if something does."""
+        if candidates in (None, 1):
+            return self.choice if candidates is None else None
+        if self.choice is None:
+            raise UserError(
+                f"there is no discriminator to choose among {candidates} candidates: leave candidates out, or give a "
+                "run that was trained to its end with resampling.candidates over 1"
+            )
+        return dataclasses.replace(self.choice, candidates=candidates)
 
 
 class LanguageModel(Generator):

@@ -37,7 +37,7 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     generator = Generator.from_pretrained(checkpoint, best_device())
     given = _given(generator.condition, options)
     num = options.num if given is None else len(given)
-    sentences = generator.sample(num, options.seed, options.temperature, options.batch_size, given)
+    sentences = generator.sample(num, options.seed, options.temperature, options.batch_size, given, options.candidates)
     to_file = options.out not in (None, "-")
     with atomic_write(options.out) if to_file else nullcontext(sys.stdout) as file:
         bar = tqdm(total=num, unit="sentence", unit_scale=True, disable=None if to_file else True)
@@ -81,6 +81,8 @@ def sample_images(checkpoint: Path, options: argparse.Namespace) -> int:
     from .images.grid import save_grid
     from .images.pretrained import ImageGenerator
 
+    if options.candidates is not None:
+        raise UserError("--candidates is for text: images are taken as they come; leave it out")
     if options.temperature is not None:
         raise UserError("--temperature is for text: pixels are not drawn from a softmax; leave it out")
     if options.label is not None or options.context is not None:

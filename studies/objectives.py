@@ -4,7 +4,8 @@ Each system is text.yaml with its own objective, constraints and, for weight cli
 command (python -m seqgan_gp train), in a process of one thread, for so many seconds of training; evaluation and saving
 do not count. The learning rate follows the clock: constant for half of the time, then linearly to zero (RMSprop with
 clipping: constant, as published), so that a cheap system spends its time on more steps, not on a schedule cut short.
-Seconds are of the processor: other load makes a study longer, and no run of it worse off.
+Seconds are of the processor: other load makes a study longer, and no run of it worse off. Samples are taken as the
+generator writes them: no discriminator chooses among them.
 
 A run that ends leaves a file in results/ and is skipped the next time: after Ctrl-C, the same command goes on, from the
 last checkpoints. Runs side by side share the machine: give no more --jobs than cores, and keep --jobs the same for all.
@@ -61,6 +62,7 @@ def _arguments(changes: Sequence[str], seed: int, options: argparse.Namespace) -
         f"--evaluation.samples={options.samples}",
         f"--seed={seed}",
         "--train.threads=1",
+        "--resampling.candidates=1",  # what each generator has learned, not what a discriminator makes of it
         *changes,
         *(f"--{option}" for option in options.options),
     ]

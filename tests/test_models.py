@@ -459,10 +459,10 @@ def test_sampled_ids_follow_the_softmax():
     logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log().expand(1, 40_000, 4)
     rng = np.random.default_rng(0)
     for temperature in (1.0, 0.5):
-        (ids,) = sample_ids(logits, temperature, draw_chance(logits.shape, rng))
+        (ids,) = sample_ids(logits, temperature, draw_chance(logits.shape[:2], rng))
         frequency = torch.bincount(ids, minlength=4) / 40_000
         torch.testing.assert_close(frequency, (logits[0, 0] / temperature).softmax(-1), atol=0.01, rtol=0)
-    assert (sample_ids(logits, 0.0, None) == 0).all()
+    assert (sample_ids(logits, 0.0, draw_chance(logits.shape[:2], rng)) == 0).all()
 
 
 def test_gumbel_tokens_are_sampled_at_the_same_rates():

@@ -351,9 +351,8 @@ def test_the_average_follows_the_generator_and_samples():
 
 
 def test_learning_rate_is_constant_then_falls_to_zero():
-    c = config.TrainConfig(steps=100, decay_from=0.5)
-    assert [trainer.learning_rate_factor(s, c) for s in (0, 50, 75, 100)] == [1, 1, 0.5, 0]
-    assert trainer.learning_rate_factor(99, config.TrainConfig(steps=100, decay_from=1.0)) == 1
+    assert [trainer.learning_rate_factor(done, 0.5) for done in (0, 0.5, 0.75, 1)] == [1, 1, 0.5, 0]
+    assert trainer.learning_rate_factor(0.99, 1.0) == 1
 
 
 def test_optimisers_get_the_momentum_that_the_penalty_wants():

@@ -121,7 +121,7 @@ def sweep(options: argparse.Namespace) -> int:
     points: dict[str, list[tuple[str, Judged]]] = {name: [] for name in generators}
     for name, generator in generators.items():
         for temperature in options.temperatures:
-            samples = list(generator.sample(size, options.seed, temperature))
+            samples = list(generator.sample(size, options.seed, temperature, candidates=options.candidates))
             label = f"{name} T={temperature:g}"
             file_name = f"{name}-{temperature:g}.txt".strip("/").replace("/", "_")  # a name may be a whole path
             with atomic_write(folder / "samples" / file_name) as file:
@@ -133,6 +133,7 @@ def sweep(options: argparse.Namespace) -> int:
     settings |= {
         "runs": dict(zip(generators, map(str, options.runs), strict=True)),
         "temperatures": options.temperatures,
+        "candidates": options.candidates,
     }
     print(f"{size:,} sentences at each temperature against {len(yardstick.real.reference):,} real ones")
     _publish(options, columns, real, points, settings)

@@ -96,5 +96,5 @@ class Generator(SequenceModel):
         condition: Tensor | None = None,
     ) -> Callable[[], Tensor]:
         latent = self.sample_noise(num, noise).to(self.logits.weight.device)
-        chance = draw_chance((num, self.length, self.vocabulary), choice) if temperature else None
+        chance = draw_chance((num, self.length), choice)
         return lambda: sample_ids(self(latent, condition), temperature, chance)

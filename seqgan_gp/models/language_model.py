@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .relaxations import most_probable
+from .relaxations import draw_chance, sample_ids
 from .sequence import SequenceModel
 
 
@@ -95,7 +95,7 @@ class LanguageModel(SequenceModel):
         """
         if condition is not None:
             raise ValueError("a language model takes no condition")
-        uniform = torch.from_numpy(choice.random((num, self.length), dtype=np.float32)).to(self.bias.device)
+        uniform = draw_chance((num, self.length), choice).to(self.bias.device)
         return lambda: self._write(uniform, temperature)
 
     def _write(self, uniform: Tensor, temperature: float) -> Tensor:
@@ -106,23 +106,10 @@ class LanguageModel(SequenceModel):
         token, state = torch.full_like(rows, self.end), None
         for position in range(self.length):
             hidden, state = self.lstm(self.embedding(token)[:, None], state)
-            token = _choose(self.logits(hidden[:, 0]), temperature, uniform[rows, position])
+            token = sample_ids(self.logits(hidden[:, 0]), temperature, uniform[rows, position])
             ids[rows, position] = token
             going = token != self.end
             rows, token, state = rows[going], token[going], tuple(s[:, going] for s in state)
             if not len(rows):
                 break
         return ids
-
-
-def _choose(logits: Tensor, temperature: float, uniform: Tensor) -> Tensor:
-    """Tokens (B,) where the distribution function of softmax(logits / temperature), (B, V), passes uniform (B,)."""
-    if temperature == 0:
-        return most_probable(logits)
-    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    logits = logits - logits.amax(dim=-1, keepdim=True)  # however low the temperature, the largest does not overflow
-    passed = (logits / temperature).softmax(dim=-1).cumsum(dim=-1)
-    total = passed[:, -1:]
-    # Rounding must not carry a point to the end, past the last token that has any probability.
-    point = torch.minimum(uniform[:, None] * total, torch.nextafter(total, torch.zeros_like(total)))
-    return torch.searchsorted(passed, point, right=True).squeeze(1)

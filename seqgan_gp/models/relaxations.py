@@ -44,21 +44,26 @@ def most_probable(logits: Tensor) -> Tensor:
 
 
 def draw_chance(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
-    """Exponential variables for `sample_ids`.
+    """Uniform numbers for `sample_ids`, one for each token.
 
     numpy's stream is the same however it is cut into batches, and on every device.
     """
-    return torch.from_numpy(rng.standard_exponential(shape, dtype=np.float32))
+    return torch.from_numpy(rng.random(shape, dtype=np.float32))
 
 
-def sample_ids(logits: Tensor, temperature: float, chance: Tensor | None) -> Tensor:
-    """Tokens (B, L) of logits (B, L, V), each from softmax(logits / temperature) by the Gumbel-max trick, with the
-    numbers of `draw_chance`; temperature 0 takes the most probable, and none.
+def sample_ids(logits: Tensor, temperature: float, chance: Tensor) -> Tensor:
+    """Tokens (...) of logits (..., V): where the distribution function of softmax(logits / temperature) passes the
+    uniform numbers (...) of `draw_chance`; temperature 0 takes the most probable.
     """
-    if chance is None:
+    if temperature == 0:
         return most_probable(logits)
-    # Minus the logarithm of an exponential variable is a Gumbel variable.
-    return most_probable(logits.float() / temperature - chance.to(logits.device).log())
+    logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+    logits = logits - logits.amax(dim=-1, keepdim=True)  # however low the temperature, the largest does not overflow
+    passed = (logits / temperature).softmax(dim=-1).cumsum(dim=-1)
+    total = passed[..., -1:]
+    # Rounding must not carry a point to the end, past the last token that has any probability.
+    point = torch.minimum(chance.to(logits.device)[..., None] * total, torch.nextafter(total, torch.zeros_like(total)))
+    return torch.searchsorted(passed, point, right=True).squeeze(-1)
 
 
 @dataclass

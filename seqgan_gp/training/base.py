@@ -55,9 +55,14 @@ class BaseTrainer(ABC):
         return {}
 
     @property
-    def finished(self) -> bool:
+    def done(self) -> float:
+        """The part of the training that is over, of the steps or of the time, whichever is nearer its end."""
         train, progress = self.config.train, self.progress
-        return progress.step >= train.steps or (train.seconds is not None and progress.seconds >= train.seconds)
+        return max(progress.step / train.steps, progress.seconds / train.seconds if train.seconds else 0.0)
+
+    @property
+    def finished(self) -> bool:
+        return self.done >= 1
 
     @abstractmethod
     def learning_rates(self) -> dict[str, float]:

@@ -100,7 +100,7 @@ class ImageTask(task.Task[ImageConfig]):
     def player(self, generator: nn.Module) -> nn.Module:
         return generator
 
-    def sampler(self, generator: nn.Module) -> pretrained.ImageGenerator:
+    def sampler(self, generator: nn.Module, discriminator: nn.Module | None = None) -> pretrained.ImageGenerator:
         assert isinstance(generator, networks.Generator)
         return pretrained.ImageGenerator(generator)
 

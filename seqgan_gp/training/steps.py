@@ -47,7 +47,8 @@ class CriticStep(nn.Module):
         Args:
             real: ids (B, L) int64, or whatever the critic embeds.
             fake: soft tokens (B, L, V), or ids (B, L) of one-hot ones; a constant here.
-            alpha: place of each interpolate between fake (0) and real (1), (B,) or (B, L).
+            alpha: place of each interpolate between fake (0) and real (1), (B,) or (B, L); of
+                any shape where nothing is penalised there.
             penalised: whether this step has the penalty; its weight makes up for the steps that have not.
             condition: what real and fake were both given, (B, ...), if they were given something. It is a constant to
                 the penalty: the slope is that in the samples.

@@ -9,9 +9,9 @@ from pkgutil import resolve_name
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
-from ..config import Experiment
+from ..config import Experiment, ResamplingConfig
 
 # By name, so that a run imports nothing of the other modalities.
 TASKS = {"text": "seqgan_gp.training.text:TextTask", "images": "seqgan_gp.training.images:ImageTask"}
@@ -99,9 +99,20 @@ class Task(ABC, Generic[Kind]):
         may give the same in a form that is cheaper to embed.
         """
 
+    @property
+    def resampling(self) -> ResamplingConfig | None:
+        """How samples are chosen among several; None takes them as they come."""
+        return None
+
+    def candidates(self, generator: nn.Module, num: int, rng: np.random.Generator, *condition: Tensor) -> Tensor:
+        """Samples (num, ...) to choose from, as the critic embeds them, where `resampling` asks for some."""
+        raise NotImplementedError
+
     @abstractmethod
-    def sampler(self, generator: nn.Module) -> Any:
-        """What `Evaluator` draws from: a generator with everything that makes its outputs samples."""
+    def sampler(self, generator: nn.Module, discriminator: nn.Module | None = None) -> Any:
+        """What `Evaluator` draws from: a generator with everything that makes its outputs samples, and the
+        discriminator that chooses among them, if one has learned to.
+        """
 
     @abstractmethod
     def evaluator(self) -> Evaluator:

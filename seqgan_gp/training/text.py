@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from .. import pretrained
-from ..artefacts import LABELS, TOKENIZER
-from ..config import Config
+from ..artefacts import LABELS, TOKENIZER, evaluating
+from ..config import Config, ResamplingConfig
 from ..files import atomic_write
+from ..models.critic import Critic
 from ..models.relaxations import HardTokens, Relaxation, relaxation
 from ..models.sequence import SequenceModel
 from ..scoring import Real, Values, defined, score
@@ -215,10 +216,23 @@ class TextTask(task.Task[Config]):
     def player(self, generator: nn.Module) -> RelaxedGenerator:
         return RelaxedGenerator(generator, self.relaxation)
 
-    def sampler(self, generator: nn.Module) -> pretrained.Generator:
+    @property
+    def resampling(self) -> ResamplingConfig | None:
+        return self.config.resampling if self.config.resampling.candidates > 1 else None
+
+    def candidates(self, generator: nn.Module, num: int, rng: np.random.Generator, *condition: Tensor) -> Tensor:
+        """Ids (num, L) int64."""
         assert isinstance(generator, SequenceModel)
-        temperature = self.relaxation.sampling_temperature
-        return pretrained.Generator(generator, self.tokenizer, temperature, self.condition)
+        with evaluating(generator):
+            return generator.draw(num, self.config.resampling.temperature, rng, rng, *condition)()
+
+    def sampler(self, generator: nn.Module, discriminator: nn.Module | None = None) -> pretrained.Generator:
+        assert isinstance(generator, SequenceModel)
+        temperature, choice = self.relaxation.sampling_temperature, None
+        if discriminator is not None:
+            assert isinstance(discriminator, Critic)
+            choice = pretrained.Choice.of(self.config.resampling, discriminator)
+        return pretrained.Generator(generator, self.tokenizer, temperature, self.condition, choice)
 
     def evaluator(self) -> Evaluator:
         return Evaluator(self.corpus, self.tokenizer.unit, self.config.evaluation.samples, self.judge())

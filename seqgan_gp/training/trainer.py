@@ -14,23 +14,24 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..adversarial.lipschitz import MIXINGS
 from ..adversarial.objectives import OBJECTIVES
-from ..config import Experiment, OptimizerConfig, TrainConfig
+from ..config import Config, Experiment, OptimizerConfig
 from .base import BaseTrainer
 from .batches import Batches
+from .chooser import Chooser
 from .setup import make_optimizer
 from .steps import CriticStep
 from .task import Task
 from .updates import Updates
 
 
-def learning_rate_factor(step: int, config: TrainConfig, seconds: float = 0.0) -> float:
-    """1 up to `decay_from`, then linearly down to 0 at the end, of the steps or of the time, whichever is nearer."""
-    done = max(step / config.steps, seconds / config.seconds if config.seconds else 0.0)
-    return 1.0 if done <= config.decay_from else (1 - done) / (1 - config.decay_from)
+def learning_rate_factor(done: float, decay_from: float) -> float:
+    """1 up to `decay_from` of what there is to do, then linearly down to 0 at the end."""
+    return 1.0 if done <= decay_from else (1 - done) / (1 - decay_from)
 
 
 class Trainer(BaseTrainer):
-    """The generator, the critic, their optimisers and the two updates.
+    """The generator, the critic, their optimisers and the two updates; after them, if samples are to be chosen by a
+    discriminator, that.
 
     The noise and the interpolation of every step, too, are drawn by all processes alike; only Gumbel noise is not.
     """
@@ -67,20 +68,31 @@ class Trainer(BaseTrainer):
             config.clipping,
         )
         self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(config.train.average))
+        self.chooser = Chooser(accelerator, task.build_critic(), task.resampling) if task.resampling else None
+        self.game = 1 - self.chooser.share if self.chooser else 1.0  # the part of the training that it takes
         accelerator.register_for_checkpointing(self.average, self.progress)
 
     @staticmethod
     def optimizers(config: Experiment) -> dict[str, OptimizerConfig]:
-        return {"train.critic": config.train.critic, "train.generator": config.train.generator}
+        optimizers = {"train.critic": config.train.critic, "train.generator": config.train.generator}
+        if isinstance(config, Config) and config.resampling.candidates > 1:
+            optimizers["resampling.optimizer"] = config.resampling.optimizer
+        return optimizers
 
     @staticmethod
     def check(task: Task[Any]) -> None:
         pass  # one is enough
 
     def step(self) -> dict[str, Tensor]:
+        """A step of the game, or of the discriminator once the game is over."""
+        parts = self._play() if self.done < self.game else self._discriminate()
+        self.progress.step += 1
+        return parts
+
+    def _play(self) -> dict[str, Tensor]:
         """`critic_steps` updates of the critic, one of the generator and of its average; the last numbers of each."""
         config, progress = self.config.train, self.progress
-        factor = learning_rate_factor(progress.step, config, progress.seconds)
+        factor = learning_rate_factor(self.done / self.game, config.decay_from)
         for optimizer, base in (
             (self.critic_optimizer, config.critic.lr),
             (self.generator_optimizer, config.generator.lr),
@@ -94,8 +106,16 @@ class Trainer(BaseTrainer):
             parts |= self.update_critic(self.batches[number], penalised)
         parts |= self.update_generator()
         self.average.update_parameters(self.generator)
-        progress.step += 1
         return parts
+
+    def _discriminate(self) -> dict[str, Tensor]:
+        """One step of the discriminator on the real samples of a batch and as many candidates, given the same."""
+        assert self.chooser is not None
+        rows = self.batches[self.progress.step * self.config.train.critic_steps]
+        given = [torch.from_numpy(g[rows]).to(self.accelerator.device) for g in self.task.conditions]
+        fake = self.task.candidates(self.average.module, len(rows), self.progress.rng, *given)[self.share]
+        factor = (1 - self.done) / (1 - self.game)
+        return self.chooser.update(self.critic, self._real(rows), fake, factor, *(g[self.share] for g in given))
 
     def update_critic(self, rows: np.ndarray, penalised: bool = True) -> dict[str, Tensor]:
         """One step of the critic on the real samples of these rows (batch_size,) and as many generated ones, given the
@@ -130,12 +150,19 @@ class Trainer(BaseTrainer):
         return torch.from_numpy(batch[self.share]).to(self.accelerator.device)
 
     def sampler(self) -> Any:
-        """What samples: the moving average of the generator."""
-        return self.task.sampler(self.average.module)
+        """What samples: the moving average of the generator, and the discriminator once it has learned something."""
+        return self.task.sampler(self.average.module, self._discriminator)
+
+    @property
+    def _discriminator(self) -> nn.Module | None:
+        return self.chooser.network if self.chooser and self.chooser.steps else None
 
     def learning_rates(self) -> dict[str, float]:
         optimizers = {"critic_lr": self.critic_optimizer, "generator_lr": self.generator_optimizer}
+        if self.chooser and self.chooser.steps:
+            optimizers = {"discriminator_lr": self.chooser.optimizer}
         return {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()}
 
     def networks(self) -> Mapping[str, nn.Module]:
-        return {"generator": self.average.module, "critic": self.critic}
+        networks = {"generator": self.average.module, "critic": self.critic}
+        return networks | ({"discriminator": self._discriminator} if self._discriminator else {})

@@ -1,0 +1,68 @@
+"""The discriminator of `adversarial.resampling`: how it learns once the generator stands still."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from ..adversarial.objectives import OBJECTIVES
+from ..config import PenaltyConfig, ResamplingConfig
+from .setup import make_optimizer
+from .steps import CriticStep
+
+
+class Chooser:
+    """A discriminator, its optimiser, and how many steps it has learned.
+
+    It starts from the critic's weights: what the critic knows of wrong sequences, but scales by its slope, takes a
+    discriminator from scratch far longer to learn.
+
+    Args:
+        accelerator: device, processes and mixed precision.
+        network: of the critic's architecture.
+        config: the optimiser, and how much of the training is its.
+    """
+
+    BETAS = (0.9, 0.999)  # its target does not move
+
+    def __init__(self, accelerator: Accelerator, network: nn.Module, config: ResamplingConfig):
+        self.accelerator, self.network, self.steps = accelerator, network, 0
+        self.rate, self.share = config.optimizer.lr, config.share
+        # The critic's step without a penalty is the discriminator's: the ratio that it is after has no bounded slope.
+        self.step, self.optimizer = accelerator.prepare(
+            CriticStep(network, PenaltyConfig(weight=0), OBJECTIVES["non-saturating"]),
+            make_optimizer("resampling.optimizer", config.optimizer, network.parameters(), self.BETAS),
+        )
+        accelerator.register_for_checkpointing(self)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self.steps}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.steps = state["steps"]
+
+    def update(
+        self, critic: nn.Module, real: Tensor, fake: Tensor, factor: float, *condition: Tensor
+    ) -> dict[str, Tensor]:
+        """One step, whose numbers it returns.
+
+        Args:
+            critic: what the first step starts from.
+            real: real samples, as the critic embeds them.
+            fake: as many of those that there are to choose from.
+            factor: of the learning rate.
+            condition: what both were given, if they were.
+        """
+        if self.steps == 0:
+            self.network.load_state_dict(critic.state_dict())
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.rate * factor
+        no_interpolates = real.new_zeros(0)
+        loss = self.step(real, fake, no_interpolates, False, *condition)["critic_loss"]
+        self.optimizer.zero_grad()
+        self.accelerator.backward(loss)
+        self.optimizer.step()
+        self.steps += 1
+        return {"discriminator_loss": loss.detach()}

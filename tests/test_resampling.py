@@ -1,0 +1,217 @@
+"""Choosing among candidates: the maths, how the discriminator learns, and that samples are chosen by it."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+from conftest import train
+from torch import nn
+
+from seqgan_gp import Generator, artefacts
+from seqgan_gp.adversarial.resampling import resample
+from seqgan_gp.cli import main
+from seqgan_gp.config import OptimizerConfig, ResamplingConfig
+from seqgan_gp.errors import UserError
+from seqgan_gp.models.critic import Critic
+from seqgan_gp.pretrained import Choice
+from seqgan_gp.training.chooser import Chooser
+
+P, Q = torch.tensor([0.5, 0.3, 0.15, 0.05]), torch.tensor([0.1, 0.2, 0.3, 0.4])
+
+
+def exponential(*shape: int, seed: int = 0) -> torch.Tensor:
+    return torch.from_numpy(np.random.default_rng(seed).standard_exponential(shape, dtype=np.float32))
+
+
+def law(candidates: int, draws: int = 100_000) -> torch.Tensor:
+    """Frequencies of what is kept of candidates from Q by the exact ratio to P."""
+    rng = np.random.default_rng(1)
+    drawn = torch.from_numpy(rng.choice(4, (draws, candidates), p=Q.double().numpy() / Q.double().sum().item()))
+    kept = resample((P / Q).log()[drawn], exponential(draws, candidates))
+    return torch.bincount(drawn[torch.arange(draws), kept], minlength=4) / draws
+
+
+def test_of_two_candidates_the_law_is_that_of_the_sum():
+    # Both orders of a pair (x, y) keep x with the share that its ratio has of the two.
+    ratio = P / Q
+    share = ratio[:, None] / (ratio[:, None] + ratio)
+    torch.testing.assert_close(law(2), 2 * Q * (share * Q).sum(dim=1), atol=0.006, rtol=0)
+
+
+def test_one_candidate_is_the_generator_and_many_are_the_real_distribution():
+    torch.testing.assert_close(law(1), Q, atol=0.006, rtol=0)
+    distances = [(law(k, 40_000) - P).abs().sum().item() / 2 for k in (1, 2, 4, 8, 64)]
+    assert distances == sorted(distances, reverse=True)
+    assert distances[0] == pytest.approx(0.5, abs=0.01) and distances[-1] < 0.02
+
+
+def test_a_constant_added_to_the_ratios_changes_nothing():
+    ratios, chance = torch.randn(100, 5), exponential(100, 5)
+    assert torch.equal(resample(ratios, chance), resample(ratios + 7, chance))
+
+
+def test_the_discriminator_learns_the_log_of_the_ratio():
+    # Sequences of one token, P real and Q generated: the optimum is log P / Q, up to what the two have in common.
+    torch.manual_seed(0)
+    critic = Critic(4, 1, width=16, blocks=1)
+    config = ResamplingConfig(candidates=2, optimizer=OptimizerConfig(lr=3e-3))
+    chooser = Chooser(Accelerator(cpu=True), Critic(4, 1, width=16, blocks=1), config)
+    for step in range(600):
+        real, fake = (torch.multinomial(p, 512, replacement=True).unsqueeze(1) for p in (P, Q))
+        parts = chooser.update(critic, real, fake, 1 - step / 600)
+    scores = chooser.network(torch.arange(4).unsqueeze(1)).detach()
+    torch.testing.assert_close(scores, (P / Q).log(), atol=0.15, rtol=0)
+    # Its least loss is 2 log 2 - 2 JSD.
+    middle = (P + Q) / 2
+    jsd = ((P * (P / middle).log()).sum() + (Q * (Q / middle).log()).sum()) / 2
+    assert parts["discriminator_loss"].item() == pytest.approx(2 * np.log(2) - 2 * jsd.item(), abs=0.1)
+
+
+def test_it_starts_from_the_critic_and_leaves_the_critic_alone():
+    torch.manual_seed(0)
+    critic, network = Critic(4, 3, width=8, blocks=1), Critic(4, 3, width=8, blocks=1)
+    before = {k: v.clone() for k, v in critic.state_dict().items()}
+    chooser = Chooser(Accelerator(cpu=True), network, ResamplingConfig(candidates=2))
+    real, fake = torch.randint(4, (8, 3)), torch.randint(4, (8, 3))
+    chooser.update(critic, real, fake, 0.0)  # a learning rate of zero leaves it where it starts
+    assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
+    chooser.update(critic, real, fake, 1.0)
+    assert not torch.equal(network.output.weight, critic.output.weight)
+    assert all(torch.equal(v, before[k]) for k, v in critic.state_dict().items())
+
+
+FEW = ["--train.steps=8", "--train.checkpoint_every=2", "--resampling.candidates=4", "--resampling.share=0.5"]
+FEW += ["--train.keep=10", "--evaluation.every=4"]
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory) -> Path:
+    """A tiny run of four steps of the game and four of the discriminator."""
+    output = tmp_path_factory.mktemp("runs") / "chosen"
+    assert train(output, *FEW) == 0
+    return output
+
+
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    return artefacts.load_file(checkpoint / artefacts.WEIGHTS)
+
+
+def test_the_generator_stands_still_while_the_discriminator_learns(chosen):
+    saved = {int(c.name[-2:]): weights(c) for c in artefacts.checkpoints(chosen)}
+    parts = {step: {key.partition(".")[0] for key in w} for step, w in saved.items()}
+    assert parts[4] == {"generator", "critic"} and parts[6] == parts[8] == {"generator", "critic", "discriminator"}
+    for key in saved[4]:
+        assert torch.equal(saved[4][key], saved[8][key]), key
+    assert not torch.equal(saved[2]["generator.logits.weight"], saved[4]["generator.logits.weight"])
+    assert not torch.equal(saved[6]["discriminator.output.weight"], saved[8]["discriminator.output.weight"])
+
+
+def test_a_run_resumed_in_either_part_ends_like_one_that_never_stopped(chosen, tmp_path):
+    for stop in ("step-0000002", "step-0000004", "step-0000006"):
+        shutil.copytree(chosen, tmp_path / stop)
+        for later in (c for c in artefacts.checkpoints(tmp_path / stop) if c.name > stop):
+            shutil.rmtree(later)
+        assert train(tmp_path / stop, *FEW, "--resume") == 0
+        whole, parts = (weights(artefacts.checkpoints(r)[-1]) for r in (chosen, tmp_path / stop))
+        assert whole.keys() == parts.keys() and all(torch.equal(v, parts[k]) for k, v in whole.items())
+
+
+def test_time_is_shared_out_too(tmp_path):
+    assert train(tmp_path / "run", *FEW, "--train.steps=100000", "--train.seconds=1", "--train.keep=1") == 0
+    (last,) = artefacts.checkpoints(tmp_path / "run")
+    assert any(key.startswith("discriminator.") for key in weights(last))
+
+
+def test_a_checkpoint_before_the_discriminator_samples_as_ever(chosen):
+    early, late = (Generator.from_pretrained(c) for c in (artefacts.checkpoints(chosen)[1], chosen))
+    assert early.choice is None and late.choice is not None
+    assert list(early.sample(20, seed=3)) == list(late.sample(20, seed=3, candidates=1))
+    with pytest.raises(UserError, match="no discriminator"):
+        next(early.sample(1, candidates=2))
+
+
+def test_samples_do_not_depend_on_how_they_are_cut_into_batches(chosen):
+    generator = Generator.from_pretrained(chosen)
+    samples = list(generator.sample(150, seed=1))
+    for size in (1, 7, 300):
+        assert list(generator.sample(150, seed=1, batch_size=size)) == samples
+    assert list(generator.sample(150, seed=2)) != samples
+    assert all(len(ids) <= 7 for ids in generator.sample_ids(30, batch_size=7))
+
+
+class Counts(nn.Module):
+    """Scores a sequence by how often it has a token, so strongly that the best candidate wins."""
+
+    def __init__(self, token: int):
+        super().__init__()
+        self.token = token
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return 1e4 * (ids == self.token).sum(dim=1)
+
+
+def test_what_the_discriminator_prefers_is_chosen_among_the_candidates(run):
+    plain, token = Generator.from_pretrained(run), 7
+    chooses = Generator(plain.network, plain.tokenizer, choice=Choice(Counts(token), 16, 1.0))
+    (candidates,) = plain.sample_ids(20 * 16, seed=4, temperature=1.0, batch_size=1000)
+    (kept,) = chooses.sample_ids(20, seed=4, batch_size=1000)
+    counts = (candidates == token).sum(axis=1).reshape(20, 16)
+    assert ((kept == token).sum(axis=1) == counts.max(axis=1)).all()
+    assert counts.max() > 0
+    for row, group in zip(kept, candidates.reshape(20, 16, -1), strict=True):
+        assert (group == row).all(axis=1).any()
+
+
+class Recorded(nn.Module):
+    """What a discriminator is asked."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network, self.asked = network, []
+
+    def forward(self, ids: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
+        self.asked += condition.tolist()
+        return self.network(ids, condition)
+
+
+def test_each_candidate_is_given_the_label_of_its_sentence(tmp_path):
+    assert train(tmp_path / "run", *FEW, "--corpus.label=label") == 0
+    generator = Generator.from_pretrained(tmp_path / "run")
+    recorded = Recorded(generator.choice.discriminator)
+    generator.choice = Choice(recorded, 3, 1.0)
+    given = ["statement", "report"] * 5
+    assert len(list(generator.sample(10, seed=1, given=given, batch_size=7))) == 10
+    assert recorded.asked == np.repeat(generator.condition.encode(given), 3).tolist()
+
+
+@pytest.mark.parametrize(
+    "options, complaint",
+    [
+        (["--resampling.candidates=0"], "resampling.candidates"),
+        (["--resampling.candidates=2", "--resampling.share=1"], "resampling.share"),
+        (["--resampling.candidates=2", "--resampling.share=0"], "resampling.share"),
+        (["--resampling.candidates=2", "--resampling.optimizer.name=Adamm"], "resampling.optimizer"),
+        (["--resampling.temperature=-1"], "resampling.temperature"),
+    ],
+)
+def test_bad_input_is_one_line_and_nothing_written(tmp_path, capsys, options, complaint):
+    assert train(tmp_path / "run", *options) == 2
+    error = capsys.readouterr().err
+    assert complaint in error and len(error.strip().splitlines()) == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_commands_take_a_number_of_candidates(chosen, run, tmp_path, capsys):
+    assert main(["sample", str(chosen), "--num", "3", "--candidates", "2"]) == 0
+    few = capsys.readouterr().out
+    assert main(["sample", str(chosen), "--num", "3"]) == 0
+    assert few != capsys.readouterr().out
+    assert main(["sample", str(run), "--num", "3", "--candidates", "2"]) == 2
+    assert "no discriminator" in capsys.readouterr().err
+    out = ["--seed", "0", "--out", str(tmp_path / "sweep"), "--num", "20", "--temperatures", "0", "1"]
+    assert main(["sweep", str(chosen), "--candidates", "1", *out]) == 0
+    plain = list(Generator.from_pretrained(chosen).sample(20, temperature=0, candidates=1))
+    assert next((tmp_path / "sweep" / "samples").glob("*-0.txt")).read_text().splitlines() == plain
