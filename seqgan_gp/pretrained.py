@@ -31,7 +31,7 @@ from .machine import side_by_side
 from .models import critic, generator, language_model
 from .models.conditions import ContextEncoder, Encoder, LabelEncoder
 from .models.relaxations import relaxation
-from .models.sequence import SequenceModel
+from .models.sequence import SequenceModel, finish
 from .text.conditions import Condition, Contexts, Labels
 from .text.tokenizer import Tokenizer
 
@@ -119,9 +119,8 @@ class Loaded(NamedTuple, Generic[Network]):
     config: Config
 
 
-def _load(source: str | Path, part: str, kind: type[Network], what: str) -> Loaded[Network]:
+def _load(folder: Path, part: str, kind: type[Network], what: str) -> Loaded[Network]:
     """The network `part` of a checkpoint, which must be a `kind`, in a user's words `what`."""
-    folder = locate(source)
     config = read_config(folder, Config)
     check_complete(folder, FILES)
     tokenizer = Tokenizer.load(folder / TOKENIZER)
@@ -129,7 +128,7 @@ def _load(source: str | Path, part: str, kind: type[Network], what: str) -> Load
     condition = condition_of(config, tokenizer, lambda: Labels.load(folder / LABELS))
     network = build(config, tokenizer, condition) if build else None
     if not isinstance(network, kind):
-        raise UserError(f"{source} was trained by method={config.method} and has no {what}: give a run that has one")
+        raise UserError(f"{folder} was trained by method={config.method} and has no {what}: give a run that has one")
     load_weights(folder, part, network)
     return Loaded(network.eval(), tokenizer, condition, config)
 
@@ -165,18 +164,20 @@ class Choice:
     """What chooses a sample among candidates of a generator.
 
     Args:
-        discriminator: tokens to the log of how much more probable they are among real sequences, up to a constant.
+        discriminator: ids to the log of how much more probable they are among real sequences, up to a constant.
+        tokenizer: knows where a sentence ends; what a generator puts behind that does not count.
         candidates: k, for each sample, unless another number is asked for.
         temperature: that the candidates are drawn at, unless another one is asked for.
     """
 
     discriminator: critic.Critic
+    tokenizer: Tokenizer
     candidates: int
     temperature: float
 
     @classmethod
-    def of(cls, config: ResamplingConfig, discriminator: critic.Critic) -> Choice:
-        return cls(discriminator, config.candidates, config.temperature)
+    def of(cls, config: ResamplingConfig, discriminator: critic.Critic, tokenizer: Tokenizer) -> Choice:
+        return cls(discriminator, tokenizer, config.candidates, config.temperature)
 
     def among(self, draw: Callable[[], Tensor], chance: np.ndarray, *condition: Tensor) -> Callable[[], Tensor]:
         """What computes ids (B, L): one of every k rows of `draw`, (B * k, L).
@@ -187,7 +188,7 @@ class Choice:
         """
 
         def chosen() -> Tensor:
-            ids = draw()
+            ids = finish(draw(), self.tokenizer.end, self.tokenizer.pad)
             repeated = (c.repeat_interleave(chance.shape[1], 0) for c in condition)
             scores = self.discriminator(ids, *repeated).view(chance.shape)
             kept = resample(scores, torch.from_numpy(chance).to(ids.device))
@@ -228,11 +229,12 @@ class Generator:
         Raises:
             UserError: there is none, it is incomplete, it is of another kind, or its files do not belong together.
         """
-        network, tokenizer, condition, config = _load(source, "generator", cls.kind, cls.what)
+        folder = locate(source)
+        network, tokenizer, condition, config = _load(folder, "generator", cls.kind, cls.what)
         generator = cls(network.to(device), tokenizer, METHODS[config.method].temperature(config), condition)
-        if "discriminator" in saved_networks(locate(source)):
-            discriminator = _load(source, "discriminator", critic.Critic, "discriminator").network
-            generator.choice = Choice.of(config.resampling, discriminator.to(device))
+        if "discriminator" in saved_networks(folder):
+            discriminator = _load(folder, "discriminator", critic.Critic, "discriminator").network
+            generator.choice = Choice.of(config.resampling, discriminator.to(device), tokenizer)
         return generator
 
     def __call__(self, inputs: Tensor, given: Given = None) -> Tensor:
@@ -396,7 +398,7 @@ class Critic:
         Raises:
             UserError: there is none, it is incomplete, or its files do not belong together.
         """
-        network, tokenizer, condition, _ = _load(source, "critic", critic.Critic, "critic")
+        network, tokenizer, condition, _ = _load(locate(source), "critic", critic.Critic, "critic")
         return cls(network.requires_grad_(False).to(device), tokenizer, condition)
 
     def tokens(self, sequences: str | Sequence[str] | Tensor) -> Tensor:

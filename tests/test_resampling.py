@@ -16,6 +16,7 @@ from seqgan_gp.cli import main
 from seqgan_gp.config import OptimizerConfig, ResamplingConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.critic import Critic
+from seqgan_gp.models.sequence import finish
 from seqgan_gp.pretrained import Choice
 from seqgan_gp.training.chooser import Chooser
 
@@ -142,6 +143,22 @@ def test_samples_do_not_depend_on_how_they_are_cut_into_batches(chosen):
     assert all(len(ids) <= 7 for ids in generator.sample_ids(30, batch_size=7))
 
 
+def test_a_sentence_is_all_up_to_its_first_end():
+    ids = torch.tensor([[5, 6, 2, 7, 2], [2, 5, 5, 5, 5], [5, 5, 5, 5, 5], [5, 0, 2, 2, 5]])
+    finished = torch.tensor([[5, 6, 2, 0, 0], [2, 0, 0, 0, 0], [5, 5, 5, 5, 5], [5, 0, 2, 0, 0]])
+    assert torch.equal(finish(ids, end=2, pad=0), finished)
+
+
+def test_what_follows_the_end_is_nothing_to_choose_by(chosen):
+    generator = Generator.from_pretrained(chosen)
+    marks = generator.tokenizer.end, generator.tokenizer.pad
+    with torch.no_grad():
+        generator.network.logits.bias[marks[0]] += 5  # ends everywhere, and sentences go on after them
+    ids, plain = (torch.from_numpy(np.concatenate(list(generator.sample_ids(200, candidates=k)))) for k in (None, 1))
+    assert torch.equal(finish(ids, *marks), ids)
+    assert not torch.equal(finish(plain, *marks), plain)
+
+
 class Counts(nn.Module):
     """Scores a sequence by how often it has a token, so strongly that the best candidate wins."""
 
@@ -155,9 +172,10 @@ class Counts(nn.Module):
 
 def test_what_the_discriminator_prefers_is_chosen_among_the_candidates(run):
     plain, token = Generator.from_pretrained(run), 7
-    chooses = Generator(plain.network, plain.tokenizer, choice=Choice(Counts(token), 16, 1.0))
+    chooses = Generator(plain.network, plain.tokenizer, choice=Choice(Counts(token), plain.tokenizer, 16, 1.0))
     (candidates,) = plain.sample_ids(20 * 16, seed=4, temperature=1.0, batch_size=1000)
     (kept,) = chooses.sample_ids(20, seed=4, batch_size=1000)
+    candidates = finish(torch.from_numpy(candidates), plain.tokenizer.end, plain.tokenizer.pad).numpy()
     counts = (candidates == token).sum(axis=1).reshape(20, 16)
     assert ((kept == token).sum(axis=1) == counts.max(axis=1)).all()
     assert counts.max() > 0
@@ -181,7 +199,7 @@ def test_each_candidate_is_given_the_label_of_its_sentence(tmp_path):
     assert train(tmp_path / "run", *FEW, "--corpus.label=label") == 0
     generator = Generator.from_pretrained(tmp_path / "run")
     recorded = Recorded(generator.choice.discriminator)
-    generator.choice = Choice(recorded, 3, 1.0)
+    generator.choice = Choice(recorded, generator.tokenizer, 3, 1.0)
     given = ["statement", "report"] * 5
     assert len(list(generator.sample(10, seed=1, given=given, batch_size=7))) == 10
     assert recorded.asked == np.repeat(generator.condition.encode(given), 3).tolist()

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .relaxations import draw_chance, sample_ids
-from .sequence import SequenceModel
+from .sequence import SequenceModel, within
 
 
 class LanguageModel(SequenceModel):
@@ -68,9 +68,8 @@ class LanguageModel(SequenceModel):
         return F.linear(self.project(self.dropout(hidden)), self.embedding.weight, self.bias + self.never)
 
     def counted(self, ids: Tensor) -> Tensor:
-        """Which tokens of ids (B, L) belong to a sentence: all up to and with its first end; bool (B, L)."""
-        ends = ids == self.end
-        return ends.cumsum(dim=1) - ends.long() == 0
+        """Which tokens of ids (B, L) belong to a sentence; bool (B, L)."""
+        return within(ids, self.end)
 
     def log_probability(self, ids: Tensor) -> Tensor:
         """log p (B,) of ids (B, L) in nats; a row without an end token is the start of a sentence."""

@@ -4,7 +4,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from torch import Tensor, nn
+
+
+def within(ids: Tensor, end: int) -> Tensor:
+    """Which tokens of ids (B, L) belong to a sentence: all up to and with its first end; bool (B, L)."""
+    ends = ids == end
+    return ends.cumsum(dim=1) - ends.long() == 0
+
+
+def finish(ids: Tensor, end: int, pad: int) -> Tensor:
+    """Ids (B, L) with padding after the first end, which is all that a sentence is."""
+    return torch.where(within(ids, end), ids, pad)
 
 
 class SequenceModel(nn.Module, ABC):

@@ -18,7 +18,7 @@ from ..config import Config, ResamplingConfig
 from ..files import atomic_write
 from ..models.critic import Critic
 from ..models.relaxations import HardTokens, Relaxation, relaxation
-from ..models.sequence import SequenceModel
+from ..models.sequence import SequenceModel, finish
 from ..scoring import Real, Values, defined, score
 from ..text.conditions import Condition, Judge, Labels
 from ..text.corpus import Corpus, Given, load_corpus, load_grammar
@@ -221,17 +221,18 @@ class TextTask(task.Task[Config]):
         return self.config.resampling if self.config.resampling.candidates > 1 else None
 
     def candidates(self, generator: nn.Module, num: int, rng: np.random.Generator, *condition: Tensor) -> Tensor:
-        """Ids (num, L) int64."""
+        """Ids (num, L) int64, with padding after the end of each sentence: what comes after it is never seen."""
         assert isinstance(generator, SequenceModel)
         with evaluating(generator):
-            return generator.draw(num, self.config.resampling.temperature, rng, rng, *condition)()
+            ids = generator.draw(num, self.config.resampling.temperature, rng, rng, *condition)()
+        return finish(ids, self.tokenizer.end, self.tokenizer.pad)
 
     def sampler(self, generator: nn.Module, discriminator: nn.Module | None = None) -> pretrained.Generator:
         assert isinstance(generator, SequenceModel)
         temperature, choice = self.relaxation.sampling_temperature, None
         if discriminator is not None:
             assert isinstance(discriminator, Critic)
-            choice = pretrained.Choice.of(self.config.resampling, discriminator)
+            choice = pretrained.Choice.of(self.config.resampling, discriminator, self.tokenizer)
         return pretrained.Generator(generator, self.tokenizer, temperature, self.condition, choice)
 
     def evaluator(self) -> Evaluator:
