@@ -26,12 +26,17 @@ def test_the_default_run_learns_the_language(default_run, tmp_path):
     assert main(["sample", str(default_run), "--num", "2000", "--out", str(samples), "--seed", "1"]) == 0
     assert main(["evaluate", str(samples), "--grammar", "text", "--json", str(scores)]) == 0
     result = json.loads(scores.read_text())
-    assert result["grammatical"] >= 0.65
-    assert result["unique"] >= 0.97
-    assert result["self_bleu_4"] <= result["real"]["self_bleu_4"] + 0.12
+    assert result["grammatical"] >= 0.95
+    assert result["unique"] >= 0.98
+    assert result["self_bleu_4"] <= result["real"]["self_bleu_4"] + 0.05
+
+    assert main(["sample", str(default_run), "--num", "2000", "--out", str(samples), "--candidates", "1"]) == 0
+    assert main(["evaluate", str(samples), "--grammar", "text", "--json", str(scores)]) == 0
+    generated = json.loads(scores.read_text())  # as the generator writes them
+    assert 0.65 <= generated["grammatical"] < result["grammatical"] - 0.1
 
     generator = Generator.from_pretrained(default_run)
-    ids = np.concatenate(list(generator.sample_ids(2000, seed=1)))
+    ids = np.concatenate(list(generator.sample_ids(2000, seed=1, candidates=1)))
     padding = ids == generator.tokenizer.pad
     resumed = (~padding & (padding.cumsum(axis=1) > 0)).any(axis=1)
     # Three seeds of 10,000 samples gave 0.008, 0.011 and 0.011.
