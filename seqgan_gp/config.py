@@ -384,6 +384,11 @@ class Experiment:
     train: TrainConfig = field(default_factory=TrainConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
+    @property
+    def choosing(self) -> ResamplingConfig | None:
+        """How each sample is chosen among several, if it is."""
+        return None
+
     def check(self) -> None:
         """Raise a UserError for values that no single field can refuse."""
         self.penalty.check()
@@ -425,6 +430,10 @@ class Config(Experiment):
     language_model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
     likelihood: LikelihoodConfig = field(default_factory=LikelihoodConfig)
 
+    @property
+    def choosing(self) -> ResamplingConfig | None:
+        return self.resampling if self.resampling.candidates > 1 else None
+
     def check(self) -> None:
         super().check()
         for name, part in (("generator", self.generator), ("critic", self.critic)):
@@ -451,7 +460,7 @@ class Config(Experiment):
         if self.corpus.context and self.condition.features % self.condition.heads:
             sizes = f"condition.features is {self.condition.features} and condition.heads {self.condition.heads}"
             raise UserError(f"{sizes}: the heads share the features out, so it must be a multiple of them")
-        if self.resampling.candidates > 1 and not 0 < self.resampling.share < 1:
+        if self.choosing and not 0 < self.resampling.share < 1:
             raise UserError(
                 f"resampling.share is {self.resampling.share:g}: generator and discriminator both need some of the "
                 "training; give a fraction between 0 and 1, such as 0.25, or resampling.candidates 1"

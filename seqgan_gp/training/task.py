@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 import numpy as np
 from torch import Tensor, nn
 
-from ..config import Experiment, ResamplingConfig
+from ..config import Experiment
 
 # By name, so that a run imports nothing of the other modalities.
 TASKS = {"text": "seqgan_gp.training.text:TextTask", "images": "seqgan_gp.training.images:ImageTask"}
@@ -99,13 +99,8 @@ class Task(ABC, Generic[Kind]):
         may give the same in a form that is cheaper to embed.
         """
 
-    @property
-    def resampling(self) -> ResamplingConfig | None:
-        """How samples are chosen among several; None takes them as they come."""
-        return None
-
     def candidates(self, generator: nn.Module, num: int, rng: np.random.Generator, *condition: Tensor) -> Tensor:
-        """Samples (num, ...) to choose from, as the critic embeds them, where `resampling` asks for some."""
+        """Samples (num, ...) to choose from, as the critic embeds them, where `config.choosing` asks for some."""
         raise NotImplementedError
 
     @abstractmethod

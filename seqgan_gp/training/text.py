@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .. import pretrained
 from ..artefacts import LABELS, TOKENIZER, evaluating
-from ..config import Config, ResamplingConfig
+from ..config import Config
 from ..files import atomic_write
 from ..models.critic import Critic
 from ..models.relaxations import HardTokens, Relaxation, relaxation
@@ -215,10 +215,6 @@ class TextTask(task.Task[Config]):
 
     def player(self, generator: nn.Module) -> RelaxedGenerator:
         return RelaxedGenerator(generator, self.relaxation)
-
-    @property
-    def resampling(self) -> ResamplingConfig | None:
-        return self.config.resampling if self.config.resampling.candidates > 1 else None
 
     def candidates(self, generator: nn.Module, num: int, rng: np.random.Generator, *condition: Tensor) -> Tensor:
         """Ids (num, L) int64, with padding after the end of each sentence: what comes after it is never seen."""

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..adversarial.lipschitz import MIXINGS
 from ..adversarial.objectives import OBJECTIVES
-from ..config import Config, Experiment, OptimizerConfig
+from ..config import Experiment, OptimizerConfig
 from .base import BaseTrainer
 from .batches import Batches
 from .chooser import Chooser
@@ -68,15 +68,15 @@ class Trainer(BaseTrainer):
             config.clipping,
         )
         self.average = AveragedModel(generator, multi_avg_fn=get_ema_multi_avg_fn(config.train.average))
-        self.chooser = Chooser(accelerator, task.build_critic(), task.resampling) if task.resampling else None
+        self.chooser = Chooser(accelerator, task.build_critic(), config.choosing) if config.choosing else None
         self.game = 1 - self.chooser.share if self.chooser else 1.0  # the part of the training that it takes
         accelerator.register_for_checkpointing(self.average, self.progress)
 
     @staticmethod
     def optimizers(config: Experiment) -> dict[str, OptimizerConfig]:
         optimizers = {"train.critic": config.train.critic, "train.generator": config.train.generator}
-        if isinstance(config, Config) and config.resampling.candidates > 1:
-            optimizers["resampling.optimizer"] = config.resampling.optimizer
+        if config.choosing:
+            optimizers["resampling.optimizer"] = config.choosing.optimizer
         return optimizers
 
     @staticmethod
