@@ -120,6 +120,15 @@ def test_a_run_resumed_in_either_part_ends_like_one_that_never_stopped(chosen, t
         assert whole.keys() == parts.keys() and all(torch.equal(v, parts[k]) for k, v in whole.items())
 
 
+def test_more_steps_go_back_to_the_game_and_the_discriminator_starts_anew(chosen, tmp_path):
+    shutil.copytree(chosen, tmp_path / "run")
+    assert train(tmp_path / "run", *FEW, "--train.steps=20", "--train.checkpoint_every=5", "--resume") == 0
+    saved = {int(c.name[-2:]): weights(c) for c in artefacts.checkpoints(tmp_path / "run")}
+    assert not torch.equal(saved[8]["generator.logits.weight"], saved[10]["generator.logits.weight"])
+    assert not any(key.startswith("discriminator.") for key in saved[10])
+    assert any(key.startswith("discriminator.") for key in saved[20])
+
+
 def test_time_is_shared_out_too(tmp_path):
     assert train(tmp_path / "run", *FEW, "--train.steps=100000", "--train.seconds=1", "--train.keep=1") == 0
     (last,) = artefacts.checkpoints(tmp_path / "run")

@@ -507,15 +507,17 @@ def test_accelerate_launch_runs_in_mixed_precision(tmp_path):
     assert all((v - mixed[k]).abs().max() < 0.05 for k, v in full.items())
 
 
-def test_two_processes_train_and_resume_like_one(run, tmp_path):
+def test_two_processes_train_and_resume_like_one(tmp_path):
     start = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(ROOT / "run.py")]
-    launch(*start, *TINY, "--train.steps=3", "--train.decay_from=1", f"--output={tmp_path / 'two'}")
+    options = ["--train.decay_from=1", "--resampling.candidates=4", "--resampling.share=0.34"]
+    launch(*start, *TINY, "--train.steps=3", *options, f"--output={tmp_path / 'two'}")
     # Two processes of one run, not two runs: each has a random state in the checkpoint.
     state = artefacts.checkpoints(tmp_path / "two")[-1] / checkpoint.STATE
     assert len(list(state.glob("random_states_*"))) == 2
-    launch(*start, *TINY, "--train.decay_from=1", f"--output={tmp_path / 'two'}", "--resume")
-    assert train(tmp_path / "one", "--train.decay_from=1") == 0
+    launch(*start, *TINY, *options, f"--output={tmp_path / 'two'}", "--resume")
+    assert train(tmp_path / "one", "--train.steps=3", *options) == train(tmp_path / "one", *options, "--resume") == 0
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert any(name.startswith("discriminator.") for name in one) and one.keys() == two.keys()
     for name, weight in one.items():
         torch.testing.assert_close(two[name], weight, atol=5e-3, rtol=1e-3)
     assert [row["step"] for row in rows(tmp_path / "two") if "eval/jsd_4" in row] == [3, 6]

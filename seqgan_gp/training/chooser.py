@@ -37,6 +37,10 @@ class Chooser:
         )
         accelerator.register_for_checkpointing(self)
 
+    def forget(self) -> None:
+        """Start anew at the next step: the generator that it knew is no more."""
+        self.steps = 0
+
     def state_dict(self) -> dict[str, Any]:
         return {"steps": self.steps}
 
@@ -57,6 +61,7 @@ class Chooser:
         """
         if self.steps == 0:
             self.network.load_state_dict(critic.state_dict())
+            self.optimizer.state.clear()  # of a time before, when the game has gone on since
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * factor
         no_interpolates = real.new_zeros(0)

@@ -99,6 +99,8 @@ class Trainer(BaseTrainer):
         ):
             for group in optimizer.param_groups:
                 group["lr"] = base * factor
+        if self.chooser:  # resumed with more steps, a run may go back to the game
+            self.chooser.forget()
         first = progress.step * config.critic_steps
         parts: dict[str, Tensor] = {}
         for number in range(first, first + config.critic_steps):
