@@ -249,12 +249,15 @@ class ResamplingConfig:
         temperature: Of the candidates' tokens; 0 takes the most probable. Chance makes them more diverse and more of
             them wrong, which the discriminator sees.
         share: Fraction of the training that is the discriminator's, above 0 and below 1.
+        dropout: Fraction of the positions that are hidden from the discriminator while it learns, below 1. Of a small
+            corpus it otherwise learns the sentences by heart.
         optimizer: The discriminator's optimiser, whose learning rate falls linearly to zero.
     """
 
     candidates: PositiveInt = 1
     temperature: NonNegativeFloat = 1.0
     share: ClosedUnitInterval = 0.25
+    dropout: ClosedUnitInterval = 0.0
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=1e-3))
 
 
@@ -465,6 +468,8 @@ class Config(Experiment):
                 f"resampling.share is {self.resampling.share:g}: generator and discriminator both need some of the "
                 "training; give a fraction between 0 and 1, such as 0.25, or resampling.candidates 1"
             )
+        if self.resampling.dropout == 1:
+            raise UserError("resampling.dropout is 1: nothing would be left; give a fraction below 1, such as 0.15")
         if self.evaluation.samples < 2:
             raise UserError("evaluation.samples is 1: self-BLEU needs at least 2")
         if self.language_model.dropout == 1:

@@ -18,7 +18,7 @@ from seqgan_gp.errors import UserError
 from seqgan_gp.models.critic import Critic
 from seqgan_gp.models.sequence import finish
 from seqgan_gp.pretrained import Choice
-from seqgan_gp.training.chooser import Chooser
+from seqgan_gp.training.chooser import Chooser, Forgetful
 
 P, Q = torch.tensor([0.5, 0.3, 0.15, 0.05]), torch.tensor([0.1, 0.2, 0.3, 0.4])
 
@@ -84,8 +84,39 @@ def test_it_starts_from_the_critic_and_leaves_the_critic_alone():
     assert all(torch.equal(v, before[k]) for k, v in critic.state_dict().items())
 
 
+def test_dropout_hides_whole_positions_and_only_while_it_learns():
+    torch.manual_seed(0)
+    critic = Critic(4, 50, width=8, blocks=1)
+    hiding = Forgetful(critic, 0.2)
+    ids = torch.randint(4, (200, 50))
+    seen, all_of_it = hiding.embed(ids), critic.embed(ids)
+    hidden = (seen == 0).all(dim=2)
+    assert hidden.float().mean().item() == pytest.approx(0.2, abs=0.01)
+    assert hidden.float().mean(dim=0).max() < 0.35 and hidden.float().mean(dim=1).max() < 0.5  # each drawn by itself
+    torch.testing.assert_close(seen[~hidden], all_of_it[~hidden] / 0.8)
+    assert torch.equal(hiding.eval().embed(ids), all_of_it)
+    assert torch.equal(Forgetful(critic, 0.0).embed(ids), all_of_it)
+
+
+def test_with_dropout_it_learns_a_small_corpus_less_by_heart():
+    """Real and generated sequences of one law, 48 real ones in all: there is nothing to learn, log p / q is zero."""
+    rng = torch.Generator().manual_seed(0)
+    corpus, held_out = torch.randint(6, (48, 6), generator=rng), torch.randint(6, (400, 6), generator=rng)
+    farthest = {}
+    for dropout in (0.0, 0.3):
+        torch.manual_seed(0)
+        config = ResamplingConfig(candidates=2, dropout=dropout, optimizer=OptimizerConfig(lr=3e-3))
+        chooser = Chooser(Accelerator(cpu=True), Critic(6, 6, width=16, blocks=1), config)
+        critic = Critic(6, 6, width=16, blocks=1)
+        for step in range(200):
+            chooser.update(critic, corpus, torch.randint(6, (48, 6), generator=rng), 1 - step / 200)
+        with torch.no_grad():
+            farthest[dropout] = chooser.network(held_out).std().item()
+    assert farthest[0.3] < 0.7 * farthest[0.0]
+
+
 FEW = ["--train.steps=8", "--train.checkpoint_every=2", "--resampling.candidates=4", "--resampling.share=0.5"]
-FEW += ["--train.keep=10", "--evaluation.every=4"]
+FEW += ["--train.keep=10", "--evaluation.every=4", "--resampling.dropout=0.2"]
 
 
 @pytest.fixture(scope="module")
@@ -220,6 +251,7 @@ def test_each_candidate_is_given_the_label_of_its_sentence(tmp_path):
         (["--resampling.candidates=0"], "resampling.candidates"),
         (["--resampling.candidates=2", "--resampling.share=1"], "resampling.share"),
         (["--resampling.candidates=2", "--resampling.share=0"], "resampling.share"),
+        (["--resampling.candidates=2", "--resampling.dropout=1"], "resampling.dropout"),
         (["--resampling.candidates=2", "--resampling.optimizer.name=Adamm"], "resampling.optimizer"),
         (["--resampling.temperature=-1"], "resampling.temperature"),
     ],

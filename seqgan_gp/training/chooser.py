@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch.nn.functional as F
 from accelerate import Accelerator
 from torch import Tensor, nn
 
@@ -11,6 +12,28 @@ from ..adversarial.objectives import OBJECTIVES
 from ..config import PenaltyConfig, ResamplingConfig
 from .setup import make_optimizer
 from .steps import CriticStep
+
+
+class Forgetful(nn.Module):
+    """A critic that, while it trains, does not see some of the positions: their embeddings are zero, drawn anew for
+    every sample, and the others larger in proportion (dropout of whole words; Gal and Ghahramani 2016, section 4.2).
+
+    Args:
+        critic: a module with `embed` to (B, L, E), and `score`.
+        dropout: fraction of the positions that is hidden, below 1.
+    """
+
+    critic: Any
+
+    def __init__(self, critic: nn.Module, dropout: float):
+        super().__init__()
+        self.critic, self.dropout = critic, dropout
+
+    def embed(self, tokens: Tensor) -> Tensor:
+        return F.dropout1d(self.critic.embed(tokens), self.dropout, self.training)  # whole rows of E
+
+    def score(self, embedded: Tensor, *condition: Tensor) -> Tensor:
+        return self.critic.score(embedded, *condition)
 
 
 class Chooser:
@@ -32,7 +55,7 @@ class Chooser:
         self.rate, self.share = config.optimizer.lr, config.share
         # The critic's step without a penalty is the discriminator's: the ratio that it is after has no bounded slope.
         self.step, self.optimizer = accelerator.prepare(
-            CriticStep(network, PenaltyConfig(weight=0), OBJECTIVES["non-saturating"]),
+            CriticStep(Forgetful(network, config.dropout), PenaltyConfig(weight=0), OBJECTIVES["non-saturating"]),
             make_optimizer("resampling.optimizer", config.optimizer, network.parameters(), self.BETAS),
         )
         accelerator.register_for_checkpointing(self)
