@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from conftest import TINY, train
 
+from seqgan_gp import Generator
 from seqgan_gp.errors import UserError
-from studies import augmentation, runner, systems, toys
+from studies import augmentation, runner, samples, systems, toys
 from studies.__main__ import main
 
 
@@ -121,3 +122,31 @@ def test_augmentation_of_a_run_ends_in_a_table(tmp_path, run, capsys):
     assert "has no labels: train one with corpus.label" in capsys.readouterr().err
     assert main(["augmentation", str(tmp_path / "run"), "--sizes", "500", f"--out={tmp_path / 'out'}"]) == 2
     assert "there are 400 real sentences, not 500" in capsys.readouterr().err
+
+
+def test_samples_stand_beside_real_sentences_as_they_come(tmp_path, run, capsys):
+    other = tmp_path / "other"
+    assert train(other, "--seed=1") == 0
+    out = tmp_path / "out"
+    assert main(["samples", str(run), str(other), "--num=7", f"--out={out}"]) == 0
+    sentences = json.loads((out / "study.json").read_text())["sentences"]
+    assert list(sentences) == [run.name, "other", "real"]
+    assert sentences["other"] == list(Generator.from_pretrained(other).sample(7, seed=1))
+    held_out = (run / "corpus" / "test.txt").read_text().splitlines()
+    assert len(set(sentences["real"])) == 7 and set(sentences["real"]) <= set(held_out)
+    assert len((out / "study.md").read_text().splitlines()) == 9
+
+    assert main(["samples", str(run), "--num=3", "--no-real", f"--out={out}"]) == 0
+    assert list(json.loads((out / "study.json").read_text())["sentences"]) == [run.name]
+    assert samples.table({"a": ["x | y", " "]}).splitlines()[2:] == ["| x \\| y |", "| (empty) |"]
+
+    capsys.readouterr()
+    for options, complaint in (
+        ([str(run), str(run)], f"two runs are named {run.name}"),
+        ([str(run), "--num=101"], "has 100 held-out sentences"),
+        ([str(run), "--num=0"], "--num is 0"),
+        ([str(tmp_path / "nothing")], "nothing"),
+    ):
+        assert main(["samples", *options, f"--out={out}"]) == 2
+        error = capsys.readouterr().err
+        assert complaint in error and len(error.strip().splitlines()) == 1
