@@ -2,6 +2,7 @@
 
 import json
 import os
+import platform
 import random
 import signal
 import subprocess
@@ -387,6 +388,19 @@ def test_numbers_below_the_precision_of_a_float_are_zero():
         "prepare(2); assert not (tiny.repeat(100_000) / 10).any() and torch.get_num_threads() == 2"
     )  # few at first: threads that are there already would keep them
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)  # no other test in this process is to see it
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's heap")
+def test_memory_of_large_tensors_is_kept_in_every_thread():
+    code = (
+        "import resource, torch; from seqgan_gp.machine import prepare, side_by_side; prepare(2)\n"
+        "def work(_): return sum(torch.ones(8_000_000).add(1)[0].item() for _ in range(10))\n"  # 32 MB each
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "list(side_by_side(work, range(4))); before = faults()\n"
+        "list(side_by_side(work, range(8))); print((faults() - before) * resource.getpagesize() / 2**20)"
+    )
+    megabytes = float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert megabytes < 500  # of 5,000 that they work on
 
 
 def test_side_by_side_keeps_the_order_and_leaves_the_threads_as_they_were():
