@@ -72,8 +72,8 @@ def clock(function: Callable[[], object]) -> float:
 
 
 def spread(name: str, values: Sequence[float]) -> dict[str, Any]:
-    """The median under `name`, and the two quartiles."""
-    quartiles = statistics.quantiles(values)[::2] if len(values) > 1 else [values[0]] * 2
+    """The median under `name`, and the two quartiles, within the values however few they are."""
+    quartiles = statistics.quantiles(values, method="inclusive")[::2] if len(values) > 1 else [values[0]] * 2
     return {name: statistics.median(values), f"{name}_quartiles": quartiles}
 
 
