@@ -50,7 +50,8 @@ def keep_memory() -> None:
 
     By default it returns blocks over 32 MB to the system at once, and the kernel clears their pages anew at every step:
     with a vocabulary of 5,000 that was a quarter of the time of a step. Threads get one heap in common, since those of
-    their own hold 64 MB at most, and what is larger comes from the system each time: half of the time of sampling.
+    their own hold 64 MB at most, and what is larger comes from the system each time: half of the time of sampling
+    captions.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # not Linux, or another C library
         mallopt = ctypes.CDLL(None).mallopt

@@ -30,6 +30,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, out: Path) -> tuple[dict[str, Any], str]:
     if options.num < 1:
         raise UserError(f"--num is {options.num}: at least 1 sentence is needed")
+    if options.seed < 0:
+        raise UserError(f"--seed is {options.seed}: a whole number of at least 0 is needed")
     columns: dict[str, list[str]] = {}
     for path in options.runs:
         if path.name in columns:

@@ -184,10 +184,8 @@ def test_times_take_turns_and_slopes_are_powers():
     assert timing.exponent([(x, 7 * x**1.5) for x in (1, 10, 50)]) == pytest.approx(1.5)
     assert timing.exponent([(1.0, 2.0)]) is None
     assert timing.spread("t", [3.0, 1.0, 2.0]) == {"t": 2.0, "t_quartiles": [1.5, 2.5]}
-    assert timing.spread("t", [1.0, 801.0])["t_quartiles"] == [
-        201.0,
-        601.0,
-    ]  # no time below zero, on however busy a machine
+    # However busy the machine, no time is below zero.
+    assert timing.spread("t", [1.0, 801.0])["t_quartiles"] == [201.0, 601.0]
     assert timing.spread("t", [3.0]) == {"t": 3.0, "t_quartiles": [3.0, 3.0]}
     assert timing.peak_megabytes() > 50
 

@@ -145,6 +145,7 @@ def test_samples_stand_beside_real_sentences_as_they_come(tmp_path, run, capsys)
         ([str(run), str(run)], f"two runs are named {run.name}"),
         ([str(run), "--num=101"], "has 100 held-out sentences"),
         ([str(run), "--num=0"], "--num is 0"),
+        ([str(run), "--seed=-1"], "--seed is -1"),
         ([str(tmp_path / "nothing")], "nothing"),
     ):
         assert main(["samples", *options, f"--out={out}"]) == 2

@@ -89,7 +89,7 @@ class Relaxation:
     def parts(self, logits: Tensor) -> Tensor | HardTokens:
         """The same tokens, in parts where they are one-hot: the cheapest that a critic can embed."""
         logits = self._perturbed(logits)
-        # Of a large vocabulary a pass over all logits, and one over their gradient, is a tenth of a training step.
+        # A division by 1 would be a pass over (B, L, V) forward, and one backward.
         soft = (logits if self.temperature == 1 else logits / self.temperature).softmax(dim=-1)
         return HardTokens(most_probable(logits), soft) if self.hard else soft
 
