@@ -6,6 +6,7 @@ import inspect
 import pytest
 
 from seqgan_gp import config, shipped
+from seqgan_gp.config.parser import new_parser
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.conditions import ContextEncoder, LabelEncoder
 from seqgan_gp.models.critic import Critic
@@ -155,6 +156,6 @@ def test_help_explains_every_field_with_its_default(capsys):
     with pytest.raises(SystemExit):
         config.parse(["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    for action in config._parser()._actions:
+    for action in new_parser()._actions:
         assert action.help, f"{action.dest} has no help"
     assert "Lambda, the weight of the penalty" in text and "default: 10.0" in text

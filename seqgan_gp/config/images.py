@@ -1,0 +1,100 @@
+"""An experiment on small images."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ..errors import UserError
+from .experiment import Experiment
+from .numbers import NonNegativeInt, PositiveInt
+
+
+@dataclass
+class ImagesConfig:
+    """Real images, in grey; colours are turned to grey.
+
+    Args:
+        train: Training images: an .npz file with `images` (number, height, width) uint8 and perhaps `labels`, a
+            .parquet file, a folder of such or of pictures (a folder in it for each class), or a hub id.
+        test: Held-out images, given like `train`; default: the split named test if the data set has one, else
+            `holdout` images of `train`.
+        column: Column that holds the images; an .npz file has no columns.
+        label: Column that holds their labels, by which samples are scored, if there is one.
+        height: Pixels from top to bottom of every image, a multiple of 4.
+        width: Pixels from left to right, a multiple of 4.
+        holdout: Number of images to hold out where `test` is not given; default: 2,000, or a tenth of all where that
+            is less.
+        seed: Seed of the split; it stays the same while `--seed` varies the training.
+    """
+
+    train: str = "ylecun/mnist"
+    test: str | None = None
+    column: str = "image"
+    label: str = "label"
+    height: PositiveInt = 28
+    width: PositiveInt = 28
+    holdout: PositiveInt | None = None
+    seed: NonNegativeInt = 0
+
+
+@dataclass
+class ImageGeneratorConfig:
+    """The generator of images, transposed convolutions.
+
+    Args:
+        noise: Size of the normal noise.
+        channels: Of the hidden layer at half the height and width; twice as many at a quarter.
+    """
+
+    noise: PositiveInt = 64
+    channels: PositiveInt = 32
+
+
+@dataclass
+class ImageCriticConfig:
+    """The critic of images, convolutions with stride 2 and no norm.
+
+    Args:
+        channels: Of the first hidden layer, at half the height and width; each of the two others has twice as many.
+        parametrization: Of every weight matrix: none, spectral (largest singular value 1; Miyato et al. 2018) or weight
+            (each row a direction and a length; Salimans and Kingma 2016).
+    """
+
+    channels: PositiveInt = 32
+    parametrization: Literal["none", "spectral", "weight"] = "none"
+
+
+@dataclass(kw_only=True)
+class ImageConfig(Experiment):
+    """An experiment on small images.
+
+    Args:
+        modality: What samples are: images.
+        method: How to train: adversarial (generator and critic, WGAN-GP).
+    """
+
+    modality: Literal["images"] = "images"
+    method: Literal["adversarial"] = "adversarial"
+    images: ImagesConfig = field(default_factory=ImagesConfig)
+    generator: ImageGeneratorConfig = field(default_factory=ImageGeneratorConfig)
+    critic: ImageCriticConfig = field(default_factory=ImageCriticConfig)
+
+    def check(self) -> None:
+        super().check()
+        for key in ("height", "width"):
+            side = getattr(self.images, key)
+            if side % 4 or side < 8:
+                raise UserError(f"images.{key} is {side}: a multiple of 4, from 8 on, is needed; resize the images")
+        if self.penalty.space != "embedding":
+            raise UserError(
+                f"penalty.space is {self.penalty.space}, but pixels are no tokens: leave it out, and the gradient is "
+                "taken with respect to the pixels"
+            )
+        if self.penalty.mixing != "convex":
+            raise UserError(
+                f"penalty.mixing is {self.penalty.mixing}, but images have no positions to take whole from one of a "
+                "pair: leave it out"
+            )
+        if self.evaluation.samples < 2:
+            raise UserError("evaluation.samples is 1: a distance needs at least 2 images")
+        if self.images.holdout is not None and self.images.holdout < 4:
+            raise UserError(f"images.holdout is {self.images.holdout}: at least 4 held-out images are needed")
