@@ -38,11 +38,36 @@ def set_threads(threads: int | None) -> None:
     core. So 1 counts as not asked for, and the cores are shared out over the processes of this machine.
     """
     if threads is None:
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a list is one number for each level
         asked = int(first) if first.isdecimal() else 1
-        threads = asked if asked > 1 else max(1, cores // int(os.environ.get("LOCAL_WORLD_SIZE", 1)))
+        threads = asked if asked > 1 else max(1, _cores() // _processes())
     torch.set_num_threads(threads)
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _processes() -> int:
+    """Processes of this run on this machine."""
+    return int(os.environ.get("LOCAL_WORLD_SIZE", 1))
+
+
+def crowded() -> str | None:
+    """A line for the user where other programs leave fewer cores than this run has threads, if they seem to.
+
+    The threads of an operation spin until the last is done, and one without a core is not done for milliseconds: a step
+    on two threads beside two busy programs took 20 times as long as alone. To wait without spinning would take twice as
+    long on an idle machine.
+    """
+    threads, cores = torch.get_num_threads(), _cores()
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+    if threads == 1 or load + threads * _processes() < cores + 0.75:  # the start of this run is part of the load
+        return None
+    return (
+        f"the last minute had {load:.1f} of {cores} cores busy: where other programs still run, {threads} threads wait "
+        "for each other, and --train.threads 1 can be many times faster"
+    )
 
 
 def keep_memory() -> None:

@@ -447,6 +447,22 @@ def test_threads_are_all_cores_unless_asked(monkeypatch):
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize(
+    "load, threads, processes, crowd",
+    [(0.3, 2, 1, False), (1.0, 2, 1, True), (1.0, 1, 1, False), (4.0, 1, 1, False), (0.3, 2, 2, True)],
+)
+def test_threads_that_find_no_core_are_named(monkeypatch, load, threads, processes, crowd):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(machine, "_cores", lambda: 2)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    try:
+        machine.set_threads(threads)
+        assert ("--train.threads 1" in (machine.crowded() or "")) == crowd
+    finally:
+        torch.set_num_threads(before)
+
+
 def gradients(tmp_path: Path, processes: int, *options: str) -> dict[str, torch.Tensor]:
     """Gradients of one critic and one generator step, from `processes` processes."""
     out = tmp_path / f"gradients-{processes}.safetensors"

@@ -18,7 +18,7 @@ from .. import artefacts
 from .. import config as configs
 from ..config import Experiment
 from ..errors import UserError
-from ..machine import best_device, prepare
+from ..machine import best_device, crowded, prepare
 from . import checkpoint, folder
 from .base import BaseTrainer
 from .monitor import Monitor
@@ -79,6 +79,8 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
     if accelerator.is_main_process:
         configs.save(config, output / artefacts.CONFIG)  # a resumed run may have other steps
         first, *rest = trainer.task.describe()
+        if on_cpu and (crowd := crowded()):
+            rest.append(crowd)
         print(f"{output}: {first}, from step {trainer.progress.step}", *rest, sep="\n")
     accelerator.init_trackers("seqgan_gp", config={k: _trackable(v) for k, v in configs.flat(config).items()})
     with StopRequest().listening() as stop:
