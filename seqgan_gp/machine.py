@@ -54,19 +54,20 @@ def _processes() -> int:
 
 
 def crowded() -> str | None:
-    """A line for the user where other programs leave fewer cores than this run has threads, if they seem to.
+    """A line for the user where this run seems to have more threads than other programs leave cores.
 
     The threads of an operation spin until the last is done, and one without a core is not done for milliseconds: a step
-    on two threads beside two busy programs took 20 times as long as alone. To wait without spinning would take twice as
-    long on an idle machine.
+    on two threads beside two busy programs took over 20 times as long as alone. To wait without spinning would take
+    twice as long on an idle machine.
     """
     threads, cores = torch.get_num_threads(), _cores()
+    all_threads = threads * _processes()
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if threads == 1 or load + threads * _processes() < cores + 0.75:  # the start of this run is part of the load
+    if threads == 1 or load + all_threads < cores + 0.75:  # the start of this run is part of the load
         return None
     return (
-        f"the last minute had {load:.1f} of {cores} cores busy: where other programs still run, {threads} threads wait "
-        "for each other, and --train.threads 1 can be many times faster"
+        f"this run has {all_threads} threads on {cores} cores, whose load in the last minute was {load:.1f}: threads "
+        "without a core hold up the others, and --train.threads 1 can be many times faster"
     )
 
 

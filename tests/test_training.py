@@ -463,6 +463,17 @@ def test_threads_that_find_no_core_are_named(monkeypatch, load, threads, process
         torch.set_num_threads(before)
 
 
+def test_a_run_on_a_busy_machine_says_so(tmp_path, monkeypatch, capsys):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
+    try:
+        for threads in (1, 2):
+            assert train(tmp_path / str(threads), "--train.steps=1", f"--train.threads={threads}") == 0
+            assert ("last minute was 1000.0" in capsys.readouterr().out) == (threads == 2)
+    finally:
+        torch.set_num_threads(before)
+
+
 def gradients(tmp_path: Path, processes: int, *options: str) -> dict[str, torch.Tensor]:
     """Gradients of one critic and one generator step, from `processes` processes."""
     out = tmp_path / f"gradients-{processes}.safetensors"
