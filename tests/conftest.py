@@ -11,8 +11,8 @@ torch.set_num_threads(1)  # tensors here are tiny: threads would only wait for o
 
 DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 
-# Seconds, not minutes: enough to exercise every part, not enough to learn anything. No two sizes are equal, no seed is 0
-# and no loop has a single turn: a mistake in which of them is taken must show.
+# Seconds, not minutes: enough to exercise every part, not enough to learn anything. No two sizes are
+# equal, no seed is 0 and no loop has a single turn, so that a mistake in which of them is taken shows.
 TINY = [
     *("--seed=3", "--corpus.seed=1", "--corpus.size=400", "--corpus.holdout=100", "--tokenizer.vocabulary=300"),
     *("--train.steps=6", "--train.batch_size=6", "--train.critic_steps=2", "--train.threads=1"),
