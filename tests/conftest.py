@@ -1,15 +1,22 @@
 """Fixtures: a run small enough for every test, and the public data where it is there."""
 
+import json
+import signal
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from seqgan_gp import artefacts
 from seqgan_gp.cli import main
 
 torch.set_num_threads(1)  # tensors here are tiny: threads would only wait for one another
 
-DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+ROOT = Path(__file__).parent.parent
+DATA = ROOT.parent / "shared" / "data"
 
 # Seconds, not minutes: enough to exercise every part, not enough to learn anything. No two sizes are
 # equal, no seed is 0 and no loop has a single turn, so that a mistake in which of them is taken shows.
@@ -25,6 +32,40 @@ TINY = [
 def train(output: Path, *options: str) -> int:
     """Train the tiny run with some options on top."""
     return main(["train", *TINY, f"--output={output}", *options])
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    """The weights of a run's last checkpoint."""
+    return load_file(artefacts.checkpoints(run)[-1] / artefacts.WEIGHTS)
+
+
+def rows(run: Path) -> list[dict]:
+    """The lines of a run's metrics."""
+    return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="session")
+def signals() -> Iterator[socket.socket]:
+    """Gets the number of every signal of this process as a byte, whoever handles the signal."""
+    ours, theirs = socket.socketpair()
+    for end in (ours, theirs):
+        end.setblocking(False)
+    before = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+    yield ours
+    signal.set_wakeup_fd(before)
+    ours.close()
+    theirs.close()
+
+
+@pytest.fixture(autouse=True)
+def ctrl_c(signals):
+    """Ctrl-C ends pytest, too, where a run in this process took it as the wish to save and stop."""
+    yield
+    try:
+        if signal.SIGINT in signals.recv(1000):
+            raise KeyboardInterrupt
+    except BlockingIOError:  # no signal came
+        pass
 
 
 @pytest.fixture(autouse=True)

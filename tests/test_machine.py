@@ -1,0 +1,105 @@
+"""Threads, memory and numbers of the machine."""
+
+import os
+import platform
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from conftest import ROOT, train
+
+from seqgan_gp import machine
+
+
+def test_numbers_below_the_precision_of_a_float_are_zero():
+    program = (
+        "import torch; from seqgan_gp.machine import prepare; tiny = torch.full((5,), 2e-38); assert (tiny / 10).all();"
+        "prepare(2); assert not (tiny.repeat(100_000) / 10).any() and torch.get_num_threads() == 2"
+    )  # few at first: threads that are there already would keep them
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)  # no other test in this process is to see it
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's heap")
+def test_memory_of_large_tensors_is_kept_in_every_thread():
+    code = (
+        "import resource, torch; from seqgan_gp.machine import prepare, side_by_side; prepare(2)\n"
+        "def work(_): return sum(torch.ones(8_000_000).add(1)[0].item() for _ in range(10))\n"  # 32 MB each
+        "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
+        "list(side_by_side(work, range(4))); before = faults()\n"
+        "list(side_by_side(work, range(8))); print((faults() - before) * resource.getpagesize() / 2**20)"
+    )
+    megabytes = float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
+    assert megabytes < 500  # of 5,000 that they work on
+
+
+def test_side_by_side_keeps_the_order_and_leaves_the_threads_as_they_were():
+    before, taken = torch.get_num_threads(), []
+
+    def items():
+        for i in range(100):
+            taken.append(i)
+            yield i
+
+    def slow_at_first(i):
+        time.sleep(0.02 if i < 3 else 0)
+        return i, torch.get_num_threads()
+
+    try:
+        torch.set_num_threads(3)
+        assert list(machine.side_by_side(slow_at_first, range(20))) == [(i, 1) for i in range(20)]
+        results = machine.side_by_side(slow_at_first, items())
+        assert next(results) == (0, 1) and len(taken) <= 5  # not all at once
+        results.close()
+        with pytest.raises(ZeroDivisionError):
+            list(machine.side_by_side(lambda i: 1 // i, [2, 1, 0, 1]))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_threads_are_all_cores_unless_asked(monkeypatch):
+    before = torch.get_num_threads()
+    try:
+        cores = len(os.sched_getaffinity(0))
+        monkeypatch.setenv("OMP_NUM_THREADS", "1")  # as accelerate launch sets it
+        machine.set_threads(None)
+        assert torch.get_num_threads() == cores
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", str(cores))
+        machine.set_threads(None)
+        assert torch.get_num_threads() == 1
+        monkeypatch.setenv("OMP_NUM_THREADS", "3,1")
+        machine.set_threads(None)
+        assert torch.get_num_threads() == 3
+        machine.set_threads(2)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    "load, threads, processes, crowd",
+    [(0.3, 2, 1, False), (1.0, 2, 1, True), (1.0, 1, 1, False), (4.0, 1, 1, False), (0.3, 2, 2, True)],
+)
+def test_threads_that_find_no_core_are_named(monkeypatch, load, threads, processes, crowd):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(machine, "_cores", lambda: 2)
+    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    try:
+        machine.set_threads(threads)
+        assert ("--train.threads 1" in (machine.crowded() or "")) == crowd
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_run_on_a_busy_machine_says_so(tmp_path, monkeypatch, capsys):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
+    try:
+        for threads in (1, 2):
+            assert train(tmp_path / str(threads), "--train.steps=1", f"--train.threads={threads}") == 0
+            assert ("last minute was 1000.0" in capsys.readouterr().out) == (threads == 2)
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,111 @@
+"""The two players, the average and their optimisers, step by step. test_reference.py has the whole game."""
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from conftest import TINY, weights
+
+from seqgan_gp import config
+from seqgan_gp.text.corpus import load_corpus
+from seqgan_gp.text.tokenizer import Tokenizer
+from seqgan_gp.training import setup, trainer
+from seqgan_gp.training.text import TextTask
+
+
+def build(options: list[str]) -> trainer.Trainer:
+    """A trainer on the tiny settings, without a run folder."""
+    c = config.parse([*TINY, *options]).config
+    corpus = load_corpus(c.corpus.train, None, "text", 64, 10, 0)
+    tokenizer = Tokenizer.train("word", corpus.train, 300)
+    return trainer.Trainer(Accelerator(cpu=True), TextTask(c, corpus, tokenizer))
+
+
+def test_several_critic_steps_for_each_generator_step(tmp_path):
+    one = build(["--train.critic_steps=5"])
+    one.step()
+    one.step()
+    updates = [next(iter(o.state.values()))["step"].item() for o in (one.critic_optimizer, one.generator_optimizer)]
+    assert updates == [10, 2]
+
+
+def test_each_player_moves_only_itself():
+    one = build([])
+    before = {k: v.clone() for k, v in one.generator.state_dict().items()}
+    one.update_critic(one.batches[0])
+    assert all(torch.equal(v, one.generator.state_dict()[k]) for k, v in before.items())
+    before = {k: v.clone() for k, v in one.critic.state_dict().items()}
+    one.update_generator()
+    assert all(torch.equal(v, one.critic.state_dict()[k]) for k, v in before.items())
+    assert all(p.requires_grad for p in one.critic.parameters())
+
+
+def test_the_critic_learns_to_tell_and_the_generator_to_please():
+    one = build(["--train.batch_size=64", "--penalty.weight=1"])
+    ids, noise = (
+        torch.from_numpy(one.task.real[one.batches[0]]),
+        one.generator.sample_noise(64, np.random.default_rng(0)),
+    )
+
+    def scores() -> tuple[float, float]:
+        with torch.no_grad():
+            return one.critic(ids).mean().item(), one.critic(one.player(noise)).mean().item()
+
+    real, fake = scores()
+    for _ in range(20):
+        one.update_critic(one.batches[0])
+    assert scores()[0] - scores()[1] > real - fake + 0.1
+    fake = scores()[1]
+    for _ in range(20):
+        one.update_generator()
+    assert scores()[1] > fake + 0.1
+
+
+def test_the_average_is_what_a_checkpoint_holds(tmp_path):
+    one = build(["--train.average=0.5"])
+    one.step()
+    one.step()
+    (tmp_path / "checkpoints").mkdir()
+    one.save(tmp_path)
+    saved = weights(tmp_path)["generator.logits.weight"]
+    torch.testing.assert_close(saved, one.average.module.logits.weight.detach())
+    assert not torch.allclose(saved, one.generator.logits.weight)
+
+
+def test_the_average_follows_the_generator_and_samples():
+    one = build(["--train.average=0.9"])
+    mean = None
+    for _ in range(3):
+        one.step()
+        now = one.generator.logits.weight.detach()
+        mean = now.clone() if mean is None else 0.9 * mean + 0.1 * now
+    torch.testing.assert_close(one.sampler().network.logits.weight, mean)
+    last = build(["--train.average=0"])
+    last.step()
+    last.step()
+    torch.testing.assert_close(last.sampler().network.logits.weight, last.generator.logits.weight)
+
+
+def test_learning_rate_is_constant_then_falls_to_zero():
+    assert [trainer.learning_rate_factor(done, 0.5) for done in (0, 0.5, 0.75, 1)] == [1, 1, 0.5, 0]
+    assert trainer.learning_rate_factor(0.99, 1.0) == 1
+
+
+def test_optimisers_get_the_momentum_that_the_penalty_wants():
+    def options(**changes):
+        parameters, optimizer = [torch.nn.Parameter(torch.zeros(1))], config.OptimizerConfig(**changes)
+        return setup.make_optimizer("train.critic", optimizer, parameters, trainer.Trainer.BETAS).param_groups[0]
+
+    assert options()["betas"] == options(name="AdamW")["betas"] == (0.0, 0.9)
+    assert options(options={"betas": (0.5, 0.9)})["betas"] == (0.5, 0.9)
+    assert options(name="RMSprop")["momentum"] == options(name="SGD")["momentum"] == 0
+    assert options()["fused"] and not options(options={"fused": False})["fused"]
+    assert options(options={"foreach": True})["foreach"] and not options(options={"foreach": True})["fused"]
+
+
+def test_the_learning_rate_reaches_both_optimisers():
+    one = build(["--train.steps=4", "--train.decay_from=0.5", "--train.critic.lr=0.1", "--train.generator.lr=0.2"])
+    rates = []
+    for _ in range(4):
+        one.step()
+        rates.append((one.critic_optimizer.param_groups[0]["lr"], one.generator_optimizer.param_groups[0]["lr"]))
+    assert rates == [(0.1, 0.2)] * 3 + [(0.05, 0.1)]
