@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import math
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +9,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
-from conftest import TINY
+from conftest import TINY, rows, weights
 from safetensors.torch import load_file
-from test_training import ROOT, launch, rows, weights
 
 from seqgan_gp import Critic, Generator, LanguageModel, artefacts, config
 from seqgan_gp.cli import main
@@ -254,18 +252,15 @@ def test_a_run_that_stopped_early_is_done_and_goes_on_when_allowed_more(tmp_path
     assert int(artefacts.checkpoints(tmp_path / "run")[-1].name[5:]) > stopped
 
 
-def test_two_processes_train_like_one(tmp_path):
-    # Dropout is drawn by each process; without it only rounding differs.
-    options = [*TINY, *SMALL, "--language_model.dropout=0"]
-    start = ["torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(ROOT / "run.py")]
-    launch(*start, *options, f"--output={tmp_path / 'two'}")
-    assert train(tmp_path / "one", "--language_model.dropout=0") == 0
-    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
-    for name, weight in one.items():
-        torch.testing.assert_close(two[name], weight, atol=2e-3, rtol=1e-3)
-    losses = [[r["validation/loss"] for r in rows(tmp_path / n) if "validation/loss" in r] for n in ("one", "two")]
-    np.testing.assert_allclose(*losses, rtol=1e-4)
-    assert math.isfinite(losses[0][0])
+def test_a_resumed_run_that_gets_no_better_keeps_the_best_weights_of_before(tmp_path):
+    assert train(tmp_path / "run", "--train.steps=4") == 0
+    before, measured = weights(tmp_path / "run"), rows(tmp_path / "run")
+    assert train(tmp_path / "run", "--train.steps=6", "--resume", "--likelihood.optimizer.lr=1e4") == 0
+    after = weights(tmp_path / "run")
+    assert all(torch.equal(after[name], weight) for name, weight in before.items())
+    losses = [row for row in rows(tmp_path / "run") if "validation/loss" in row][-1]
+    best = min(row["validation/loss"] for row in measured if "validation/loss" in row)
+    assert losses["validation/loss"] > losses["validation/best_loss"] == best
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,54 @@ def test_gradients_of_the_whole_step_agree_with_finite_differences(space):
     assert torch.autograd.gradcheck(loss, values, eps=1e-6, atol=1e-5)
 
 
+CURVED = {
+    "recurrent": {"backbone": "recurrent"},
+    "attention": {"backbone": "attention", "width": 8, "heads": 2},
+    "layer norm": {"norm": "layer"},
+    "instance norm": {"norm": "instance", "windows": 2},
+}
+
+
+@pytest.mark.parametrize("options", CURVED.values(), ids=CURVED)
+@pytest.mark.parametrize("sided", SIDES)
+def test_a_penalty_at_interpolates_leaves_the_embedding_alone(options, sided):
+    """Points between two embeddings are constants, whose slope a curved critic would otherwise move them for."""
+    network = critic(**options).double()
+    real, fake, alpha = batch()
+    fake, alpha = fake.double(), alpha.double()
+    CriticStep(network, PenaltyConfig(weight=7.0, sided=sided))(real, fake, alpha)["critic_loss"].backward()
+    moved = network.embedding.grad.clone()
+    network.zero_grad()
+    (network(fake).mean() - network(real).mean()).backward()
+    torch.testing.assert_close(moved, network.embedding.grad)
+
+
+@pytest.mark.parametrize("options", CURVED.values(), ids=CURVED)
+@pytest.mark.parametrize("space", ["embedding", "one-hot"])
+@pytest.mark.parametrize("at", [["interpolates"], ["real", "generated"]], ids="+".join)
+def test_every_gradient_of_a_curved_critic_is_that_of_the_textbook(options, space, at):
+    network = critic(**options).double()
+    real, fake, alpha = batch()
+    fake, alpha = fake.double(), alpha.double()
+    step = CriticStep(network, PenaltyConfig(weight=7.0, sided="zero", at=at, space=space))
+    step(real, fake, alpha)["critic_loss"].backward()
+    ours = {name: p.grad.clone() for name, p in network.named_parameters()}
+    network.zero_grad()
+    x, y = nn.functional.one_hot(real, 11).double(), fake
+    inside, score = (network.embed, network.score) if space == "embedding" else (lambda tokens: tokens, network)
+    a = alpha[:, None, None]
+    between = (a * inside(x) + (1 - a) * inside(y)).detach()
+    points = {"interpolates": between, "real": inside(x), "generated": inside(y)}
+    loss = network(y).mean() - network(x).mean()
+    for place in at:
+        point = points[place] if points[place].requires_grad else points[place].detach().requires_grad_()
+        (slope,) = torch.autograd.grad(score(point).sum(), point, create_graph=True)
+        loss = loss + 7 * slope.square().sum((1, 2)).mean()
+    loss.backward()
+    for name, parameter in network.named_parameters():
+        torch.testing.assert_close(ours[name], parameter.grad, msg=lambda m, n=name: f"{n}: {m}")
+
+
 @pytest.mark.parametrize("space", ["embedding", "one-hot"])
 def test_ids_of_generated_tokens_are_as_good_as_one_hot_ones(space):
     real, fake, alpha = batch()

@@ -21,6 +21,7 @@ def test_numbers_below_the_precision_of_a_float_are_zero():
     subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)  # no other test in this process is to see it
 
 
+@pytest.mark.slow  # a machine short of memory takes pages away
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="glibc's heap")
 def test_memory_of_large_tensors_is_kept_in_every_thread():
     code = (

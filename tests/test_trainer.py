@@ -109,3 +109,37 @@ def test_the_learning_rate_reaches_both_optimisers():
         one.step()
         rates.append((one.critic_optimizer.param_groups[0]["lr"], one.generator_optimizer.param_groups[0]["lr"]))
     assert rates == [(0.1, 0.2)] * 3 + [(0.05, 0.1)]
+
+
+def test_a_reranker_that_starts_anew_after_more_of_the_game_has_moments_of_its_own():
+    one = build(["--train.steps=6", "--resampling.candidates=2", "--resampling.share=0.5"])
+    for _ in range(6):
+        one.step()
+    one.config.train.steps = 16  # as a run that is resumed with more of them: the game goes on to the eighth
+    while "discriminator" in one.networks() or one.done < 0.5:
+        one.step()
+    one.step()
+    learned = dict(one.networks()["discriminator"].named_parameters())
+    rate = one.config.resampling.optimizer.lr
+    # Adam's first step is as long as its rate, whatever the gradient; old moments would make it another one.
+    for name, start in one.critic.named_parameters():
+        moved = (learned[name] - start).abs()[learned[name].grad.abs() > 1e-5]
+        torch.testing.assert_close(moved, torch.full_like(moved, rate), rtol=0.02, atol=1e-6, msg=name)
+
+
+def test_the_average_and_not_the_last_weights_gives_the_reranker_its_candidates(monkeypatch):
+    one = build(["--train.steps=4", "--resampling.candidates=2", "--resampling.share=0.5", "--train.average=0.9"])
+    asked = []
+    candidates = TextTask.candidates
+
+    def spy(self, generator, *arguments):
+        asked.append({name: p.clone() for name, p in generator.named_parameters()})
+        return candidates(self, generator, *arguments)
+
+    monkeypatch.setattr(TextTask, "candidates", spy)
+    for _ in range(4):
+        one.step()
+    assert len(asked) == 2
+    for name, weight in one.networks()["generator"].named_parameters():
+        assert torch.equal(asked[0][name], weight) and torch.equal(asked[1][name], weight)
+    assert not torch.equal(asked[0]["logits.weight"], one.generator.logits.weight)

@@ -64,8 +64,9 @@ def test_an_existing_run_is_kept_unless_asked(run, tmp_path, capsys):
     before = sorted((p, p.stat().st_mtime_ns) for p in run.rglob("*"))
     for options, complaint in [
         ([], "--resume"),
-        (["--resume", "--generator.width=16"], "generator.width=8"),
-        (["--resume", "--seed=5"], "seed=0"),
+        (["--resume", "--generator.width=16"], "generator.width=12, not 16"),
+        (["--resume", "--seed=5"], "seed=3, not 5"),
+        (["--resume", "--objective=hinge"], "objective=wasserstein, not hinge"),
         (["--resume", "--train.critic.options={weight_decay: 0.5}"], "train.critic.options"),
         (["--resume", "--train.steps=3"], "at step 6 already"),
         (["--over"], "--over"),
@@ -207,24 +208,26 @@ SYSTEMS = {
     "hinge.yaml": [],
     "wgan_clipping.yaml": [],
     "r3gan.yaml": [],
-    "text.yaml": ["--objective=minimax", "--penalty.weight=0"],
-    "lazy": ["--penalty.every=3", "--train.critic_steps=2"],
-    "crossover": ["--penalty.mixing=crossover"],
+    "lazy": ["--penalty.every=3"],
     "weight": ["--critic.parametrization=weight", "--penalty.at=[interpolates,real]"],
     "one-hot": ["--penalty.space=one-hot", "--penalty.sided=zero", "--penalty.at=[real]", "--objective=hinge"],
 }
+STATEFUL = ("hinge.yaml", "wgan_clipping.yaml", "lazy", "weight")  # which of them a resumed run could forget
 
 
 @pytest.mark.parametrize("name", SYSTEMS)
-def test_every_system_trains_resumes_and_loads(tmp_path, name):
+def test_every_system_trains_and_loads(tmp_path, name):
     system = [f"--config={name}"] if name.endswith(".yaml") else []
-    options = [*system, *TINY, *SYSTEMS[name], "--train.decay_from=1"]
-    for run, steps in (("whole", ["6"]), ("parts", ["3", "6"])):
-        for i, n in enumerate(steps):
-            resume = ["--resume"] if i else []
-            assert main(["train", *options, f"--train.steps={n}", f"--output={tmp_path / run}", *resume]) == 0
-    whole = weights(tmp_path / "whole")
-    assert all(torch.equal(v, weights(tmp_path / "parts")[k]) for k, v in whole.items())
+    options = [*system, *TINY, *SYSTEMS[name], "--train.decay_from=1", "--train.steps=4", "--train.checkpoint_every=4"]
+
+    def part(run: str, *more: str) -> int:
+        return main(["train", *options, f"--output={tmp_path / run}", *more])
+
+    assert part("whole") == 0
+    if name in STATEFUL:
+        assert part("parts", "--train.steps=2") == part("parts", "--resume") == 0
+        whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+        assert all(torch.equal(v, parts[k]) for k, v in whole.items())
     logged = {k for row in rows(tmp_path / "whole") for k in row}
     assert {"train/wasserstein", "train/critic_loss", "train/generator_loss"} <= logged
     c = config.load(tmp_path / "whole" / "config.yaml")

@@ -1,0 +1,85 @@
+"""Runs of two processes, one after another, since each start of such a pair takes long; test_processes.py starts it."""
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from conftest import TINY
+from safetensors.torch import save_file
+
+from seqgan_gp import config
+from seqgan_gp.cli import main
+from seqgan_gp.training.base import BaseTrainer
+from seqgan_gp.training.text import TextTask
+from seqgan_gp.training.trainer import Trainer
+
+# Without this, Adam makes a full step of a gradient that is nothing but rounding.
+STEADY = [f"--{key}.options={{eps: 1.e-4}}" for key in ("train.critic", "train.generator", "resampling.optimizer")]
+SYSTEMS = {
+    "text": ["--relaxation.kind=softmax"],
+    "r3gan": ["--config=r3gan", "--critic.parametrization=spectral"],
+    "labels": ["--corpus.train=grammar:types", "--corpus.label=label", "--objective=relativistic"],
+}
+RERANKED = ["--resampling.candidates=4", "--resampling.share=0.5", "--corpus.train=grammar:types", *STEADY]
+RERANKED += ["--corpus.label=label", "--train.steps=14"]
+LIKELIHOOD = ["--method=likelihood", "--language_model.dropout=0", "--likelihood.optimizer.options={eps: 1.e-4}"]
+LIKELIHOOD += ["--language_model.width=9", "--likelihood.validate_every=1", "--likelihood.validation=41"]
+
+
+def gradients(system: str) -> dict[str, torch.Tensor]:
+    """The gradients of one step of each player."""
+    c = config.parse([*TINY, *SYSTEMS[system], "--corpus.size=64", "--corpus.holdout=10"]).config
+    trainer = Trainer(Accelerator(cpu=True), TextTask.load(c))
+    trainer.update_critic(trainer.batches[0])
+    found = {f"critic.{n}": p.grad.clone() for n, p in trainer.critic.named_parameters()}
+    trainer.update_generator()
+    return found | {f"generator.{n}": p.grad.clone() for n, p in trainer.generator.named_parameters()}
+
+
+def stopped_at(step: int, method: type[BaseTrainer]) -> None:
+    """The second process is asked to stop at that step, and it alone."""
+    original = method.step
+
+    def asked(self: BaseTrainer) -> dict[str, torch.Tensor]:
+        parts = original(self)
+        if self.progress.step == step and os.environ["RANK"] == "1":
+            signal.raise_signal(signal.SIGTERM)
+        return parts
+
+    method.step = asked  # type: ignore[method-assign]
+
+
+def run(out: Path) -> dict[str, int]:
+    """All of them, and the exit code of each run."""
+    torch.set_num_threads(1)
+    Accelerator.end_training = lambda self: None  # type: ignore[method-assign]  # which would part the processes
+    for system in SYSTEMS:
+        found = gradients(system)
+        if os.environ["RANK"] == "0":
+            save_file(found, out / f"{system}.safetensors")
+
+    def train(name: str, *options: str) -> int:
+        return main(["train", *TINY, f"--output={out / name}", *options])
+
+    codes = {
+        "uneven": train("uneven", "--train.batch_size=5"),
+        "timed": train("timed", "--train.seconds=5"),
+        "likelihood": train("likelihood", *LIKELIHOOD),
+    }
+    stopped_at(4, Trainer)
+    codes["stopped"] = train("reranked", *RERANKED)
+    codes["resumed"] = train("reranked", *RERANKED, "--resume")
+    return codes
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    exit_codes = run(folder)
+    (folder / f"codes-{os.environ['RANK']}.json").write_text(json.dumps(exit_codes))
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # a library's thread that outlives the interpreter once aborted a process that was done
