@@ -13,8 +13,6 @@ from safetensors.torch import load_file
 from seqgan_gp import artefacts
 from seqgan_gp.cli import main
 
-torch.set_num_threads(1)  # tensors here are tiny: threads would only wait for one another
-
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"
 
@@ -69,9 +67,10 @@ def ctrl_c(signals):
 
 
 @pytest.fixture(autouse=True)
-def chance():
-    """torch's random numbers are those of this test alone, whichever tests ran before it."""
+def alone():
+    """Random numbers and threads are those of this test alone, whichever tests ran before it."""
     torch.manual_seed(0)
+    torch.set_num_threads(1)  # tensors here are tiny: threads would only wait for one another
 
 
 @pytest.fixture(scope="session")

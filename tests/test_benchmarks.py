@@ -88,9 +88,10 @@ def test_bare_steps_are_the_updates_of_the_trainer(run, monkeypatch):
     seen.clear()
     parsed = config.load(run / "config.yaml")
     Trainer(Accelerator(cpu=True), task_of(parsed).read(parsed, run)).step()
-    assert [name for name, _ in bare] == ["critic_update", "generator_update"] and bare == seen
+    assert [name for name, _ in bare] == ["critic_update", "critic_update", "generator_update"] and bare == seen
 
 
+@pytest.mark.slow  # which starts two trainings of their own
 def test_sampling_is_timed_against_its_arithmetic_and_a_language_model(tmp_path, monkeypatch):
     monkeypatch.setattr("seqgan_gp.machine.set_threads", lambda threads: None)  # tiny tensors: threads only wait
     few = ["--num=300", "--single=3", "--seconds=0.2", "--train-steps=4"]
@@ -139,6 +140,7 @@ def test_the_floor_of_a_critic_step_is_ten_passes():
     assert sum(math.prod(p) for p in critic_step.products(case)) == 10 * terms(critic, 4, 6, "output")
 
 
+@pytest.mark.slow  # which starts two trainings of their own
 def test_processes_are_timed_at_an_equal_batch(tmp_path):
     f = figures_of(tmp_path, "processes", "--steps=4", "--options", *SMALL)
     within(f, "one_ms", "several_ms")

@@ -147,6 +147,28 @@ def test_validation_sentences_are_not_trained_on():
     assert trained | held_out == set(sentences)
 
 
+def test_a_twentieth_is_held_out_for_validation_and_never_over_two_thousand():
+    for total, expected in ((10, 1), (400, 20), (39_999, 1_999), (50_000, 2_000)):
+        training, validation = likelihood.split(total, config.LikelihoodConfig(), seed=7)
+        assert (len(training), len(validation)) == (total - expected, expected)
+    one, other = (likelihood.split(100, config.LikelihoodConfig(validation=30), seed)[1] for seed in (7, 8))
+    assert len(one) == 30 and not np.array_equal(one, other)
+
+
+def test_the_seed_is_that_of_the_weights_and_batches_and_the_corpus_has_its_own():
+    def stepped(*options: str) -> likelihood.LikelihoodTrainer:
+        trainer = build([*options])
+        trainer.step()
+        return trainer
+
+    one, same, other, corpus = stepped(), stepped(), stepped("--seed=8"), stepped("--corpus.seed=8")
+    weight = one.model.embedding.weight
+    assert torch.equal(weight, same.model.embedding.weight)
+    assert (weight - other.model.embedding.weight).abs().mean() > 0.05  # other weights from the start
+    np.testing.assert_array_equal(one.validation, other.validation)
+    assert not np.array_equal(one.validation, corpus.validation)
+
+
 def test_a_plateau_lowers_the_rate_and_ends_the_training(monkeypatch):
     one = build(["--train.steps=100", "--likelihood.patience=2", "--likelihood.decays=1", "--likelihood.decay=0.1"])
     losses = iter([5.0, 4.0, 4.5, 4.1, 3.0, 3.1, 3.2, 9.0])

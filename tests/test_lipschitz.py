@@ -315,6 +315,30 @@ def test_spectral_norm_makes_every_matrix_of_norm_one_in_one_iteration_a_step():
             assert torch.linalg.matrix_norm(module.weight, 2).item() == pytest.approx(1, abs=1e-3)
 
 
+@pytest.mark.parametrize("at", [["interpolates"], ["real", "generated"]], ids="+".join)
+def test_all_scores_of_a_step_are_of_the_same_weights(at):
+    """Power iteration moves the weights at each look: one look a step, however often the critic is asked."""
+    network = critic()
+    PARAMETRIZATIONS["spectral"](network)
+    layer = network.input_projection.parametrizations.weight
+    u, v, weight = layer[0]._u.clone(), layer[0]._v.clone(), layer.original.detach()
+    CriticStep(network, PenaltyConfig(sided="zero", at=at))(*batch())
+    once = nn.functional.normalize(weight @ v, dim=0)
+    torch.testing.assert_close(layer[0]._u, once)
+    torch.testing.assert_close(layer[0]._v, nn.functional.normalize(weight.T @ once, dim=0))
+    assert not torch.allclose(u, once)
+
+
+@pytest.mark.parametrize("at", [["interpolates"], ["real", "generated"]], ids="+".join)
+def test_losses_are_taken_in_float32_under_mixed_precision(at):
+    network, sample = critic(), batch()
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        parts = CriticStep(network, PenaltyConfig(sided="zero", at=at))(*sample)
+    assert {value.dtype for value in parts.values()} == {torch.float32}
+    full = CriticStep(network, PenaltyConfig(sided="zero", at=at))(*sample)
+    torch.testing.assert_close(parts["critic_loss"], full["critic_loss"], rtol=0.1, atol=0.05)
+
+
 def test_clipping_bounds_all_but_the_embedding():
     network = critic(embedding_std=1.0)
     before = network.embedding.clone()

@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from conftest import TINY, weights
 
 from seqgan_gp import config
@@ -12,12 +13,12 @@ from seqgan_gp.training import setup, trainer
 from seqgan_gp.training.text import TextTask
 
 
-def build(options: list[str]) -> trainer.Trainer:
+def build(options: list[str], precision: str = "no") -> trainer.Trainer:
     """A trainer on the tiny settings, without a run folder."""
     c = config.parse([*TINY, *options]).config
     corpus = load_corpus(c.corpus.train, None, "text", 64, 10, 0)
     tokenizer = Tokenizer.train("word", corpus.train, 300)
-    return trainer.Trainer(Accelerator(cpu=True), TextTask(c, corpus, tokenizer))
+    return trainer.Trainer(Accelerator(cpu=True, mixed_precision=precision), TextTask(c, corpus, tokenizer))
 
 
 def test_several_critic_steps_for_each_generator_step(tmp_path):
@@ -143,3 +144,20 @@ def test_the_average_and_not_the_last_weights_gives_the_reranker_its_candidates(
     for name, weight in one.networks()["generator"].named_parameters():
         assert torch.equal(asked[0][name], weight) and torch.equal(asked[1][name], weight)
     assert not torch.equal(asked[0]["logits.weight"], one.generator.logits.weight)
+
+
+def test_both_scores_of_a_paired_generator_are_of_the_same_critic():
+    one = build(["--objective=relativistic", "--critic.parametrization=spectral"])
+    layer = one.critic.input_projection.parametrizations.weight
+    v, weight = layer[0]._v.clone(), layer.original.detach()
+    one.update_generator()
+    torch.testing.assert_close(layer[0]._u, torch.nn.functional.normalize(weight @ v, dim=0))
+
+
+def test_the_generator_has_its_loss_in_float32_under_mixed_precision():
+    AcceleratorState._reset_state(reset_partial_state=True)  # the precision is that of the whole process
+    try:
+        parts = build([], precision="bf16").step()
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    assert {value.dtype for value in parts.values()} == {torch.float32}

@@ -285,6 +285,32 @@ def test_the_folder_of_a_failed_start_is_not_left_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_that_cannot_be_replaced_stays(tmp_path, monkeypatch, capsys):
+    assert train(tmp_path / "run", "--train.steps=2") == 0
+    before = weights(tmp_path / "run")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(folder.configs, "save", full)
+    assert train(tmp_path / "run", "--overwrite") == 2
+    assert "No space left" in capsys.readouterr().err
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+    assert all(torch.equal(v, weights(tmp_path / "run")[k]) for k, v in before.items())
+
+
+def test_the_terminal_shows_the_scores_beside_those_of_real_sentences(tmp_path, capsys):
+    assert train(tmp_path / "run") == 0
+    logged, said = rows(tmp_path / "run"), capsys.readouterr()
+    real = logged[0]
+    (scores,) = [row for row in logged if row["step"] == 6 and "eval/jsd_4" in row]
+    keys = ("jsd_4", "self_bleu_4", "unique", "grammatical")
+    shown = "  ".join(f"{key} {scores[f'eval/{key}']:.3f} (real {real[f'real/{key}']:.3f})" for key in keys)
+    assert f"step 6: {shown}\n    " in said.out + said.err
+    first = (tmp_path / "run" / "samples" / "step-0000006.txt").read_text().splitlines()[0]
+    assert f"\n    {first}\n" in said.out + said.err
+
+
 def test_a_run_compares_with_held_out_sentences_cut_like_its_own(tmp_path):
     # All begin alike; what comes after the fifth letter is never twice the same.
     tails = ["".join(random.Random(i).choices("abcdefgh", k=12)) for i in range(60)]
