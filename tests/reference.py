@@ -223,7 +223,7 @@ def likelihood(c, data, w, end, pad):
         loss.backward()
         norm = torch.stack([v.grad.norm() for v in w.values()]).norm()
         for weight in w.values():
-            weight.grad *= min(1, t.clip / norm)
+            weight.grad *= min(1, t.clip / (norm + 1e-6))
         adam.step()
         numbers = {"loss": loss.detach(), "lr": rate}
         if step % t.validate_every == 0 or step == c.train.steps:

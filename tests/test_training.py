@@ -45,12 +45,14 @@ def test_a_resumed_run_ends_like_one_that_never_stopped(tmp_path, kind):
     options = [f"--relaxation.kind={kind}", "--train.decay_from=1"]
     assert train(tmp_path / "whole", *options) == 0
     assert train(tmp_path / "parts", *options, "--train.steps=3") == 0
+    before = rows(tmp_path / "parts")
     # As after a crash: a line of a later step, and one cut short.
     with (tmp_path / "parts" / folder.METRICS).open("a") as file:
         file.write('{"step": 5, "train/penalty": 1.0}\n{"step": 5, "tra')
     assert train(tmp_path / "parts", *options, "--resume") == 0
     whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(torch.equal(v, parts[k]) for k, v in whole.items())
+    assert rows(tmp_path / "parts")[: len(before)] == before
     strip = ("train/steps_per_second", "train/seconds")
     without = [
         [{k: v for k, v in row.items() if k not in strip} for row in rows(tmp_path / r)] for r in ("whole", "parts")
