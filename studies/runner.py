@@ -172,7 +172,9 @@ def _finish(name: str, job: Job, out: Path, commands: Commands) -> None:
         UserError: a command ended in another way than by time or by diverging; the log says how.
     """
     result, run, log = out / "results" / f"{name}.json", out / "runs" / name, out / "logs" / f"{name}.log"
-    arguments, scoring = list(job.arguments), asdict(job.scoring) if job.scoring else None
+    arguments = list(job.arguments)
+    # As JSON gives it back: with lists for tuples.
+    scoring = json.loads(json.dumps(asdict(job.scoring))) if job.scoring else None
     known = _read(out, name) if result.is_file() else {}
     if known.get("arguments") != arguments:
         log.write_bytes(b"")

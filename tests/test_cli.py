@@ -1,12 +1,16 @@
 """The commands as a user types them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from seqgan_gp.cli import main
+from seqgan_gp.cli import command, main
+from seqgan_gp.errors import UserError
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_sample_streams_the_same_file_for_the_same_seed(run, tmp_path):
@@ -38,12 +42,19 @@ def test_sample_to_the_terminal_and_at_another_temperature(run, capsys):
     assert cold != hot
 
 
-@pytest.mark.parametrize("option, value", [("--num", "0"), ("--temperature", "-1"), ("--batch-size", "x")])
+@pytest.mark.parametrize(
+    "option, value",
+    [
+        *(("--num", "0"), ("--num", "2.5"), ("--batch-size", "x"), ("--batch-size", "0"), ("--seed", "-1")),
+        *(("--temperature", "-1"), ("--temperature", "nan"), ("--temperature", "inf"), ("--candidates", "0")),
+    ],
+)
 def test_sample_refuses_senseless_numbers(run, option, value, capsys):
     with pytest.raises(SystemExit) as stop:
         main(["sample", str(run), option, value])
     assert stop.value.code == 2
-    assert option in capsys.readouterr().err
+    message = capsys.readouterr().err
+    assert option in message and repr(value) in message
 
 
 def test_sample_leaves_nothing_half_written(run, tmp_path, capsys, monkeypatch):
@@ -93,3 +104,111 @@ def test_unknown_attributes_of_the_package():
 
     with pytest.raises(AttributeError, match="nonesuch"):
         seqgan_gp.nonesuch  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "command, promises",
+    [
+        ("sample", ["samples to write (default: 10)", "same samples (default: 0)", "samples at a time (default: 256)"]),
+        (
+            "evaluate",
+            ["0 for none (default: 0)", "(default: word)", "vectors (default: lsa)", "run (default: 1000003)"],
+        ),
+        (
+            "compare",
+            ["0 for none (default: 100)", "score to rank by (default: f_bleu_4)", "write (default: comparison)"],
+        ),
+        ("sweep", ["0 for none (default: 0)", "each temperature (default: 5000)", "where to write (default: sweep)"]),
+    ],
+)
+def test_help_says_the_defaults(command, promises, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "100")
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    text = " ".join(capsys.readouterr().out.split())
+    assert [promise for promise in promises if promise not in text] == []
+
+
+def test_what_help_says_of_samples_is_so(run, capsys):
+    assert main(["sample", str(run)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 10
+    assert main(["sample", str(run), "--seed", "0", "--num", "10", "--batch-size", "256"]) == 0
+    assert capsys.readouterr().out.splitlines() == lines
+
+
+# --- how commands end
+
+
+def ending_in(error: BaseException) -> int:
+    """The exit code of a command that an error ends."""
+
+    def work() -> int:
+        raise error
+
+    return command(work)()
+
+
+@pytest.mark.parametrize(
+    "error, line",
+    [
+        (UserError("no such run: give another one"), "error: no such run: give another one"),
+        (FileNotFoundError(2, "No such file or directory", "a.txt"), "error: a.txt: No such file or directory"),
+        (OSError(28, "No space left on device"), "error: input or output: No space left on device"),
+        (OSError("the socket is gone"), "error: input or output: the socket is gone"),
+        (MemoryError(), "error: not enough memory: shorten tokenizer.length, the batch or the corpus"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_what_a_user_can_mend_is_one_line_and_exit_code_2(error, line, capsys):
+    assert ending_in(error) == 2
+    assert capsys.readouterr() == ("", f"{line}\n")
+
+
+def test_an_error_is_said_once_however_many_processes(capsys, monkeypatch):
+    for rank, lines in (("0", 1), ("1", 0), ("10", 0)):
+        monkeypatch.setenv("RANK", rank)
+        assert ending_in(UserError("no such run")) == 2
+        assert capsys.readouterr().err.count("no such run") == lines
+
+
+def test_ctrl_c_is_one_line_and_exit_code_130(capsys):
+    assert ending_in(KeyboardInterrupt()) == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
+    assert ending_in(KeyboardInterrupt("stopped at step 7: go on with --resume")) == 130
+    assert capsys.readouterr() == ("", "stopped at step 7: go on with --resume\n")
+
+
+def test_a_mistake_of_the_program_is_not_hidden():
+    with pytest.raises(ZeroDivisionError):
+        ending_in(ZeroDivisionError())
+
+
+def test_a_command_gives_its_exit_code():
+    assert [command(lambda code: code)(code) for code in (0, 1)] == [0, 1]
+    assert command(lambda *, code: code)(code=1) == 1
+
+
+def test_a_reader_that_has_enough_ends_a_command_quietly():
+    """Like head -1: it takes a line and goes."""
+    code = (
+        "import sys\nfrom seqgan_gp.cli import command\n"
+        "sys.exit(command(lambda: [print('a line', flush=True) for _ in range(100_000)] and 1)())"
+    )
+    # A line that is left in the buffer would be written at exit, and fail once more.
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    pipes = dict(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, env=buffered, **pipes)
+    assert process.stdout.readline() == "a line\n"
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 0
+    process.stderr.close()
+
+
+def test_the_program_ends_with_the_exit_code_of_its_command():
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "seqgan_gp", "train", "--config", "nonesuch"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.startswith("error: ") and "nonesuch" in done.stderr and done.stderr.count("\n") == 1

@@ -1,5 +1,6 @@
 """Training, sampling and probing with labels and with contexts, as a user does."""
 
+import collections
 import json
 import re
 import shutil
@@ -69,36 +70,59 @@ def test_evaluations_measure_obedience_beside_real_sentences(labelled, answering
 
 @pytest.mark.parametrize("options", [LABELS, CONTEXTS], ids=["labels", "contexts"])
 @pytest.mark.parametrize("objective", ["wasserstein", "relativistic"])
-def test_real_and_generated_sentences_are_given_the_same(options, objective, monkeypatch):
-    sizes = ("--corpus.size=40", "--corpus.holdout=10", "--train.batch_size=8", "--generator.width=8")
+def test_real_and_generated_sentences_are_given_the_same(options, objective):
+    """Whatever the critic scores is a sentence of the corpus, with what belongs to it, or one that the generator has
+    just written, with what that was given; or it lies between the two.
+    """
+    sizes = ("--corpus.size=40", "--corpus.holdout=10", "--train.batch_size=6", "--generator.width=12")
     config = configs.parse([*options, *sizes, f"--objective={objective}", "--train.critic_steps=2"]).config
     task = TextTask.load(config)
     trainer = Trainer(Accelerator(cpu=True), task)
-    seen = {"player": [], "critic": [], "generator": []}
+    # Each row of the corpus is given what belongs to it, as the grammar says.
+    values = task.judge()(task.corpus.given.train, task.tokenizer.decode(task.real))
+    assert values.get("obedient", values.get("agreement")) == 1
+    given = torch.from_numpy(task.conditions[0])
+    assert torch.equal(given, torch.from_numpy(task.condition.encode(task.corpus.given.train)))
+    written, points, scored = [], [], []
 
-    def spy(name, method, place):
-        def call(*args):
-            seen[name].append(args[place])
-            return method(*args)
+    def writes(player, inputs, tokens):
+        ids = tokens if isinstance(tokens, torch.Tensor) else tokens.ids
+        written.append((ids, inputs[1]))
 
-        return call
+    def sees(layer, inputs):
+        points.append(inputs[0].detach().clone())
 
-    monkeypatch.setattr(trainer.player, "forward", spy("player", trainer.player.forward, 1))
-    monkeypatch.setattr(trainer.updates, "critic_update", spy("critic", trainer.updates.critic_update, 4))
-    monkeypatch.setattr(trainer.updates, "generator_update", spy("generator", trainer.updates.generator_update, 2))
+    def is_told(encoder, inputs):
+        """Sort the rows of a pass: of which row of the corpus, or of the last batch that was written, are they?"""
+        ids, told = written[-1]
+        with torch.no_grad():
+            real, fake = trainer.critic.embed(torch.from_numpy(task.real)), trainer.critic.embed(ids)
+        kinds = []
+        for point, condition in zip(points[-1], inputs[0], strict=True):
+            in_corpus, in_batch = ((e - point).abs().amax(dim=(1, 2)) < 1e-6 for e in (real, fake))
+            conditions = {"real": given[in_corpus], "generated": told[in_batch]}
+            kinds.append([kind for kind, c in conditions.items() if len(c)])
+            for kind in kinds[-1]:
+                assert any(torch.equal(c, condition) for c in conditions[kind]), kind
+        scored.append([kind for row in kinds for kind in row or ["between"]])
+
+    trainer.player.register_forward_hook(writes)
+    trainer.critic.input_projection.register_forward_pre_hook(sees)
+    trainer.critic.encoder.register_forward_pre_hook(is_told)
     before = {name: p.detach().clone() for name, p in trainer.generator.named_parameters()}
     trainer.step()
-    first, second = (torch.from_numpy(task.conditions[0][trainer.batches[t]]) for t in range(2))
-    assert [torch.equal(c, d) for c, d in zip(seen["critic"], (first, second), strict=True)] == [True, True]
-    assert torch.equal(seen["generator"][0], second)
-    assert all(torch.equal(c, d) for c, d in zip(seen["player"], (first, second, second), strict=True))
-    # Each row of the corpus is given what belongs to it.
-    given = [task.corpus.given.train[i] for i in trainer.batches[0]]
-    assert torch.equal(first, torch.from_numpy(task.condition.encode(given)))
+    first, second = (given[trainer.batches[t]] for t in range(2))
+    assert not torch.equal(first, second)
+    # Two steps of the critic and one of the generator, which is given what the critic's last batch was.
+    assert [torch.equal(c, d) for (_, c), d in zip(written, (first, second, second), strict=True)] == [True] * 3
+    counts = collections.Counter(kind for kinds in scored for kind in kinds)
+    paired = 6 if objective == "relativistic" else 0  # whose generator compares with real sentences
+    assert counts == {"real": 12 + paired, "generated": 12 + 6, "between": 12}
     trainer.step()
     moved = [name for name, p in trainer.generator.named_parameters() if not torch.equal(p, before[name])]
     assert any(name.startswith("modulations") for name in moved) and any(name.startswith("encoder") for name in moved)
-    assert all(name in dict(trainer.average.module.named_parameters()) for name in moved)
+    averages = dict(trainer.average.module.named_parameters())
+    assert all(not torch.equal(averages[name], before[name]) for name in moved)
 
 
 def test_a_resumed_conditional_run_is_the_run(tmp_path, capsys):

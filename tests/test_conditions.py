@@ -23,11 +23,12 @@ from seqgan_gp.text.pairs import Pairs
 from seqgan_gp.text.tokenizer import Tokenizer
 from seqgan_gp.training.steps import CriticStep
 
-V, L, M = 7, 4, 5
+# No two sizes are equal: V tokens, L positions, M of a context, C channels, E numbers of a token.
+V, L, M, C, E, FEATURES, CLASSES, NOISE, PAD = 13, 4, 7, 8, 3, 6, 9, 10, 5
 ENCODERS = {
-    "labels": (lambda: LabelEncoder(3, 6), lambda n: torch.arange(n) % 3),
+    "labels": (lambda: LabelEncoder(CLASSES, FEATURES), lambda n: torch.arange(n) % CLASSES),
     "contexts": (
-        lambda: ContextEncoder(V, 0, M, L, 6, blocks=1, heads=2),
+        lambda: ContextEncoder(V, PAD, M, L, FEATURES, blocks=2, heads=2),
         lambda n: torch.randint(V, (n, M), generator=torch.Generator().manual_seed(0)),
     ),
 }
@@ -40,14 +41,14 @@ def doubled(*shape):
 
 def critic(build, **options):
     torch.manual_seed(0)
-    return Critic(V, L, embedding=3, width=4, encoder=build(), **options).double()
+    return Critic(V, L, embedding=E, width=C, encoder=build(), **options).double()
 
 
 @every_kind
 def test_features_are_unit_vectors_of_each_position(build, condition):
     torch.manual_seed(0)
     features = build()(condition(8))
-    assert features.shape[0] == 8 and features.shape[1] in (1, L) and features.shape[2] == 6
+    assert features.shape[0] == 8 and features.shape[1] in (1, L) and features.shape[2] == FEATURES
     torch.testing.assert_close(features.norm(dim=2), torch.ones(features.shape[:2]))
     assert features.std(dim=0).max() > 0.1  # conditions differ
 
@@ -55,8 +56,8 @@ def test_features_are_unit_vectors_of_each_position(build, condition):
 @every_kind
 def test_second_derivatives_of_the_layers_agree_with_finite_differences(build, condition):
     torch.manual_seed(0)
-    features, hidden = build().double()(condition(2)).detach().requires_grad_(), doubled(2, L, 4)
-    modulation, projection = Modulation(6, 4).double(), Projection(4, 6).double()
+    features, hidden = build().double()(condition(2)).detach().requires_grad_(), doubled(2, L, C)
+    modulation, projection = Modulation(FEATURES, C).double(), Projection(C, FEATURES).double()
     torch.nn.init.normal_(modulation.linear.weight)
     for layer in (modulation, projection):
         assert gradcheck(layer, (hidden, features)) and gradgradcheck(layer, (hidden, features))
@@ -84,7 +85,7 @@ def test_derivatives_in_the_weights_of_an_encoder_agree_with_finite_differences(
 @every_kind
 @pytest.mark.parametrize("backbone", ["convolutional", "recurrent", "attention"])
 def test_a_conditional_generator_starts_as_the_unconditional_one(build, condition, backbone):
-    options = dict(noise=8, width=8, blocks=2, kernel=3, backbone=backbone)
+    options = dict(noise=NOISE, width=C, blocks=2, kernel=3, backbone=backbone)
     torch.manual_seed(0)
     plain = Generator(V, L, **options)
     conditional = Generator(V, L, **options, encoder=build())
@@ -104,16 +105,16 @@ def test_nothing_of_a_condition_is_in_an_unconditional_network():
 
 
 def test_modulation_scales_and_shifts_by_what_is_linear_in_the_features():
-    layer, hidden, features = Modulation(6, 4), torch.randn(2, L, 4), torch.randn(2, 1, 6)
+    layer, hidden, features = Modulation(FEATURES, C), torch.randn(2, L, C), torch.randn(2, 1, FEATURES)
     assert torch.equal(layer(hidden, features), hidden)
     torch.nn.init.normal_(layer.linear.weight)
-    scale, shift = (features @ layer.linear.weight.T).split(4, dim=2)
+    scale, shift = (features @ layer.linear.weight.T).split(C, dim=2)
     torch.testing.assert_close(layer(hidden, features), hidden * (1 + scale) + shift)
 
 
 def test_the_projection_of_a_label_is_that_of_miyato_and_koyama():
-    layer, encoder = Projection(4, 6), LabelEncoder(3, 6)
-    hidden, labels = torch.randn(2, L, 4), torch.tensor([2, 0])
+    layer, encoder = Projection(C, FEATURES), LabelEncoder(CLASSES, FEATURES)
+    hidden, labels = torch.randn(2, L, C), torch.tensor([7, 0])
     pooled = hidden.sum(dim=1) @ layer.linear.weight.T + L * layer.linear.bias
     expected = (torch.nn.functional.normalize(encoder.embedding, dim=1)[labels] * pooled).sum(1) / math.sqrt(L)
     torch.testing.assert_close(layer(hidden, encoder(labels)), expected)
@@ -122,11 +123,11 @@ def test_the_projection_of_a_label_is_that_of_miyato_and_koyama():
 @every_kind
 def test_the_slope_of_the_projection_is_bounded_whatever_the_condition(build, condition):
     torch.manual_seed(0)
-    encoder, layer = build(), Projection(4, 6)
+    encoder, layer = build(), Projection(C, FEATURES)
     with torch.no_grad():
         for parameter in encoder.parameters():
             parameter.mul_(100)  # what a free embedding would buy a steeper critic with
-    hidden = torch.randn(8, L, 4, requires_grad=True)
+    hidden = torch.randn(8, L, C, requires_grad=True)
     (slope,) = torch.autograd.grad(layer(hidden, encoder(condition(8))).sum(), hidden)
     bound = torch.linalg.matrix_norm(layer.linear.weight, 2)  # sqrt(L) positions of a slope of norm / sqrt(L) each
     assert slope.flatten(1).norm(dim=1).max() <= bound + 1e-6
@@ -136,9 +137,10 @@ def test_the_slope_of_the_projection_is_bounded_whatever_the_condition(build, co
 @pytest.mark.parametrize("at", [["interpolates"], ["real", "generated"]])
 @pytest.mark.parametrize("space", ["embedding", "one-hot"])
 def test_the_penalty_is_of_the_slope_in_the_samples_at_a_fixed_condition(build, condition, at, space):
-    network, given = critic(build), condition(3)
-    real, fake = torch.randint(V, (3, L)), torch.randint(V, (3, L))
-    alpha = torch.rand(3, dtype=torch.float64)
+    batch = 5
+    network, given = critic(build), condition(batch)
+    real, fake = torch.randint(V, (2, batch, L))
+    alpha = torch.rand(batch, dtype=torch.float64)
     sided = "two" if at == ["interpolates"] else "zero"
     step = CriticStep(network, PenaltyConfig(weight=10, sided=sided, at=at, space=space))
     parts = step(real, fake, alpha, True, given)
@@ -151,32 +153,32 @@ def test_the_penalty_is_of_the_slope_in_the_samples_at_a_fixed_condition(build, 
     for place in at:
         point = points[place].requires_grad_()
         # One sample at a time, so that nothing of another one's condition can enter.
-        for i in range(3):
+        for i in range(batch):
             (slope,) = torch.autograd.grad(score(point[i : i + 1], given[i : i + 1]).sum(), point, retain_graph=True)
             norms.append(slope.norm())
     norms = torch.stack(norms)
     torch.testing.assert_close(parts["gradient_norm"], norms.mean())
     distance = (network(real, given) - network(fake, given)).mean()
     torch.testing.assert_close(parts["wasserstein"], distance)
-    penalty = ((norms - 1) if sided == "two" else norms).square().view(len(at), 3).mean(1).sum()
+    penalty = ((norms - 1) if sided == "two" else norms).square().view(len(at), batch).mean(1).sum()
     torch.testing.assert_close(parts["critic_loss"], -distance + 10 * penalty)
 
 
 @every_kind
 def test_a_condition_is_neither_left_out_nor_given_in_vain(build, condition):
-    noise = Generator(V, L, noise=8).sample_noise(2, np.random.default_rng(0))
+    noise = Generator(V, L, noise=NOISE).sample_noise(2, np.random.default_rng(0))
     with pytest.raises(ValueError, match="not conditional, and a condition is given"):
-        Generator(V, L, noise=8)(noise, condition(2))
+        Generator(V, L, noise=NOISE)(noise, condition(2))
     with pytest.raises(ValueError, match="conditional, and none is given"):
-        Generator(V, L, noise=8, encoder=build())(noise)
+        Generator(V, L, noise=NOISE, encoder=build())(noise)
     with pytest.raises(ValueError, match="conditional, and none is given"):
         critic(build)(torch.zeros(2, L, dtype=torch.long))
 
 
 def test_padding_is_not_looked_at():
     torch.manual_seed(0)
-    encoder = ContextEncoder(V, 0, M, L, 6, blocks=0, heads=2)
-    context = torch.tensor([[1, 2, 0, 0, 0], [1, 2, 3, 0, 0], [0, 0, 0, 0, 0]])
+    encoder = ContextEncoder(V, PAD, M, L, FEATURES, blocks=0, heads=2)
+    context = torch.tensor([[1, 2] + 5 * [PAD], [1, 2, 0] + 4 * [PAD], M * [PAD]])
     before = encoder(context)
     assert before.isfinite().all()
     with torch.no_grad():
@@ -188,11 +190,11 @@ def test_padding_is_not_looked_at():
 
 def test_a_context_is_read_in_its_order():
     torch.manual_seed(0)
-    encoder = ContextEncoder(V, 0, M, L, 6, blocks=1, heads=2)
-    one, other = torch.tensor([[1, 2, 3, 4, 0]]), torch.tensor([[4, 3, 2, 1, 0]])
+    encoder = ContextEncoder(V, PAD, M, L, FEATURES, blocks=2, heads=2)
+    one, other = torch.tensor([[1, 2, 3, 4, PAD, PAD, PAD]]), torch.tensor([[4, 3, 2, 1, PAD, PAD, PAD]])
     assert (encoder(one) - encoder(other)).abs().max() > 1e-3
     with pytest.raises(ValueError, match="6 features cannot be shared out over 4 heads"):
-        ContextEncoder(V, 0, M, L, 6, blocks=1, heads=4)
+        ContextEncoder(V, PAD, M, L, FEATURES, blocks=2, heads=4)
 
 
 # --- the grammars

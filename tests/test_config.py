@@ -2,11 +2,12 @@
 
 import dataclasses
 import inspect
+import re
+from pathlib import Path
 
 import pytest
 
 from seqgan_gp import config, shipped
-from seqgan_gp.config.parser import new_parser
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.conditions import ContextEncoder, LabelEncoder
 from seqgan_gp.models.critic import Critic
@@ -42,6 +43,121 @@ def test_an_encoder_built_by_hand_has_the_defaults_of_the_config(network):
     parameters = inspect.signature(network).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     assert defaults.items() <= dataclasses.asdict(config.Config().condition).items() and defaults
+
+
+COMMON = {
+    **{"seed": 0, "objective": "wasserstein", "clipping": None, "trackers": []},
+    **{"penalty.weight": 10, "penalty.sided": "two", "penalty.at": ["interpolates"], "penalty.space": "embedding"},
+    **{"penalty.mixing": "convex", "penalty.every": 1},
+    **{"train.steps": 9000, "train.seconds": None, "train.batch_size": 64, "train.critic_steps": 1},
+    **{"train.critic.name": "Adam", "train.critic.lr": 0.0015, "train.critic.options": {}},
+    **{"train.generator.name": "Adam", "train.generator.lr": 0.0015, "train.generator.options": {}},
+    **{"train.decay_from": 0.5, "train.average": 0.998, "train.log_every": 50, "train.checkpoint_every": 1000},
+    **{"train.keep": 2, "train.threads": None, "evaluation.every": 1000, "evaluation.samples": 1000},
+}
+BLOCKS = {"backbone": "convolutional", "width": 64, "blocks": 2, "norm": "none", "heads": 4, "cell": "gru"}
+DEFAULTS = {
+    "text": {
+        **COMMON,
+        **{"modality": "text", "method": "adversarial"},
+        **{"corpus.train": "grammar:text", "corpus.test": None, "corpus.column": "text", "corpus.label": None},
+        **{"corpus.context": None, "corpus.size": 50_000, "corpus.holdout": None, "corpus.seed": 0},
+        **{"tokenizer.kind": "word", "tokenizer.vocabulary": 5000, "tokenizer.length": 16},
+        **{"tokenizer.lowercase": False, "tokenizer.file": None},
+        **{"condition.features": 64, "condition.blocks": 1, "condition.kernel": 3, "condition.heads": 4},
+        **{"condition.length": None, "generator.noise": 128, "generator.position_noise": 0, "generator.kernel": 5},
+        **{f"{network}.{key}": value for network in ("generator", "critic") for key, value in BLOCKS.items()},
+        **{"critic.embedding": 32, "critic.embedding_std": 0.2, "critic.kernel": 3, "critic.windows": 0},
+        **{"critic.parametrization": "none", "relaxation.kind": "straight-through", "relaxation.temperature": 1},
+        **{"resampling.candidates": 1, "resampling.temperature": 1, "resampling.share": 0.25, "resampling.dropout": 0},
+        **{"resampling.optimizer.name": "Adam", "resampling.optimizer.lr": 0.001, "resampling.optimizer.options": {}},
+        **{"language_model.embedding": 64, "language_model.width": 192, "language_model.layers": 1},
+        **{"language_model.dropout": 0.1, "likelihood.clip": 1, "likelihood.validation": None},
+        **{"likelihood.validate_every": 200, "likelihood.patience": 3, "likelihood.decay": 0.3, "likelihood.decays": 3},
+        **{"likelihood.optimizer.name": "Adam", "likelihood.optimizer.lr": 0.003, "likelihood.optimizer.options": {}},
+    },
+    "images": {
+        **COMMON,
+        **{"modality": "images", "method": "adversarial", "generator.noise": 64, "generator.channels": 32},
+        **{"critic.channels": 32, "critic.parametrization": "none", "images.train": "ylecun/mnist"},
+        **{"images.test": None, "images.column": "image", "images.label": "label", "images.height": 28},
+        **{"images.width": 28, "images.holdout": None, "images.seed": 0},
+    },
+}
+
+
+@pytest.mark.parametrize("modality", DEFAULTS)
+def test_what_a_file_leaves_out_stays_as_it_is_documented(modality):
+    """Files that users have, and figures of the documentation, rest on these."""
+    assert config.flat(config.parse([f"--modality={modality}"]).config) == DEFAULTS[modality]
+
+
+def test_options_of_an_optimiser_are_one_key():
+    keys = config.flat(config.parse(["--train.critic.options={weight_decay: 0.1}"]).config)
+    assert keys["train.critic.options"] == {"weight_decay": 0.1} and keys["train.generator.options"] == {}
+    assert "train.critic.options.weight_decay" not in keys
+
+
+def test_of_two_files_the_later_goes_before_the_earlier_and_names_the_run(tmp_path):
+    (tmp_path / "one.yaml").write_text("seed: 3\ntrain: {steps: 5}\n")
+    (tmp_path / "two.yaml").write_text("seed: 4\n")
+    invocation = config.parse([f"--config={tmp_path / name}.yaml" for name in ("one", "two")])
+    assert (invocation.config.seed, invocation.config.train.steps) == (4, 5) and str(invocation.output) == "runs/two"
+    invocation = config.parse([f"--config={tmp_path / 'two.yaml'}", "--output=mine", "--overwrite"])
+    assert (str(invocation.output), invocation.resume, invocation.overwrite) == ("mine", False, True)
+    assert config.parse(["--resume"])[1:] == (Path("runs/default"), True, False)
+
+
+def test_a_modality_of_the_command_line_goes_before_that_of_the_file(tmp_path):
+    (tmp_path / "mine.yaml").write_text("modality: images\nseed: 3\n")
+    for options in ([], ["--modality", "images"], ["--modality=images"]):
+        parsed = config.parse([f"--config={tmp_path / 'mine.yaml'}", "--images.width=20", *options]).config
+        assert isinstance(parsed, config.ImageConfig) and (parsed.images.width, parsed.seed) == (20, 3)
+    assert config.modality_of(tmp_path / "mine.yaml") == "images"
+    (tmp_path / "mine.yaml").write_text("seed: 3\n")
+    parsed = config.parse([f"--config={tmp_path / 'mine.yaml'}", "--modality", "images"]).config
+    assert isinstance(parsed, config.ImageConfig) and parsed.seed == 3
+    assert config.modality_of(tmp_path / "mine.yaml") == "text"
+
+
+def test_choosing_needs_two_candidates():
+    assert [config.parse([f"--resampling.candidates={k}"]).config.choosing is None for k in (1, 2)] == [True, False]
+    chosen = config.parse(["--resampling.candidates=2", "--resampling.share=0.5"]).config.choosing
+    assert (chosen.candidates, chosen.share) == (2, 0.5)
+    assert config.ImageConfig().choosing is None
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--seed=4294967295", "--corpus.seed=4294967295"],
+        ["--train.threads=1024"],
+        ["--critic.windows=16"],
+        ["--tokenizer.length=20", "--critic.windows=20"],
+        ["--generator.noise=0", "--generator.position_noise=1"],
+        ["--generator.noise=1"],
+        ["--penalty.at=[]", "--penalty.weight=0"],
+        ["--penalty.at=[real]", "--penalty.weight=0"],
+        ["--penalty.at=[real, generated]", "--penalty.sided=zero"],
+        ["--penalty.at=[real, interpolates]", "--penalty.mixing=crossover", "--penalty.sided=one"],
+        ["--clipping=0.01"],
+        ["--critic.parametrization=weight"],
+        ["--evaluation.samples=2", "--corpus.holdout=2"],
+        ["--train.average=0", "--train.decay_from=1"],
+        ["--resampling.share=1"],  # nothing is chosen
+        ["--resampling.candidates=2", "--resampling.share=0.99", "--resampling.dropout=0.99"],
+        ["--condition.features=6"],  # nothing is given
+        ["--corpus.label=kind", "--condition.features=6"],
+        ["--corpus.context=kind", "--condition.features=6", "--condition.heads=3"],
+        ["--method=likelihood", "--likelihood.decay=0.99", "--language_model.dropout=0"],
+        ["--critic.backbone=attention", "--critic.width=30", "--critic.heads=3"],
+        ["--generator.norm=layer", "--critic.norm=instance"],
+        ["--modality=images", "--images.height=8", "--images.width=12", "--images.holdout=4", "--evaluation.samples=2"],
+    ],
+    ids=" ".join,
+)
+def test_values_at_their_limits_are_taken(arguments):
+    config.parse(arguments)
 
 
 def test_options_override_the_file_wherever_they_stand(tmp_path):
@@ -116,6 +232,33 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
         (["--penalty.at", "[real]", "--penalty.sided", "zero", "--penalty.mixing", "crossover"], "of no effect"),
         (["--relaxation.temperature", "0"], "a number over 0"),
         (["--train.seconds", "0"], "a number over 0"),
+        (["--corpus.seed", "4294967296"], "corpus.seed is 4294967296: it must be below"),
+        (["--train.threads", "1025"], "at most 1024"),
+        (["--critic.backbone=recurrent", "--critic.norm=layer"], "only critic.backbone=convolutional"),
+        (["--tokenizer.length=20", "--critic.windows=21"], "critic.windows is 21.* tokenizer.length, 20"),
+        (["--corpus.label=kind", "--corpus.context=other"], "are both given"),
+        (["--corpus.label=kind", "--method=likelihood"], "method likelihood takes no corpus.label"),
+        (["--corpus.context=kind", "--method=likelihood"], "no corpus.context"),
+        (["--corpus.label=text"], "another one than corpus.column"),
+        (["--corpus.context=mine", "--corpus.column=mine"], "another one than corpus.column"),
+        (["--condition.kernel=4"], "condition.kernel is 4: it must be odd"),
+        (["--corpus.context=kind", "--condition.features=6"], "condition.features is 6 and condition.heads 4"),
+        (["--resampling.candidates=2", "--resampling.share=0"], "resampling.share is 0"),
+        (["--resampling.candidates=2", "--resampling.share=1"], "resampling.share is 1"),
+        (["--resampling.dropout=1"], "resampling.dropout is 1"),
+        (["--language_model.dropout=1"], "language_model.dropout is 1"),
+        (["--likelihood.decay=1"], "likelihood.decay is 1"),
+        (["--critic.parametrization=spectral", "--clipping=0.01"], "the same weights"),
+        (["--penalty.at=[generated]", "--penalty.sided=one"], "penalty.sided is one at generated"),
+        (["--modality=images", "--critic.parametrization=weight", "--clipping=1"], "the same weights"),
+        (["--modality=images", "--images.seed=4294967296"], "images.seed is 4294967296"),
+        (["--modality=images", "--images.width=4"], "images.width is 4: a multiple of 4, from 8 on"),
+        (["--modality=images", "--images.height=30"], "images.height is 30: a multiple of 4"),
+        (["--modality=images", "--images.holdout=3"], "images.holdout is 3: at least 4"),
+        (["--modality=images", "--evaluation.samples=1"], "at least 2 images"),
+        (["--modality=images", "--penalty.space=one-hot"], "pixels are no tokens"),
+        (["--modality=images", "--penalty.mixing=crossover"], "images have no positions"),
+        (["--modality=sounds"], "modality is 'sounds': there are text, images"),
     ],
 )
 def test_errors_are_one_line_that_names_the_key(arguments, complaint):
@@ -155,7 +298,12 @@ def test_what_a_backbone_does_not_read_is_not_checked():
 def test_help_explains_every_field_with_its_default(capsys):
     with pytest.raises(SystemExit):
         config.parse(["--help"])
-    text = " ".join(capsys.readouterr().out.split())
-    for action in new_parser()._actions:
-        assert action.help, f"{action.dest} has no help"
-    assert "Lambda, the weight of the penalty" in text and "default: 10.0" in text
+    text = capsys.readouterr().out
+    # An entry is an option with the name of its value, and behind two spaces or on the next line what it means.
+    entries = re.findall(r"^  (--\S+)(.*?)(?=^ {0,2}\S|^$)", text, re.MULTILINE | re.DOTALL)
+    meanings = {key: " ".join(re.split(r"\s{2,}", rest, maxsplit=1)[1:]).strip() for key, rest in entries}
+    keys = [f"--{key}" for key in config.flat(config.Config())]
+    for key in [*keys, "--config", "--output", "--resume", "--overwrite"]:
+        assert re.match(r"\w", meanings[key]), f"{key} has no help: {meanings[key]}"
+    assert meanings["--penalty.weight"].startswith("Lambda, the weight of the penalty")
+    assert meanings["--penalty.weight"].endswith("default: 10.0)")

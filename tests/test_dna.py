@@ -75,6 +75,20 @@ def test_joined_words_come_apart_as_they_were_put_together():
     np.testing.assert_allclose(found, exact, rtol=1e-12)
 
 
+def test_a_grammar_of_other_openings_writes_its_words_like_the_first_and_keeps_their_probabilities():
+    source = (
+        "%joined\nS -> A B [0.75] | B [0.25]\nA -> 'a' [0.5] | 'bc' [0.5]\nB -> 'x' [0.2] | A 'y' [0.8]\nC -> 'c' [1.0]"
+    )
+    grammar = Grammar(source)
+    both, last = grammar.openings
+    part = grammar.beginning({last: 0.25, both: 0.75})
+    sentences = ["ax", "bcx", "x", "aay", "ay", "c", "a x"]
+    np.testing.assert_allclose(part.log_probability(sentences), grammar.log_probability(sentences))
+    alone = grammar.beginning({last: 1.0})
+    np.testing.assert_allclose(np.exp(alone.log_probability(["x", "ay", "ax"])), [0.2, 0.4, 0])
+    assert "c" not in part.vocabulary  # nothing leads there
+
+
 @pytest.mark.parametrize(
     "words, complaint",
     [("'ab' [0.5] | 'abc'", "'ab' begins 'abc'"), ("'b' [0.5] | 'a c'", "'a c' is empty or has a space")],

@@ -7,11 +7,13 @@ import pytest
 from scipy.linalg import sqrtm
 
 from seqgan_gp.errors import UserError
-from seqgan_gp.evaluation.encoders import load_encoder, lsa
-from seqgan_gp.evaluation.families import ClassifierScores, Embeddings
+from seqgan_gp.evaluation import families
+from seqgan_gp.evaluation.encoders import load_encoder, lsa, ngram_features
+from seqgan_gp.evaluation.families import ClassifierScores, Embeddings, LanguageModels, LanguageModelScores
 from seqgan_gp.metrics.embedding import buckets, frechet_distance, mauve
 from seqgan_gp.scoring import Real
 from seqgan_gp.text.grammar import Grammar
+from seqgan_gp.text.words import words
 
 
 def sentences(seed: int, number: int) -> list[str]:
@@ -83,6 +85,66 @@ def test_buckets_where_there_are_fewer_different_rows_than_clusters():
     assert set(one) != set(other) and len(set(one)) == len(set(other)) == 1
 
 
+def clusters(x, y):
+    return len({*x, *y})
+
+
+def test_there_is_a_cluster_for_25_rows_of_the_smaller_set_from_2_to_500():
+    rng = np.random.default_rng(0)
+    for sizes, number in (((20, 300), 2), ((100, 150), 4), ((299, 130), 5)):
+        x, y = (rng.normal(size=(size, 6)) for size in sizes)
+        one, other = buckets(x, y)
+        assert clusters(one, other) == number and (len(one), len(other)) == sizes
+    # 12,550 rows would make 502, and there are 501 different ones.
+    angles = np.linspace(0, 3, 501)[np.arange(12_550) % 501]
+    x = np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    assert clusters(*buckets(x, x[:12_550])) == 500
+
+
+def test_clusters_are_of_directions_and_not_of_lengths():
+    x = np.array([[1.0, 0.0], [3.0, 0.0], [0.0, 2.0], [0.0, 1.0]])
+    one, other = buckets(x, 7 * x, 2)
+    assert one[0] == one[1] != one[2] == one[3] and one.tolist() == other.tolist()
+
+
+def test_some_of_the_samples_and_references_are_embedded_like_a_file_of_them():
+    samples, reference = sentences(1, 60), sentences(0, 90)
+    real = Real(reference)
+    rows, others = np.array([2, 3, 5, 8, 13, 21, 34, 55]), np.arange(0, 90, 4)
+    encode = lsa(real)
+    scores = Embeddings(lambda real: encode)(samples, real)
+    part = scores(rows, others)
+    expected = frechet_distance(encode([samples[i] for i in rows]), encode([reference[i] for i in others]))
+    assert part["fed"] == pytest.approx(expected, rel=1e-4) and part["fed"] != scores()["fed"]
+    assert 0 < part["mauve"] <= 1 and part["mauve"] != scores()["mauve"]
+    assert scores(rows[:1], others) == {"fed": None, "mauve": None}
+
+
+def test_each_real_text_has_an_encoder_and_vectors_of_its_own():
+    # A command scores the same samples against the whole reference and against one half of it.
+    one, other = Real(sentences(0, 120)), Real(sentences(2, 60))
+    samples, shared = sentences(1, 50), Embeddings(lsa)
+    for real in (one, other, one):
+        assert shared(samples, real)() == Embeddings(lsa)(samples, real)()
+    assert shared(samples, one)() != shared(samples, other)()
+
+
+def test_features_are_the_ngrams_of_a_sentence_and_its_ends():
+    assert ngram_features("word", 2)("A b.") == ["\n", "a", "b", ".", "\n", "\n a", "a b", "b .", ". \n"]
+    assert ngram_features("character", 1)("A b") == ["\n", "A", " ", "b", "\n"]
+
+
+def test_text_by_the_character_is_embedded_and_told_apart_by_its_characters():
+    # Every sentence is one word, which no other sentence has: words say nothing of it.
+    rng = np.random.default_rng(0)
+    ordered = ["".join("abcd"[(start + i) % 4] for i in range(size)) for start in range(4) for size in range(8, 40)]
+    shuffled = ["".join(rng.permutation(list(s))) for s in ordered]
+    real = Real(ordered, unit="character")
+    one, other = lsa(real)(["abcabcabca", "dbcadbdaca"])
+    assert np.abs(one - other).max() > 0.1
+    assert ClassifierScores(shuffled, real)()["classifier_accuracy"] > 0.9
+
+
 def test_the_offline_encoder_is_repeatable_and_fitted_to_the_reference():
     real = Real(sentences(0, 300))
     one, other = lsa(real)(sentences(1, 50)), lsa(real)(sentences(1, 50))
@@ -136,3 +198,48 @@ def test_the_classifier_is_judged_on_sentences_that_it_has_not_seen():
         assert len(right) == text and np.isfinite(right).sum() == 50
     seen = np.flatnonzero(np.isnan(scores.right[0]))
     assert scores(seen, None)["classifier_accuracy"] is None
+
+
+@pytest.mark.parametrize("unit", ["word", "character"])
+def test_language_models_see_each_sentence_to_its_end(unit, monkeypatch):
+    monkeypatch.setattr(families, "EPOCHS", 1)
+    training = ["The cat sleeps.", "a dog sees the cat and sleeps.", "dogs sleep."] * 4
+    reference = ["the dog sleeps.", "a dog sees the dog and the cat and sleeps."]
+    scores = LanguageModels()(training[:5], Real(reference, training, unit=unit))
+    count = len if unit == "character" else lambda s: len(words(s))
+    longest = max(map(count, training))
+    # The end counts as a token. What is longer than all that a model has learned from is cut.
+    assert scores.forward[1].tolist() == [count(s) + 1 for s in training[:5]]
+    assert scores.backward[1].tolist() == [min(count(s), longest) + 1 for s in reference]
+    assert (scores.forward[0] < 0).all() and (scores.backward[0] < 0).all()
+
+
+def test_language_models_fold_the_case_of_words_and_not_of_characters(monkeypatch):
+    monkeypatch.setattr(families, "EPOCHS", 1)
+    training = ["The Cat sleeps.", "a dog sees the cat."] * 5
+    for unit, alike in (("word", True), ("character", False)):
+        nats = LanguageModels()(["The cat sleeps.", "the Cat sleeps."], Real(training, training, unit=unit)).forward[0]
+        assert (nats[0] == pytest.approx(nats[1], abs=1e-5)) == alike
+
+
+def test_language_models_see_no_more_of_a_sentence_than_they_are_built_for(monkeypatch):
+    monkeypatch.setattr(families, "EPOCHS", 1)
+    monkeypatch.setattr(families, "LONGEST", 4)
+    training = ["a b c d e f", "a b"] * 5
+    assert LanguageModels()(["a b", "a b c", "a b c d e"], Real(training, training)).forward[1].tolist() == [3, 4, 4]
+
+
+def test_language_models_of_other_training_sentences_are_other_models(monkeypatch):
+    monkeypatch.setattr(families, "EPOCHS", 2)
+    samples, builder = ["a b", "b a b"], LanguageModels()
+    one, other = Real(["a b c"], ["a b a b", "b a"] * 20), Real(["a b c"], ["c c a", "a c c c"] * 20)
+    first, second, again = (builder(samples, real)()["lm_nll"] for real in (one, other, one))
+    assert first == again and first < second  # a and b are what the first has seen
+
+
+def test_the_likelihood_is_per_token_of_the_sentences_asked_about():
+    forward = np.array([-1.0, -9.0, -2.0]), np.array([1, 3, 4])
+    backward = np.array([-5.0, -1.0]), np.array([5, 5])
+    scores = LanguageModelScores(forward, backward)
+    assert scores() == {"lm_nll": 1.5, "reverse_lm_nll": 0.6}
+    assert scores(np.array([0, 2]), np.array([1])) == {"lm_nll": 0.6, "reverse_lm_nll": 0.2}

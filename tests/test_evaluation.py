@@ -1,12 +1,15 @@
 """The commands that score, as a user types them: tables, files, equal sizes, bad input."""
 
+import itertools
 import json
 import math
 import random
 
 import pytest
+import torch
 from conftest import train
 
+from seqgan_gp import Generator, machine
 from seqgan_gp.cli import FAMILIES, main
 from seqgan_gp.evaluation import families
 from seqgan_gp.metrics.catalogue import METRICS
@@ -29,6 +32,26 @@ def files(tmp_path, monkeypatch):
     for name, sentences in lines.items():
         (tmp_path / f"{name}.txt").write_text("".join(f"{s}\n" for s in sentences))
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    """The commands take all cores, which tiny language models would wait for."""
+    torch.set_num_threads(1)
+    monkeypatch.setattr(machine, "set_threads", lambda threads: None)
+
+
+def different(name, number, first=0):
+    """Sentences of six words, no word of which stands in two of them."""
+    return [" ".join(f"{name}{letter}{i}" for letter in "abcdef") for i in range(first, first + number)]
+
+
+def put(path, sentences):
+    path.write_text("".join(f"{s}\n" for s in sentences))
+
+
+def read(path):
+    return json.loads(path.read_text())
 
 
 def numbers(scores):
@@ -82,6 +105,146 @@ def test_evaluate_with_a_grammar_needs_no_reference(files):
     # Entropy per token: samples of the language itself are as probable as other samples of it.
     assert scores["oracle_nll"] == pytest.approx(scores["real"]["oracle_nll"], rel=0.1)
     assert scores["novel"] is None and scores["real"]["production_coverage"] > 0.7
+
+
+def test_real_text_is_measured_with_sentences_that_it_has_not_itself(files):
+    # No two sentences of the reference share a word. So its halves have nothing in common, while the samples, which are
+    # the reference itself, have all with it, and half of them all with one of its halves.
+    reference = different("w", 25)
+    put(files / "all.txt", [*reference[:9], "", " ", *reference[9:]])
+    put(files / "copies.txt", reference[::-1])
+    assert main(["evaluate", "copies.txt", "--reference", "all.txt", *QUICK, "--json", "scores.json"]) == 0
+    scores = read(files / "scores.json")
+    assert (scores["count"], scores["matched"]["count"], scores["real"]["count"]) == (25, 12, 12)
+    assert (scores["bleu_4"], scores["backward_bleu_4"], scores["jsd_1"]) == (1, 1, 0)
+    assert (scores["real"]["bleu_4"], scores["real"]["backward_bleu_4"], scores["real"]["jsd_1"]) == (0, 0, 1)
+    assert 0.2 < scores["matched"]["bleu_4"] < 0.8 and 0.2 < scores["matched"]["jsd_1"] < 0.8
+
+
+def test_a_size_takes_samples_at_random_and_always_the_same(files):
+    put(files / "many.txt", [*different("w", 500), *different("v", 500)])
+    put(files / "both.txt", [*different("w", 500), *different("v", 500)])
+    for name in ("one", "two"):
+        options = ["--size", "60", "--reference", "both.txt", "--train", "first.txt", *QUICK]
+        put(files / "first.txt", different("w", 500))
+        assert main(["evaluate", "many.txt", *options, "--json", f"{name}.json"]) == 0
+    one = read(files / "one.json")
+    assert one == read(files / "two.json") and one["count"] == 60
+    assert 0.25 < one["novel"] < 0.75  # from all of the file, not from its first sentences
+    command = ["compare", "many.txt", "both.txt", "--reference", "both.txt", "--train", "first.txt", *QUICK]
+    assert main([*command, "--size", "60", "--bootstrap", "0", "--real", "many.txt"]) == 0
+    scores = read(files / "comparison" / "scores.json")
+    assert (
+        scores["systems"]["many"]
+        == scores["systems"]["both"]
+        == scores["real"]
+        == {key: value for key, value in one.items() if key in scores["real"]}
+    )
+
+
+def test_a_grammar_draws_real_sentences_twice_and_by_the_seed(files):
+    made = []
+    for seed in ("7", "7", "8"):
+        assert main(["evaluate", "samples.txt", "--grammar", "text", "--seed", seed, *QUICK, "--json", "s.json"]) == 0
+        made.append(read(files / "s.json"))
+    assert made[0] == made[1] and made[0]["real"] != made[2]["real"] and made[0]["jsd_1"] != made[2]["jsd_1"]
+    assert made[0]["settings"]["seed"] == 7
+    assert all(scores["real"]["jsd_1"] > 0 and scores["real"]["bleu_4"] < 1 for scores in made)  # not one draw
+
+
+def test_novelty_and_overlap_are_those_against_the_training_sentences(files):
+    training, reference = different("t", 30), different("r", 30)
+    put(files / "training.txt", training)
+    put(files / "held-out.txt", reference)
+    put(files / "copied.txt", [*training[:10], *different("x", 10)])
+    put(files / "more.txt", different("m", 20))
+    options = ["--reference", "held-out.txt", "--train", "training.txt", *QUICK]
+    assert main(["evaluate", "copied.txt", *options, "--json", "e.json"]) == 0
+    scores = read(files / "e.json")
+    assert (scores["novel"], scores["longest_overlap"]) == (0.5, 3.0)
+    assert (scores["real"]["novel"], scores["real"]["longest_overlap"], scores["jsd_1"]) == (1, 0, 1)
+    # Other real sentences than those of the training have a novelty.
+    assert main(["compare", "copied.txt", *options, "--real", "more.txt", "--bootstrap", "0"]) == 0
+    scores = read(files / "comparison" / "scores.json")
+    assert (scores["systems"]["copied"]["novel"], scores["real"]["novel"]) == (0.5, 1)
+
+
+def test_compare_scores_the_sentences_of_real_like_one_more_system(files):
+    options = ["--reference", "reference.txt", "--train", "train.txt", *QUICK, "--bootstrap", "0"]
+    assert main(["compare", "samples.txt", "other.txt", *options, "--real", "other.txt"]) == 0
+    scores = read(files / "comparison" / "scores.json")
+    assert scores["real"] == scores["systems"]["other"] and scores["settings"]["reference_size"] == 200
+    # Without --real it is the training sentences, and without them one half of the reference.
+    assert main(["compare", "samples.txt", "train.txt", *options, "--size", "70"]) == 0
+    scores = read(files / "comparison" / "scores.json")
+    assert scores["real"] | {"novel": 0, "longest_overlap": 0} == scores["systems"]["train"] | {
+        "novel": 0,
+        "longest_overlap": 0,
+    }
+    assert scores["settings"]["size"] == scores["systems"]["samples"]["count"] == 70
+    put(files / "all.txt", different("w", 30))
+    assert main(["compare", "samples.txt", "--reference", "all.txt", *QUICK, "--bootstrap", "0"]) == 0
+    assert read(files / "comparison" / "scores.json")["real"]["jsd_1"] == 1  # the halves share nothing
+
+
+def test_a_comparison_by_characters(files):
+    options = ["--reference", "reference.txt", "--unit", "character", *QUICK, "--bootstrap", "0"]
+    assert main(["compare", "other.txt", *options]) == 0
+    scores = read(files / "comparison" / "scores.json")
+    lines = (files / "other.txt").read_text().splitlines()
+    assert scores["real"]["mean_length"] > 20 and scores["settings"]["n_grams"] == "characters"
+    assert main(["evaluate", "other.txt", *options[:-2], "--json", "e.json"]) == 0
+    assert read(files / "e.json")["mean_length"] == pytest.approx(sum(map(len, lines)) / len(lines), abs=1e-5)
+
+
+def test_a_grammar_is_evaluated_by_the_character(files):
+    options = ["--grammar", "text", "--unit", "character", *QUICK, "--json", "e.json"]
+    assert main(["evaluate", "other.txt", *options]) == 0
+    scores = read(files / "e.json")
+    assert min(scores["mean_length"], scores["real"]["mean_length"]) > 20
+
+
+def test_where_real_text_is_the_goal_both_sides_of_it_are_worse(files):
+    put(files / "short.txt", ["the dog"] * 60)
+    put(files / "right.txt", list(itertools.islice(Grammar.load("text").sentences(7), 60)))
+    put(files / "long.txt", ["the dog and the cat and the dog and the cat and the dog and the cat sleep."] * 60)
+    for rank in ("mean_length", "oracle_nll"):
+        command = ["compare", "long.txt", "short.txt", "right.txt", "--reference", "reference.txt", "--rank", rank]
+        options = ["--grammar", "text", "--metrics", "ngrams", "oracle", "--bootstrap", "0"]
+        assert main([*command, *options]) == 0
+        # The two others are no sentences of the grammar and have no such likelihood: the order given.
+        order = {"mean_length": ["right", "short", "long"], "oracle_nll": ["right", "long", "short"]}[rank]
+        assert list(read(files / "comparison" / "scores.json")["systems"]) == order
+
+
+def test_a_system_without_the_score_to_rank_by_is_last(files):
+    put(files / "words.txt", ["dog", "cat"] * 30)
+    command = ["compare", "words.txt", "other.txt", "--reference", "reference.txt", "--rank", "jsd_3", *QUICK]
+    assert main([*command, "--bootstrap", "0"]) == 0
+    scores = read(files / "comparison" / "scores.json")["systems"]
+    assert list(scores) == ["other", "words"] and scores["words"]["jsd_3"] is None
+
+
+def test_systems_of_one_name_are_told_apart_by_their_folders(files):
+    for folder in ("a", "b"):
+        (files / folder).mkdir()
+        put(files / folder / "s.txt", different(folder, 20))
+    command = ["compare", "b/s.txt", "other.txt", "a/s.txt", "--reference", "reference.txt", *QUICK]
+    assert main([*command, "--bootstrap", "0"]) == 0
+    scores = read(files / "comparison" / "scores.json")
+    assert set(scores["systems"]) == {"a/s.txt", "b/s.txt", "other"}
+    assert scores["settings"]["systems"] == {"b/s.txt": "b/s.txt", "other": "other.txt", "a/s.txt": "a/s.txt"}
+
+
+def test_all_families_are_those_that_need_no_grammar_unless_there_is_one(files, monkeypatch):
+    monkeypatch.setattr(families, "EPOCHS", 1)
+    for name in ("other", "train", "reference"):
+        put(files / f"{name}.txt", (files / f"{name}.txt").read_text().splitlines()[:40])
+    options = ["--reference", "reference.txt", "--train", "train.txt", "--metrics", "all", "--json", "s.json"]
+    assert main(["evaluate", "other.txt", *options]) == 0
+    assert set(read(files / "s.json")) == KEYS | LANGUAGE_MODEL | {"matched", "real", "settings"}
+    assert main(["evaluate", "other.txt", *options, "--grammar", "text"]) == 0
+    assert set(read(files / "s.json")) == KEYS | LANGUAGE_MODEL | ORACLE | {"matched", "real", "settings"}
 
 
 def test_evaluate_by_characters(files):
@@ -152,11 +315,33 @@ def test_sweep_draws_the_frontier_of_runs(run, files, capsys):
     assert (files / "s" / "frontier.png").is_file()
 
 
-def test_sweep_of_a_run_on_files_uses_its_held_out_sentences(files):
-    assert train(files / "mine", "--corpus.train=train.txt", "--corpus.holdout=100") == 0
-    assert main(["sweep", "mine", "--temperatures", "1", "--num", "50", *QUICK]) == 0
-    settings = json.loads((files / "sweep" / "scores.json").read_text())["settings"]
-    assert settings["reference_size"] == 100 and settings["size"] == 50
+def test_sweep_of_a_run_on_files_uses_its_held_out_sentences(files, run):
+    assert train(files / "mine", "--corpus.train=train.txt", "--corpus.holdout=90") == 0
+    # The corpus of the first run is the real text for both; the other one's is a grammar.
+    assert main(["sweep", "mine", str(run), "--temperatures", "1", "--num", "50", *QUICK]) == 0
+    scores = read(files / "sweep" / "scores.json")
+    assert scores["settings"]["reference_size"] == 90 and scores["settings"]["size"] == 50
+    assert scores["settings"]["reference"] == "mine/corpus/test.txt"
+    assert scores["settings"]["train"] == "mine/corpus/train.txt"
+    assert scores["real"]["novel"] is None and scores["systems"]["mine T=1"]["novel"] is not None
+    command = ["sweep", "mine", "--temperatures", "1", "--num", "30", *QUICK, "--reference", "reference.txt"]
+    assert main([*command, "--real", "other.txt", "--num", "150"]) == 0
+    scores = read(files / "sweep" / "scores.json")
+    assert scores["settings"]["reference_size"] == 200 and scores["systems"]["mine T=1"]["novel"] is None
+    # There are 120 real sentences to score beside them.
+    assert scores["settings"]["size"] == scores["systems"]["mine T=1"]["count"] == scores["real"]["count"] == 120
+
+
+def test_sweep_writes_what_the_generator_says_at_that_seed_and_temperature(files, run):
+    command = ["sweep", str(run), "--temperatures", "0.5", "1.5", "--num", "20", "--seed", "7", *QUICK, "--out", "s"]
+    assert main([*command, "--train", "other.txt"]) == 0
+    generator = Generator.from_pretrained(run)
+    for temperature in (0.5, 1.5):
+        written = (files / "s" / "samples" / f"{run.name}-{temperature}.txt").read_text().splitlines()
+        assert written == list(generator.sample(20, 7, temperature))
+    settings = read(files / "s" / "scores.json")["settings"]
+    # A file of training sentences goes before those of the run.
+    assert settings["train"] == "other.txt" and settings["temperatures"] == [0.5, 1.5] and settings["seed"] == 7
 
 
 ODD = {

@@ -11,27 +11,31 @@ import datasets
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
+from conftest import ROOT
 from PIL import Image
 from safetensors.torch import load_file
-from test_training import ROOT
 
 from seqgan_gp import Critic, Generator, ImageCritic, ImageGenerator, artefacts, config
 from seqgan_gp.cli import main
 from seqgan_gp.config import PenaltyConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.images import judge, networks
-from seqgan_gp.images.data import Images, load_images
+from seqgan_gp.images.data import Images, Splits, load_images
 from seqgan_gp.images.grid import grid
+from seqgan_gp.images.pretrained import build_critic
 from seqgan_gp.training import folder
-from seqgan_gp.training.images import Evaluator
+from seqgan_gp.training.images import Evaluator, ImageTask
 from seqgan_gp.training.steps import CriticStep
 
-SIDE = 8
+# No two sizes are equal and no seed is 0: a mistake in which of them is taken must show.
+HEIGHT, WIDTH = 8, 16
 TINY = [
-    *("--modality=images", f"--images.height={SIDE}", f"--images.width={SIDE}", "--images.holdout=40"),
-    *("--generator.channels=4", "--generator.noise=8", "--critic.channels=4"),
-    *("--train.steps=6", "--train.batch_size=8", "--train.log_every=2", "--train.checkpoint_every=3"),
-    *("--evaluation.every=3", "--evaluation.samples=20", "--train.threads=1", "--train.decay_from=1"),
+    *("--modality=images", f"--images.height={HEIGHT}", f"--images.width={WIDTH}", "--images.holdout=40"),
+    *("--seed=3", "--images.seed=1", "--generator.channels=5", "--generator.noise=7", "--critic.channels=3"),
+    *("--train.steps=6", "--train.batch_size=11", "--train.critic_steps=2", "--train.decay_from=1"),
+    *("--train.log_every=2", "--train.checkpoint_every=3", "--train.threads=1"),
+    *("--evaluation.every=3", "--evaluation.samples=20"),
 ]
 
 
@@ -39,9 +43,9 @@ def bars(num: int, seed: int = 0) -> Images:
     """A class for each of two kinds of picture: bright above and dark below, or the other way round, with noise."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(2, size=num)
-    upper = np.arange(SIDE)[:, None] < SIDE // 2
-    bright = (upper == (labels == 0)[:, None, None]) & np.ones((SIDE, SIDE), dtype=bool)
-    return Images((bright * 180 + rng.integers(60, size=(num, SIDE, SIDE))).astype(np.uint8), labels)
+    upper = np.arange(HEIGHT)[:, None] < HEIGHT // 2
+    bright = (upper == (labels == 0)[:, None, None]) & np.ones((HEIGHT, WIDTH), dtype=bool)
+    return Images((bright * 180 + rng.integers(60, size=(num, HEIGHT, WIDTH))).astype(np.uint8), labels)
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +87,7 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 
 def load(train: Path, test: Path | None = None, holdout: int | None = None):
     test_path = None if test is None else str(test)
-    return load_images(str(train), test_path, "image", "label", SIDE, SIDE, holdout, 0)
+    return load_images(str(train), test_path, "image", "label", HEIGHT, WIDTH, holdout, 1)
 
 
 def test_a_run_folder_holds_pictures_and_scores(run):
@@ -91,12 +95,23 @@ def test_a_run_folder_holds_pictures_and_scores(run):
     assert {"config.yaml", "images/train.npz", "images/test.npz", "curves.png", "samples/step-0000006.png"} <= names
     assert not [n for n in names if "tokenizer" in n or n.endswith((".txt", ".part"))]
     with Image.open(run / "samples" / "step-0000006.png") as picture:
-        assert picture.size == (5 * (SIDE + 2) - 2, 4 * (SIDE + 2) - 2)  # 20 samples
+        assert picture.size == (5 * (WIDTH + 2) - 2, 4 * (HEIGHT + 2) - 2)  # 20 samples
     rows = folder.read_metrics(run / folder.METRICS)
     assert rows[0]["real/accuracy"] > 0.95
     for key in ("frechet", "frechet_pixels", "confidence", "class_0", "class_1"):
         assert [row["step"] for row in rows if f"eval/{key}" in row] == [3, 6] and f"real/{key}" in rows[0]
     assert {"train/wasserstein", "train/penalty", "train/gradient_norm"} <= {k for row in rows for k in row}
+
+
+def test_a_run_keeps_its_images_with_their_labels(run, source):
+    train, test = (Images.load(run / "images" / f"{name}.npz") for name in ("train", "test"))
+    assert (len(train.pixels), len(test.pixels)) == (160, 40)
+    expected = load(source, holdout=40)
+    for one, other in zip((train, test), expected, strict=True):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+        np.testing.assert_array_equal(one.labels, other.labels)
+    lines = ImageTask.read(config.load(run / "config.yaml"), run).describe()
+    assert lines == ["160 training and 40 held-out images of 8 x 16 pixels in 2 classes"]
 
 
 def test_a_resumed_run_ends_like_one_that_never_stopped(run, source, tmp_path):
@@ -124,7 +139,7 @@ def test_objectives_and_constraints_are_those_of_text(source, tmp_path, system):
 def test_a_seed_gives_the_same_images_whatever_the_batches(run):
     generator = ImageGenerator.from_pretrained(run)
     one, other = (np.concatenate(list(generator.sample(30, 5, size))) for size in (30, 7))
-    assert one.shape == (30, SIDE, SIDE) and one.dtype == np.uint8
+    assert one.shape == (30, HEIGHT, WIDTH) and one.dtype == np.uint8
     assert np.abs(one.astype(int) - other).max() <= 1  # rounding differs with the batch
     assert not (one == np.concatenate(list(generator.sample(30, seed=6)))).all()
 
@@ -172,7 +187,7 @@ def test_the_critic_scores_bytes_and_pixels_alike_and_gives_gradients(run):
     assert (networks.to_bytes(pixels.detach()) == images[:, 0].numpy()).all()
     critic(pixels).sum().backward()
     assert pixels.grad.abs().sum() > 0
-    assert critic.features(images, 0).shape == (3, 4, SIDE // 2, SIDE // 2)
+    assert critic.features(images, 0).shape == (3, 3, HEIGHT // 2, WIDTH // 2)
     with pytest.raises(IndexError):
         critic.features(images, 3)
     with pytest.raises(ValueError, match="uint8 or floating"):
@@ -181,8 +196,8 @@ def test_the_critic_scores_bytes_and_pixels_alike_and_gives_gradients(run):
 
 def test_the_penalty_of_pixels_is_that_of_all_of_them_and_treats_each_image_by_itself():
     torch.manual_seed(0)
-    critic = networks.Critic(SIDE, SIDE, 4).double()
-    real, fake = torch.from_numpy(bars(6).pixels[:, None]), torch.rand(6, 1, SIDE, SIDE, dtype=torch.float64) * 2 - 1
+    critic = networks.Critic(HEIGHT, WIDTH, 4).double()
+    real, fake = torch.from_numpy(bars(6).pixels[:, None]), torch.rand(6, 1, HEIGHT, WIDTH, dtype=torch.float64) * 2 - 1
     alpha = torch.rand(6, dtype=torch.float64)
     step = CriticStep(critic, PenaltyConfig(weight=7.0))
     parts = step(real, fake, alpha)
@@ -212,6 +227,38 @@ def test_the_penalty_of_pixels_is_that_of_all_of_them_and_treats_each_image_by_i
     torch.testing.assert_close((gradient * direction).sum(), slope, rtol=1e-5, atol=1e-6)
 
 
+def test_the_networks_are_those_that_are_described():
+    noise = torch.randn(6, 7)
+    generator = networks.Generator(HEIGHT, WIDTH, noise=7, channels=5)
+    state = generator.state_dict()
+    hidden = F.linear(noise, state["project_noise.weight"], state["project_noise.bias"]).relu()
+    hidden = hidden.view(6, 10, HEIGHT // 4, WIDTH // 4)
+    for name in ("middle", "output"):
+        hidden = F.conv_transpose2d(hidden, state[f"{name}.weight"], state[f"{name}.bias"], stride=2, padding=1)
+        hidden = hidden.relu() if name == "middle" else hidden.tanh()
+    assert hidden.shape == (6, 1, HEIGHT, WIDTH)
+    torch.testing.assert_close(generator(noise), hidden)
+    assert generator(100 * noise).abs().max() <= 1
+
+    critic = networks.Critic(HEIGHT, WIDTH, channels=3)
+    state, hidden = critic.state_dict(), generator(noise)
+    for layer in range(3):
+        hidden = F.conv2d(hidden, state[f"layers.{layer}.weight"], state[f"layers.{layer}.bias"], stride=2, padding=1)
+        hidden = F.leaky_relu(hidden, 0.2)
+    assert hidden.shape == (6, 12, HEIGHT // 8, WIDTH // 8)
+    expected = F.linear(hidden.flatten(1), state["output.weight"], state["output.bias"])[:, 0]
+    torch.testing.assert_close(critic(generator(noise)), expected)
+
+
+def test_a_spectral_critic_of_images_has_singular_values_of_one():
+    parsed = config.parse([*TINY, "--critic.parametrization=spectral"]).config
+    critic = build_critic(parsed)
+    norms = [torch.linalg.matrix_norm(layer.weight.flatten(1), 2).item() for layer in [*critic.layers, critic.output]]
+    assert norms == pytest.approx([1] * 4, rel=0.05)
+    plain = build_critic(config.parse(TINY).config)
+    assert torch.linalg.matrix_norm(plain.layers[1].weight.flatten(1), 2).item() != pytest.approx(1, rel=0.05)
+
+
 @pytest.mark.parametrize("network, section", [(networks.Generator, "generator"), (networks.Critic, "critic")])
 def test_a_network_built_by_hand_has_the_defaults_of_the_config(network, section):
     parameters = inspect.signature(network).parameters.values()
@@ -237,6 +284,42 @@ def test_a_judge_tells_good_images_from_collapsed_and_blurred_ones():
     assert scorer(mean)["frechet_pixels"] > 5 * good["frechet_pixels"]
 
 
+def test_confidence_is_a_mean_over_the_images():
+    scorer = judge.Judge(bars(300), bars(100, seed=1))
+    sure = bars(50, seed=2).pixels
+    unsure = np.random.default_rng(3).integers(256, size=(70, HEIGHT, WIDTH)).astype(np.uint8)
+    one, other, both = (scorer(x)["confidence"] for x in (sure, unsure, np.concatenate([sure, unsure])))
+    assert one > 0.95 and other < 0.9
+    assert both == pytest.approx((50 * one + 70 * other) / 120, abs=1e-5)
+
+
+def test_images_are_compared_with_the_reference_and_not_with_those_of_the_training():
+    train, others = bars(300), bars(120, seed=1)
+    # Nine of ten images of the reference are of one class.
+    rows = np.concatenate([np.flatnonzero(others.labels == 0)[:45], np.flatnonzero(others.labels == 1)[:5]])
+    reference = others.take(rows)
+    scorer = judge.Judge(train, reference)
+    itself = scorer(reference.pixels)
+    assert itself["frechet"] == pytest.approx(0, abs=1e-3) and itself["frechet_pixels"] == pytest.approx(0, abs=1e-3)
+    assert itself["class_jsd"] < 0.02 and itself["largest_class"] == pytest.approx(0.9, abs=0.02)
+    other = scorer(train.pixels)
+    assert other["class_jsd"] > 0.1 and min(other["frechet"], other["frechet_pixels"]) > 0.1
+
+
+def test_accuracy_is_that_on_the_images_asked_about():
+    train, reference = bars(300), bars(60, seed=1)
+    scorer = judge.Judge(train, reference)
+    turned = Images(reference.pixels, 1 - reference.labels)
+    assert scorer.real(reference)["accuracy"] > 0.9 and scorer.real(turned)["accuracy"] < 0.1
+
+
+def test_images_are_judged_alike_in_one_part_and_in_several(monkeypatch):
+    scorer = judge.Judge(bars(300), bars(50, seed=1))
+    whole = scorer(bars(30, seed=2).pixels)
+    monkeypatch.setattr(judge, "CHUNK", 7)
+    assert scorer(bars(30, seed=2).pixels) == pytest.approx(whole, abs=1e-3)
+
+
 def test_a_classifier_is_the_same_for_the_same_seed_and_leaves_the_random_state_alone():
     before = torch.get_rng_state()
     one, other = (judge.train_classifier(bars(100)).state_dict() for _ in range(2))
@@ -254,15 +337,37 @@ def test_images_without_labels_train_and_have_no_classes(tmp_path, capsys):
 
 def test_real_and_reference_are_other_images():
     test = bars(60)
-    evaluator = Evaluator(load_splits(bars(100), test), samples=20)
+    evaluator = Evaluator(Splits(bars(100, seed=1), test), samples=20)
     assert evaluator.real["count"] == len(evaluator.judge.reference.pixels) == 20
     assert (evaluator.judge.reference.pixels == test.pixels[:40:2]).all()
+    # All held-out images differ: only the reference itself would be at no distance from it.
+    assert evaluator.real == evaluator.judge.real(test.take(slice(1, 40, 2)))
+    assert evaluator.real["frechet_pixels"] > 0.1 and evaluator.real["frechet"] > 0
 
 
-def load_splits(train: Images, test: Images):
-    from seqgan_gp.images.data import Splits
+def test_samples_of_a_run_are_judged_and_shown(tmp_path):
+    test, asked = bars(60), []
 
-    return Splits(train, test)
+    class Sampler:
+        """Gives what it is asked for out of the reference."""
+
+        def sample(self, num, seed):
+            asked.append((num, seed))
+            yield from np.array_split(test.pixels[: 2 * num : 2], 3)
+
+    evaluator = Evaluator(Splits(bars(100, seed=1), test), samples=20)
+    for _ in range(2):
+        scores, shown = evaluator(Sampler(), tmp_path / "step-7")
+    assert scores["count"] == 20 and scores["frechet_pixels"] == pytest.approx(0, abs=1e-3)
+    assert scores["class_0"] == pytest.approx((test.labels[:40:2] == 0).mean())
+    assert asked == [(20, 0)] * 2  # the same noise each time, so that curves show the generator
+    assert shown == [str(tmp_path / "step-7.png")]
+    with Image.open(shown[0]) as picture:
+        np.testing.assert_array_equal(np.asarray(picture), grid(test.pixels[:40:2]))
+    evaluator.SHOWN = 7  # no more than so many of them
+    evaluator(Sampler(), tmp_path / "step-8")
+    with Image.open(tmp_path / "step-8.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture), grid(test.pixels[:14:2]))
 
 
 def test_a_grid_is_row_by_row():
@@ -301,13 +406,75 @@ def test_parquet_and_folders_hold_the_same_images_as_npz(tmp_path):
     assert len(one.train.pixels) == len(one.test.pixels) == 30
 
 
+def test_images_are_held_out_at_random_with_their_labels_in_their_order(tmp_path):
+    # The first pixel is the number of the image, its label is whether that is odd.
+    pixels = np.zeros((60, HEIGHT, WIDTH), dtype=np.uint8)
+    pixels[:, 0, 0] = np.arange(60)
+    Images(pixels, np.arange(60) % 2).save(tmp_path / "a.npz")
+
+    def numbers(seed: int, holdout: int | None = None) -> list[list[int]]:
+        loaded = load_images(str(tmp_path / "a.npz"), None, "image", "label", HEIGHT, WIDTH, holdout, seed)
+        for part in loaded:
+            assert (part.labels == part.pixels[:, 0, 0] % 2).all()
+        return [part.pixels[:, 0, 0].tolist() for part in loaded]
+
+    train, test = numbers(1, 20)
+    assert len(test) == 20 and sorted(train + test) == list(range(60))
+    assert train == sorted(train) and test == sorted(test) and test != list(range(20))
+    assert numbers(1, 20) == [train, test] != numbers(2, 20)
+    assert len(numbers(1)[1]) == 6  # a tenth, where nothing is asked for
+
+
+def test_labels_are_numbered_from_0_on_and_columns_may_have_other_names(tmp_path):
+    images = bars(30)
+    Images(images.pixels, images.labels * 4 + 3).save(tmp_path / "a.npz")  # 3 and 7
+    for one, other in zip(load(tmp_path / "a.npz", holdout=5), as_split(images), strict=True):
+        np.testing.assert_array_equal(one.labels, other.labels)
+    renamed = pictures(images).rename_columns({"image": "scan", "label": "kind"})
+    renamed.add_column("label", [0] * 30).to_parquet(tmp_path / "a.parquet")
+    loaded = load_images(str(tmp_path / "a.parquet"), None, "scan", "kind", HEIGHT, WIDTH, 5, 1)
+    for one, other in zip(loaded, as_split(images), strict=True):
+        np.testing.assert_array_equal(one.pixels, other.pixels)
+        np.testing.assert_array_equal(one.labels, other.labels)
+
+
+def as_split(images: Images) -> Splits:
+    """With 5 of them held out as `load` does it."""
+    order = np.random.default_rng(1).permutation(len(images.pixels))
+    return Splits(images.take(np.sort(order[5:])), images.take(np.sort(order[:5])))
+
+
+def test_images_of_another_size_are_named_by_their_file(tmp_path):
+    bars(20).save(tmp_path / "a.npz")
+    Images(np.zeros((9, WIDTH, HEIGHT), dtype=np.uint8), np.arange(9) % 2).save(tmp_path / "b.npz")
+    for train_file, test_file in (("a.npz", "b.npz"), ("b.npz", "a.npz")):
+        with pytest.raises(UserError, match=r"b.npz: images of 16 x 8 pixels, not 8 x 16: pass --images.height 16"):
+            load(tmp_path / train_file, tmp_path / test_file)
+
+
+def test_held_out_images_of_a_file_go_before_the_split_of_a_folder(tmp_path):
+    for split, start in (("train", 0), ("test", 30)):
+        for i in range(start, start + 6):
+            to = tmp_path / "folder" / split / "ab"[i % 2] / f"{i}.png"
+            to.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((HEIGHT, WIDTH), i, dtype=np.uint8)).save(to)
+    Images(np.full((5, HEIGHT, WIDTH), 99, dtype=np.uint8), np.arange(5) % 2).save(tmp_path / "other.npz")
+
+    def test_pixels(train: str, test: str | None) -> set[int]:
+        return set(load(tmp_path / train, test and tmp_path / test).test.pixels.ravel().tolist())
+
+    assert test_pixels("folder", None) == set(range(30, 36))
+    assert test_pixels("folder", "other.npz") == {99}
+    assert test_pixels("other.npz", "folder") == set(range(30, 36))  # a folder has a split for the purpose
+
+
 def write(folder: Path, **arrays: object) -> Path:
     np.savez(folder / "bad.npz", **arrays)  # type: ignore[arg-type]
     return folder / "bad.npz"
 
 
 def mixed(folder: Path) -> Path:
-    column = [Image.fromarray(np.zeros((side, SIDE), dtype=np.uint8)) for side in (8, 8, 12)]
+    column = [Image.fromarray(np.zeros((side, WIDTH), dtype=np.uint8)) for side in (8, 8, 12)]
     datasets.Dataset.from_dict({"image": column}).to_parquet(folder / "bad.parquet")
     return folder / "bad.parquet"
 
@@ -337,7 +504,7 @@ PIXELS = bars(50).pixels
     [
         (lambda d: write(d, labels=np.arange(9)), [], "no array named images in it, but labels"),
         (lambda d: write(d, images=PIXELS / 255.0), [], "uint8 of shape (number, height, width), not float64"),
-        (lambda d: write(d, images=PIXELS[0]), [], "not uint8 of shape (8, 8)"),
+        (lambda d: write(d, images=PIXELS[0]), [], "not uint8 of shape (8, 16)"),
         (
             lambda d: write(d, images=PIXELS, labels=np.arange(9)),
             [],
@@ -345,7 +512,7 @@ PIXELS = bars(50).pixels
         ),
         (lambda d: write(d, images=PIXELS, labels=np.full(50, 0.5)), [], "whole numbers"),
         (lambda d: write(d, images=PIXELS, labels=np.arange(50)), [], "none is left to train on"),
-        (lambda d: write(d, images=PIXELS[:, :4]), [], "--images.height 4 --images.width 8"),
+        (lambda d: write(d, images=PIXELS[:, :4]), [], "--images.height 4 --images.width 16"),
         (lambda d: write(d, images=np.array([PIXELS[0], PIXELS[0, :3]], dtype=object)), [], "of plain arrays"),
         (lambda d: write(d, images=PIXELS[:6]), [], "--images.holdout"),
         (lambda d: text_file(d, "bad.npz"), [], "not an .npz file"),
@@ -354,12 +521,15 @@ PIXELS = bars(50).pixels
         (lambda d: text_file(d, "note.md").parent, [], "neither pictures nor .parquet files"),
         (lambda d: d / "missing.npz", [], "no such file"),
         (lambda d: d / "missing.zip", [], "not found"),
-        (mixed, [], "images of 2 sizes (8 x 8, 12 x 8, ...)"),
+        (mixed, [], "images of 2 sizes (8 x 16, 12 x 16, ...)"),
         (half_labelled, [], "image 19 has no label in column 'label'"),
         (of_numbers, [], "cannot be read as images"),
         (of_numbers, ["--images.column=pictrue"], "--images.column with one of: image, picture"),
         (lambda d: write(d, images=PIXELS), ["--images.test={source}"], "label both, or none"),
-        (lambda d: write(d, images=PIXELS), ["--images.width=10"], "multiple of 4"),
+        (lambda d: write(d, images=PIXELS), ["--images.width=10"], "images.width is 10: a multiple of 4"),
+        (lambda d: write(d, images=PIXELS), ["--images.height=4"], "images.height is 4: a multiple of 4, from 8 on"),
+        (lambda d: write(d, images=PIXELS), ["--images.holdout=3"], "at least 4 held-out images"),
+        (lambda d: write(d, images=PIXELS), ["--evaluation.samples=1"], "at least 2 images"),
         (lambda d: write(d, images=PIXELS), ["--penalty.space=one-hot"], "pixels are no tokens"),
         (lambda d: write(d, images=PIXELS), ["--penalty.mixing=crossover"], "no positions"),
         (lambda d: write(d, images=PIXELS), ["--tokenizer.length=3"], "tokenizer is for modality=text"),

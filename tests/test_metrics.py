@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,8 +10,11 @@ from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
+from seqgan_gp.evaluation import tables
+from seqgan_gp.evaluation.judge import Judge, Judged
 from seqgan_gp.metrics import bleu as bleu_
 from seqgan_gp.metrics import divergence, diversity
+from seqgan_gp.metrics.catalogue import METRICS
 from seqgan_gp.metrics.divergence import jensen_shannon
 from seqgan_gp.metrics.ngrams import Corpus, NGrams, count_ngrams, list_ngrams, number
 from seqgan_gp.metrics.resampling import halves, intervals, subset
@@ -164,6 +168,42 @@ def test_length_distance_is_the_wasserstein_distance_of_scipy():
     assert divergence.length_distance(one, one) == 0
 
 
+def parts(builder, samples, real, rows, others):
+    """The scores of some samples and references, and those of files of them."""
+    alone = replace(real, reference=[real.reference[i] for i in others])
+    return builder(samples, real)(rows, others), builder([samples[i] for i in rows], alone)()
+
+
+@pytest.mark.parametrize("unit", ["word", "character"])
+def test_some_samples_and_references_are_scored_like_files_of_them(unit):
+    stream = Grammar.load("text").sentences(3)
+    training, reference, samples = ([next(stream) for _ in range(n)] for n in (60, 40, 30))
+    real = Real(reference, training, Grammar.load("text"), unit)
+    samples = [*samples, *training[:9], *samples[:4], "no such sentence", ""]
+    rows, others = np.array([0, 3, 9, 14, 30, 31, 36, 39, 43]), np.arange(0, 40, 3)
+    for builder in (NGramScores, OracleScores):
+        part, alone = parts(builder, samples, real, rows, others)
+        assert part == alone and part != builder(samples, real)()
+
+
+def test_every_score_has_the_number_of_its_order():
+    values = score(["a b a", "a b"], Real(["a b c d e", "x y"]))
+    assert [values[f"distinct_{n}"] for n in range(1, 4)] == [0.4, pytest.approx(2 / 3, abs=1e-6), 1.0]
+    assert values["distinct_4"] is None and values["jsd_4"] is None and values["jsd_3"] == 1
+    smoothing = SmoothingFunction().method1
+    references = [s.split() for s in ("a b c d e", "x y")]
+    for n in range(2, 6):
+        expected = [
+            sentence_bleu(references, hypothesis, (1 / n,) * n, smoothing)
+            for hypothesis in (["a", "b", "a"], ["a", "b"])
+        ]
+        assert values[f"bleu_{n}"] == pytest.approx(np.mean(expected), abs=1e-6)
+    assert not {"bleu_1", "self_bleu_1", "bleu_6", "distinct_5", "jsd_5"} & values.keys()
+    # The characters of "a b a" and "a b", and of "a b c d e" and "x y", counted by hand: a, b, a space, and the rest.
+    ours, theirs = [3, 2, 3, 0, 0, 0, 0, 0], [1, 1, 5, 1, 1, 1, 1, 1]
+    assert values["jsd_char_1"] == pytest.approx(jensenshannon(ours, theirs, base=2) ** 2, abs=1e-6)
+
+
 def test_score_reports_fractions():
     samples = ["a b", "A  b", "c", ""]
     values = score(samples, Real(["a b", "b"], training=["a b"]))
@@ -215,6 +255,14 @@ def test_oracle_ignores_the_ungrammatical_in_the_likelihood():
     assert scores(np.array([1]))["production_coverage"] == 0.5
 
 
+def test_parts_are_taken_at_random_and_always_the_same():
+    for draw in (lambda: subset(1000, 40), lambda: halves(1000)[0], lambda: halves(1000)[1]):
+        rows = draw()
+        np.testing.assert_array_equal(rows, draw())
+        assert 350 < rows.mean() < 650 and len(set(rows)) == len(rows)
+    assert (np.diff(subset(1000, 40)) > 0).all()
+
+
 def test_halves_share_nothing_and_are_equal():
     one, other = halves(11)
     assert len(one) == len(other) == 5 and len({*one, *other}) == 10
@@ -251,3 +299,77 @@ def test_undefined_scores_have_no_interval():
         return {"a": None if 0 in samples else 1.0, "b": 1.0}
 
     assert intervals(sometimes, {"a": 1.0, "b": None}, (10, 10), 20) == {"a": None, "b": None}
+
+
+def test_too_few_sentences_have_no_interval():
+    def size(samples, reference):
+        return {"a": float(len(samples))}
+
+    assert intervals(size, {"a": 3.0}, (3, 10), 5) == intervals(size, {"a": 9.0}, (9, 3), 5) == {"a": None}
+    assert intervals(size, {"a": 7.0}, (4, 4), 5) == {"a": (7.0, 7.0)}  # every half has as many
+
+
+class Means:
+    """Two scores of random numbers, one of the samples and one of the reference."""
+
+    def __init__(self, samples, real):
+        self.sides = [np.array([float(s) for s in side]) for side in (samples, real.reference)]
+
+    def __call__(self, samples=None, reference=None):
+        one, other = (x if rows is None else x[rows] for x, rows in zip(self.sides, (samples, reference), strict=True))
+        return {"mean_length": float(one.mean()), "fed": float(other.mean())}
+
+
+def test_a_judge_gives_intervals_of_95_percent_and_tables_show_half_of_their_width():
+    rng = np.random.default_rng(1)
+    one, other = (list(map(str, rng.normal(size=size))) for size in (400, 900))
+    judged = Judge({"means": Means}, 1500)("mine", one, Real(other))
+    for key, side in (("mean_length", one), ("fed", other)):
+        expected = 1.96 * np.std([float(x) for x in side]) / math.sqrt(len(side))
+        low, high = judged.intervals[key]
+        assert judged.margin(key) == pytest.approx((high - low) / 2) == pytest.approx(expected, rel=0.07)
+    assert judged.as_dict() == {**judged.values, "intervals": judged.intervals}
+    again = Judge({"means": Means}, 1500)("mine", one, Real(other))
+    assert again == judged  # the same halves each time
+    assert Judge({"means": Means})("mine", one, Real(other)).as_dict() == judged.values
+
+
+def test_a_table_has_every_score_in_its_row_and_says_what_a_dash_means():
+    columns = {
+        "mine": Judged({"count": 1234, "unique": 0.5, "jsd_3": None}, {"unique": (0.4, 0.62)}),
+        "real": Judged({"count": 1234, "unique": 0.25, "jsd_3": 0.125, "bleu_4": 0.75}),
+    }
+    markdown = tables.markdown(columns).splitlines()
+    assert markdown[0] == "|  | mine | real | goal |" and markdown[1] == "| --- | ---: | ---: | --- |"
+    assert markdown[2:] == [
+        "| count | 1,234 | 1,234 |  |",
+        "| bleu_4 | - | 0.7500 | higher |",
+        "| unique | 0.5000 ±0.1100 | 0.2500 | real |",
+        "| jsd_3 | - | 0.1250 | lower |",
+    ]
+    lines = tables.terminal(columns).splitlines()
+    assert [line.split()[0] for line in lines[1:]] == [
+        *("Sample", "count", "Quality", "bleu_4", "Diversity", "unique", "Distribution", "jsd_3", "-:")
+    ]
+    assert lines[4].endswith("samples against the reference, 0 to 1; higher is better")
+    assert lines[6].endswith("different sentences over all, 0 to 1; real text is the goal")
+    assert lines[8].endswith("; lower is better") and lines[-1].endswith("without a training file: bleu_4, jsd_3")
+
+
+def test_where_real_text_would_be_is_said_of_every_score():
+    better = {key: metric.better for key, metric in METRICS.items()}
+    higher = {"bleu", "backward_bleu", "f_bleu", "mauve", "grammatical", "production_coverage", "well_formed"}
+    lower = {"jsd", "jsd_char", "length_distance", "fed", "classifier_accuracy", "reverse_lm_nll", "production_jsd"}
+    real = {
+        "count",
+        "mean_length",
+        "self_bleu",
+        "distinct",
+        "unique",
+        "novel",
+        "longest_overlap",
+        "lm_nll",
+        "oracle_nll",
+    }
+    for goal, names in (("higher", higher), ("lower", lower), ("real", real)):
+        assert {key.rstrip("_12345") for key, value in better.items() if value == goal} == names

@@ -31,7 +31,7 @@ NETWORKS = {
 every_network = pytest.mark.parametrize("options", NETWORKS.values(), ids=NETWORKS)
 
 
-def doubled(shape, seed=0):
+def doubled(shape, seed=3):
     """Normal numbers in double precision with a gradient."""
     return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed)).requires_grad_()
 
@@ -39,6 +39,8 @@ def doubled(shape, seed=0):
 def test_relu_is_relu_and_so_are_its_derivatives():
     x = torch.randn(50, dtype=torch.float64, requires_grad=True)
     torch.testing.assert_close(ReLU()(x), torch.relu(x))
+    with torch.no_grad():
+        torch.testing.assert_close(ReLU()(x), torch.relu(x))
     assert gradcheck(ReLU(), x) and gradgradcheck(ReLU(), x)
 
 
@@ -84,6 +86,16 @@ def test_wide_convolutions_in_single_precision(kernel):
     errors = [((y - exact).norm() / exact.norm()).item() for y in (own, single)]
     assert errors[0] < 4 * errors[1] < 1e-5
     assert (kernel == 7) == torch.equal(own, single)
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_wide_convolutions_in_half_precision_are_those_of_torch(kernel):
+    """Where rounding matters more than products: of weights in half precision, and under autocast."""
+    layer, x = Conv1d(WIDE, WIDE, kernel), torch.randn(3, 16, WIDE)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(layer(x), direct(layer, x))
+    layer, x = layer.bfloat16(), x.bfloat16()
+    assert torch.equal(layer(x), direct(layer, x))
 
 
 def direct(layer: Conv1d, x: torch.Tensor) -> torch.Tensor:
@@ -152,21 +164,21 @@ def test_second_derivatives_of_the_block_agree_with_finite_differences(length):
 
 
 LAYERS = {
-    "layer norm": lambda: layer_norm(4),
-    "instance norm": lambda: InstanceNorm(4),
-    **{f"block, {norm} norm": lambda norm=norm: ResidualBlock(4, 3, norm) for norm in NORMS},
-    **{name: lambda cell=cell: cell(4, 3) for name, cell in CELLS.items()},
-    "recurrent block": lambda: RecurrentBlock(4, "gru", reverse=True),
-    "attention": lambda: SelfAttention(4, 2),
-    "attention block": lambda: AttentionBlock(4, 2),
-    "windows": lambda: WindowScore(4, 3, 5),
+    "layer norm": lambda: layer_norm(6),
+    "instance norm": lambda: InstanceNorm(6),
+    **{f"block, {norm} norm": lambda norm=norm: ResidualBlock(6, 3, norm) for norm in NORMS},
+    **{name: lambda cell=cell: cell(6, 5) for name, cell in CELLS.items()},
+    "recurrent block": lambda: RecurrentBlock(6, "gru", reverse=True),
+    "attention": lambda: SelfAttention(6, 3),
+    "attention block": lambda: AttentionBlock(6, 3),
+    "windows": lambda: WindowScore(6, 3, 5),
 }
 
 
 @pytest.mark.parametrize("build", LAYERS.values(), ids=LAYERS)
 def test_second_derivatives_of_every_layer_agree_with_finite_differences(build):
     torch.manual_seed(0)
-    layer, x = build().double(), doubled((2, 4, 4))
+    layer, x = build().double(), doubled((2, 4, 6))
     assert gradcheck(layer, x) and gradgradcheck(layer, x)
 
 
@@ -174,16 +186,16 @@ def test_second_derivatives_of_every_layer_agree_with_finite_differences(build):
 @pytest.mark.parametrize("windows", [0, 2])
 def test_second_derivatives_of_the_critic_agree_with_finite_differences(options, windows):
     torch.manual_seed(0)
-    critic = Critic(vocabulary=5, length=3, embedding=3, width=4, blocks=2, windows=windows, **options).double()
-    soft = torch.randn(2, 3, 5, dtype=torch.float64).softmax(-1).requires_grad_()
+    critic = Critic(vocabulary=7, length=5, embedding=3, width=4, blocks=2, windows=windows, **options).double()
+    soft = torch.randn(2, 5, 7, dtype=torch.float64).softmax(-1).requires_grad_()
     assert gradcheck(critic, soft) and gradgradcheck(critic, soft)
 
 
 @every_network
 def test_the_penalty_has_a_finite_gradient_where_all_positions_are_alike(options):
     torch.manual_seed(0)
-    critic = Critic(vocabulary=5, length=4, embedding=3, width=4, windows=2, **options)
-    for points in (torch.zeros(2, 4, 3), torch.ones(2, 4, 3), torch.full((2, 4, 3), 1e4)):
+    critic = Critic(vocabulary=7, length=5, embedding=3, width=4, windows=2, **options)
+    for points in (torch.zeros(2, 5, 3), torch.ones(2, 5, 3), torch.full((2, 5, 3), 1e4)):
         (slope,) = torch.autograd.grad(critic.score(points.requires_grad_()).sum(), points, create_graph=True)
         slope.square().sum().backward()
         assert all(p.grad.isfinite().all() for p in critic.parameters() if p.grad is not None)
@@ -227,8 +239,11 @@ def test_a_recurrence_is_that_of_torch(ours, theirs, reverse):
 
 def test_attention_is_that_of_torch():
     query, key, value = torch.randn(3, 2, 4, 7, 5)
-    expected = nn.functional.scaled_dot_product_attention(query, key, value)
-    torch.testing.assert_close(attend(query, key, value), expected)
+    theirs = nn.functional.scaled_dot_product_attention
+    torch.testing.assert_close(attend(query, key, value), theirs(query, key, value))
+    bias = torch.randn(2, 4, 7, 7)
+    bias[:, :, :, 3] = -torch.inf
+    torch.testing.assert_close(attend(query, key, value, bias), theirs(query, key, value, bias))
 
 
 def test_the_heads_of_self_attention_are_those_of_torch():
@@ -246,8 +261,8 @@ def test_heads_that_do_not_divide_the_width_are_refused():
 
 
 def test_the_score_of_windows_is_the_mean_of_their_scores():
-    network, x = WindowScore(4, 3, 5), torch.randn(2, 6, 4)
-    windows = [network(x[:, i : i + 3]) for i in range(4)]
+    network, x = WindowScore(4, 3, 5), torch.randn(2, 7, 4)
+    windows = [network(x[:, i : i + 3]) for i in range(5)]
     torch.testing.assert_close(network(x), torch.stack(windows).mean(0))
 
 
@@ -295,14 +310,14 @@ def test_generator_gives_logits_of_the_whole_sequence(noise, position_noise):
 @every_network
 def test_noise_reaches_every_position(options):
     torch.manual_seed(0)
-    generator = Generator(vocabulary=11, length=6, noise=8, position_noise=2, width=8, kernel=1, **options)
+    generator = Generator(vocabulary=11, length=6, noise=9, position_noise=2, width=8, kernel=1, **options)
     z = generator.sample_noise(4, np.random.default_rng(0)).requires_grad_()
     logits = generator(z)
     assert logits.shape == (4, 6, 11)
     for position in range(6):
         (slope,) = torch.autograd.grad(logits[:, position].square().sum(), z, retain_graph=True)
-        own = slope[:, 8:].unflatten(1, (6, 2))
-        assert (slope[:, :8].abs().sum(1) > 0).all() and (own[:, position].abs().sum(1) > 0).all()
+        own = slope[:, 9:].unflatten(1, (6, 2))
+        assert (slope[:, :9].abs().sum(1) > 0).all() and (own[:, position].abs().sum(1) > 0).all()
         # Attention, recurrence both ways and the statistics of an instance see the noise of all positions.
         seen = (own.abs().sum(-1) > 0).all(0)
         assert seen.sum() == (6 if "backbone" in options or options.get("norm") == "instance" else 1)
@@ -317,10 +332,11 @@ def test_a_generated_sequence_does_not_depend_on_the_rest_of_the_batch(options):
 
 
 def test_positions_are_told_apart_without_shared_noise():
-    generator = Generator(vocabulary=11, length=12, noise=0, position_noise=2, width=5)
+    generator = Generator(vocabulary=11, length=12, noise=0, position_noise=2, width=5, kernel=1)
+    noise = torch.ones(1, generator.noise_size)  # the same at each, and no convolution sees the edges
+    assert generator(noise)[0].unique(dim=0).shape[0] == 1
     torch.nn.init.normal_(generator.positions)
-    logits = generator(torch.ones(1, generator.noise_size))
-    assert not torch.allclose(logits[0, 5], logits[0, 6])  # same noise, far from both edges
+    assert generator(noise)[0].unique(dim=0).shape[0] == 12
 
 
 def test_generator_without_noise_is_refused():
@@ -390,8 +406,10 @@ def test_features_of_every_layer(options):
     torch.testing.assert_close(critic.features(ids), states[-1])
     last = states[-1] if "backbone" in options else torch.relu(states[-1])
     torch.testing.assert_close(critic.output(last.flatten(1)).squeeze(1), critic(ids))
-    with pytest.raises(IndexError, match="0 to 2"):
-        critic.features(ids, 3)
+    torch.testing.assert_close(critic.features(ids, -3), states[0])
+    for layer in (3, -4):
+        with pytest.raises(IndexError, match="0 to 2"):
+            critic.features(ids, layer)
 
 
 @pytest.mark.parametrize("options", [dict(backbone="recurrent"), dict(backbone="attention")], ids=str)
@@ -421,6 +439,7 @@ def test_weights_of_checkpoints_keep_their_names(network):
 def test_relaxations_give_distributions_that_gradients_flow_through(name):
     logits = torch.randn(4, 6, 11, requires_grad=True)
     tokens = relaxation(name, 0.5)(logits)
+    assert relaxation(name, 0.5)(logits.bfloat16()).dtype == torch.float32
     torch.testing.assert_close(tokens.sum(-1), torch.ones(4, 6))
     hard = name.startswith("straight-through")
     assert (tokens.detach().max(-1).values > 1 - 1e-6).all().item() is hard
@@ -470,3 +489,57 @@ def test_gumbel_tokens_are_sampled_at_the_same_rates():
     logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log().expand(1, 40_000, 4)
     frequency = relaxation("straight-through-gumbel", 0.5)(logits).mean((0, 1))
     torch.testing.assert_close(frequency, torch.tensor([0.5, 0.3, 0.15, 0.05]), atol=0.01, rtol=0)
+
+
+def test_soft_gumbel_tokens_are_the_softmax_of_logits_with_gumbel_noise():
+    """A Gumbel variable has mean 0.5772 and variance pi^2 / 6; the temperature divides it as well."""
+    logits = torch.tensor([2.0, -1.0]).expand(40_000, 1, 2)
+    for name, temperature in (("gumbel", 0.5), ("gumbel", 1.0)):
+        soft = relaxation(name, temperature)(logits)
+        difference = temperature * (soft[..., 0].log() - soft[..., 1].log())  # of two Gumbel variables: logistic
+        assert difference.mean().item() == pytest.approx(3.0, abs=0.05)
+        assert difference.var().item() == pytest.approx(torch.pi**2 / 3, rel=0.05)
+
+
+NEVER = -torch.inf
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.3])
+@pytest.mark.parametrize(
+    "chance, token",
+    [(0.0, 1), (0.25, 1), (0.5, 3), (0.75, 3), (1 - 2**-24, 3), (1.0, 3)],
+)
+def test_no_number_draws_a_token_that_has_no_probability(temperature, chance, token):
+    """Two tokens of a half each stand among others that have none: before, between and behind them."""
+    logits = torch.tensor([NEVER, 1.5, NEVER, 1.5, NEVER, NEVER])
+    assert sample_ids(logits, temperature, torch.tensor(chance)).item() == token
+
+
+def test_the_largest_number_draws_a_token_however_the_probabilities_are_rounded():
+    rng = torch.Generator().manual_seed(5)
+    logits = torch.cat([torch.randn(200, 3000, generator=rng), torch.full((200, 4), NEVER)], dim=1)
+    totals = logits.softmax(-1).cumsum(-1)[:, -1]
+    assert (totals < 1 - 2**-24).any() and (totals > 1).any()  # in single precision
+    drawn = sample_ids(logits, 1.0, torch.full((200,), 1 - 2**-24))
+    assert (drawn < 3000).all() and (drawn > 2900).all()
+
+
+def test_numbers_in_equal_steps_draw_tokens_by_their_probabilities():
+    probabilities = torch.tensor([0.125, 0.25, 0.0, 0.5, 0.125])
+    chance = torch.arange(16) / 16  # each token's share begins on one of them
+    drawn = sample_ids(probabilities.log().expand(16, 5), 1.0, chance)
+    assert torch.bincount(drawn, minlength=5).tolist() == [2, 4, 0, 8, 2]
+    assert drawn.tolist() == sorted(drawn.tolist())
+
+
+def test_no_temperature_is_too_low():
+    logits, chance = torch.tensor([[300.0, 301.0, -500.0], [1.0, -7.0, 0.5]]), torch.tensor([0.0, 0.999])
+    for temperature in (1e-3, 1e-20, 1e-37):
+        assert sample_ids(logits, temperature, chance).tolist() == [1, 0]
+    assert sample_ids(logits, 1e6, torch.tensor([0.1, 0.9])).tolist() == [0, 2]  # and this one is nearly uniform
+
+
+def test_tokens_are_drawn_in_single_precision_from_logits_in_half():
+    logits, chance = (6 * torch.randn(300, 500)).bfloat16(), draw_chance((300,), np.random.default_rng(4))
+    assert torch.equal(sample_ids(logits, 1.3, chance), sample_ids(logits.float(), 1.3, chance))
+    assert chance.dtype == torch.float32 and chance.min() < 0.02 and chance.max() > 0.98

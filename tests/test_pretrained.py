@@ -1,7 +1,9 @@
 """Using what a run leaves: sampling and probing, from a run folder, a checkpoint or a download."""
 
+import itertools
 import re
 import shutil
+import warnings
 
 import numpy as np
 import pytest
@@ -35,7 +37,10 @@ def test_the_critic_scores_sentences_ids_one_hot_and_soft_tokens(critic):
 
 
 def test_the_critic_gives_features_and_gradients(critic):
-    assert critic.features(["the dog sleeps."], layer=0).shape == (1, 16, 8)
+    states = [critic.features(["the dog sleeps."], layer) for layer in range(4)]
+    assert all(state.shape == (1, 16, 8) for state in states)
+    assert not any(torch.equal(one, other) for one, other in itertools.combinations(states, 2))
+    assert torch.equal(critic.features(["the dog sleeps."]), states[-1])
     with pytest.raises(IndexError):
         critic.features(["the dog sleeps."], layer=9)
     soft = torch.full((1, 16, len(critic.tokenizer)), 1 / len(critic.tokenizer), requires_grad=True)
@@ -72,6 +77,9 @@ def test_the_generator_gives_logits_with_a_gradient(run):
 def test_the_critic_says_when_it_cuts_a_sentence(critic):
     with pytest.warns(UserWarning, match="1 sentences are longer than 16 tokens"):
         critic(["the dog sleeps.", "the dog " * 20])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        critic(["the dog sleeps.", "the dog " * 7 + "sleeps"])  # fifteen words and the end
 
 
 def test_a_sample_is_lazy(run):
@@ -82,7 +90,8 @@ def test_a_sample_is_lazy(run):
 
 @pytest.mark.parametrize("name", RELAXATIONS)
 def test_gumbel_generators_sample_and_the_others_take_the_most_probable(name):
-    assert relaxation(name).sampling_temperature == (1.0 if "gumbel" in name else 0.0)
+    for temperature in (0.3, 1.0):  # of the softmax, which samples do not have
+        assert relaxation(name, temperature).sampling_temperature == (1.0 if "gumbel" in name else 0.0)
 
 
 def test_a_run_means_its_last_checkpoint(run):

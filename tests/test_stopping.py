@@ -53,7 +53,7 @@ def clock(monkeypatch) -> Clock:
     return clock
 
 
-LONG = ["--train.steps=1000000", "--evaluation.every=1000000", "--train.checkpoint_every=1000000", "--train.keep=9"]
+LONG = ["--train.steps=90", "--evaluation.every=1000000", "--train.checkpoint_every=1000000", "--train.keep=9"]
 
 
 def steps(run) -> list[int]:

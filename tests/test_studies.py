@@ -100,7 +100,41 @@ def test_augmentation_gains_where_generated_sentences_know_more_and_loses_where_
         augmentation.accuracy(augmentation.Labelled(["a", "b"], ["x", "x"]), test)
 
 
-def test_augmentation_of_a_run_ends_in_a_table(tmp_path, run, capsys):
+def test_augmentation_draws_by_the_seed_and_as_many_real_sentences_as_generated_ones(monkeypatch):
+    def labelled(name, size):
+        return augmentation.Labelled([f"{name}{i}" for i in range(size)], [("x", "y")[i % 2] for i in range(size)])
+
+    trained = []
+
+    def accuracy(train, test):
+        trained.append((list(train.sentences), list(test.sentences)))
+        return 0.5
+
+    monkeypatch.setattr(augmentation, "accuracy", accuracy)
+    real, generated, test = labelled("r", 50), labelled("g", 30), labelled("t", 20)
+    for seed in (4, 4, 5):
+        augmentation.study(real, generated, test, argparse.Namespace(seed=seed, sizes=[6, 9], draws=2))
+    one, again, other = trained[:11], trained[11:22], trained[22:]
+    assert one == again != other
+    (as_many, on_test), (made, on_test_too), (as_many_too, on_made), *few = one
+    assert on_test == on_test_too == list(test.sentences) and made == on_made == list(generated.sentences)
+    assert as_many == as_many_too and len(set(as_many)) == 30 and set(as_many) <= set(real.sentences)
+    for (alone, _), (both, _) in zip(few[::2], few[1::2], strict=True):
+        assert set(alone) <= set(real.sentences) and both == [*alone, *generated.sentences]
+    assert [len(set(alone)) for alone, _ in few[::2]] == [6, 6, 9, 9] and few[0] != few[2]
+
+
+def test_a_table_of_gains_has_means_and_deviations():
+    values = {"alone": [0.5, 0.7, 0.6], "with generated": [0.9, 0.7, 0.8]}
+    results = {"exchange": {"real to real": 0.75}, "sizes": {1000: values, 20: {k: v[:1] for k, v in values.items()}}}
+    lines = augmentation.table(results, 5000, 300).splitlines()
+    assert lines[0].startswith("5,000 generated sentences; accuracy on 300 held-out")
+    assert "| real | real | 0.750 |" in lines
+    assert "| 1,000 | 0.600 ± 0.100 | 0.800 ± 0.100 | 0.200 ± 0.200 |" in lines
+    assert "| 20 | 0.500 ± 0.000 | 0.900 ± 0.000 | 0.400 ± 0.000 |" in lines
+
+
+def test_augmentation_of_a_run_ends_in_a_table(tmp_path, run, capsys, monkeypatch):
     assert train(tmp_path / "run", "--corpus.train=grammar:types", "--corpus.label=label") == 0
     options = ["--sizes", "50", "100", "--generated", "60", "--draws", "2", f"--out={tmp_path / 'out'}"]
     assert main(["augmentation", str(tmp_path / "run"), *options]) == 0
@@ -123,18 +157,54 @@ def test_augmentation_of_a_run_ends_in_a_table(tmp_path, run, capsys):
     assert main(["augmentation", str(tmp_path / "run"), "--sizes", "500", f"--out={tmp_path / 'out'}"]) == 2
     assert "there are 400 real sentences, not 500" in capsys.readouterr().err
 
+    # A generator that says training sentences of the labels that it is given: they are worth as much as these.
+    corpus, trained = tmp_path / "run" / "corpus", Generator.from_pretrained(tmp_path / "run")
+    parts = ("train.txt", "train.given.txt", "test.txt", "test.given.txt")
+    train_text, train_given, test_text, test_given = ((corpus / part).read_text().splitlines() for part in parts)
+    asked = []
+
+    class Perfect:
+        condition = trained.condition
+
+        def sample(self, num, seed, given):
+            asked.append((num, seed))
+            streams = {
+                label: iter([s for s, g in zip(train_text, train_given, strict=True) if g == label])
+                for label in set(given)
+            }
+            return (next(streams[label]) for label in given)
+
+    monkeypatch.setattr(augmentation.Generator, "from_pretrained", lambda path: Perfect())
+    options = ["--sizes", "50", "--generated", "80", "--draws", "1", "--seed", "6", f"--out={tmp_path / 'out'}"]
+    assert main(["augmentation", str(tmp_path / "run"), *options]) == 0
+    exchange = json.loads((tmp_path / "out" / "study.json").read_text())["exchange"]
+    assert asked == [(80, 6)] and min(exchange.values()) > 0.7
+    everything = augmentation.Labelled(train_text, train_given), augmentation.Labelled(test_text, test_given)
+    assert exchange["real to real"] <= augmentation.accuracy(*everything) + 0.05
+
 
 def test_samples_stand_beside_real_sentences_as_they_come(tmp_path, run, capsys):
     other = tmp_path / "other"
-    assert train(other, "--seed=1") == 0
+    assert train(other, "--corpus.seed=2", "--train.steps=3") == 0
     out = tmp_path / "out"
     assert main(["samples", str(run), str(other), "--num=7", f"--out={out}"]) == 0
     sentences = json.loads((out / "study.json").read_text())["sentences"]
     assert list(sentences) == [run.name, "other", "real"]
     assert sentences["other"] == list(Generator.from_pretrained(other).sample(7, seed=1))
     held_out = (run / "corpus" / "test.txt").read_text().splitlines()
+    # The real ones are held-out ones of the first run, and the second has others.
     assert len(set(sentences["real"])) == 7 and set(sentences["real"]) <= set(held_out)
+    assert sentences["real"] != held_out[:7]
+    assert not set(sentences["real"]) <= set((other / "corpus" / "test.txt").read_text().splitlines())
+    assert sentences[run.name] == list(Generator.from_pretrained(run).sample(7, seed=1))
     assert len((out / "study.md").read_text().splitlines()) == 9
+
+    real = []
+    for seed in ("1", "2", "2"):
+        assert main(["samples", str(run), "--num=7", f"--seed={seed}", f"--out={out}"]) == 0
+        real.append(json.loads((out / "study.json").read_text())["sentences"])
+    assert real[0]["real"] == sentences["real"] != real[1]["real"] and real[1] == real[2]
+    assert real[1][run.name] == list(Generator.from_pretrained(run).sample(7, seed=2))
 
     assert main(["samples", str(run), "--num=3", "--no-real", f"--out={out}"]) == 0
     assert list(json.loads((out / "study.json").read_text())["sentences"]) == [run.name]

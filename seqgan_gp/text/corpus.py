@@ -87,7 +87,7 @@ def load_corpus(
         held_out = splits["test"]
     else:
         size = len(splits["train"].text)
-        holdout = holdout or min(HOLDOUT, size // 10 or 2)
+        holdout = holdout or min(HOLDOUT, max(2, size // 10))
         if size < max(4, 2 * holdout):
             fewer = f"pass --corpus.holdout {max(2, size // 10)}, or " if size >= 4 else "pass "
             raise UserError(

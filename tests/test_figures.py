@@ -1,0 +1,112 @@
+"""What pictures show: the numbers that were measured, each in its place."""
+
+import matplotlib.figure
+import numpy as np
+import pytest
+
+from seqgan_gp.evaluation.figures import frontier
+from seqgan_gp.evaluation.judge import Judged
+from seqgan_gp.training.monitor import draw_curves
+from studies import report
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The pictures that were written, as matplotlib has them."""
+    figures, write = [], matplotlib.figure.Figure.savefig
+
+    def remembered(figure, *options, **more):
+        figures.append(figure)
+        write(figure, *options, **more)
+
+    monkeypatch.setattr(matplotlib.figure.Figure, "savefig", remembered)
+    return figures
+
+
+def lines(axes):
+    """The points of each line, by its label."""
+    return {line.get_label(): np.column_stack(line.get_data()).tolist() for line in axes.lines}
+
+
+def test_curves_show_every_row_of_the_metrics_and_real_samples_dotted(tmp_path, drawn):
+    rows = [
+        {"step": 0, "real/jsd_1": 0.25, "real/unique": 0.0, "real/gone": None},
+        {"step": 2, "train/wasserstein": 0.5},
+        {"step": 3, "eval/jsd_1": 0.75, "eval/unique": 0.0, "eval/gone": None},
+        {"step": 4, "train/wasserstein": -1.0},
+        {"step": 6, "eval/jsd_1": 0.5, "eval/unique": None, "validation/loss": 2.0},
+        {"step": 9, "eval/unique": 1.0},
+    ]
+    panels = [
+        ("estimate", ("train/wasserstein",)),
+        ("nothing", ("eval/gone", "eval/never")),
+        ("fractions", ("eval/jsd_1", "eval/unique")),
+        ("loss", ("train/loss", "validation/loss")),
+    ]
+    draw_curves(rows, panels, tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    shown = {axes.get_title(): axes for axes in drawn[0].axes if axes.lines}
+    assert list(shown) == ["estimate", "fractions", "loss"]
+    assert lines(shown["estimate"]) == {"train wasserstein": [[2, 0.5], [4, -1.0]]}
+    assert lines(shown["loss"]) == {"validation loss": [[6, 2.0]]}
+    fractions = [line for line in shown["fractions"].lines if line.get_linestyle() != ":"]
+    assert [line.get_label() for line in fractions] == ["jsd_1", "unique"]
+    assert np.column_stack(fractions[0].get_data()).tolist() == [[3, 0.75], [6, 0.5]]
+    assert np.column_stack(fractions[1].get_data()).tolist() == [[3, 0.0], [9, 1.0]]
+    dotted = [line for line in shown["fractions"].lines if line.get_linestyle() == ":"]
+    assert [line.get_ydata()[0] for line in dotted] == [0.25, 0.0]
+    assert [line.get_color() for line in dotted] == [line.get_color() for line in fractions]
+
+
+def judged(quality, diversity, margin=None, **more):
+    values = {"bleu_4": quality, "self_bleu_4": diversity, **more}
+    bounds = {} if margin is None else {"bleu_4": (quality - margin, quality + margin)}
+    return Judged(values, bounds)
+
+
+def test_the_frontier_has_diversity_across_and_quality_up(tmp_path, drawn):
+    systems = {
+        "one": [("0.5", judged(0.9, 0.8, 0.03)), ("1", judged(0.7, 0.6, 0.05))],
+        "two": [("1", judged(0.4, 0.3))],
+    }
+    assert frontier(systems, judged(0.5, 0.2, mauve=1.0), tmp_path / "f.png")
+    (axes,) = drawn[0].axes  # one panel: nothing has the scores of the others
+    assert axes.get_xlabel().startswith("self_bleu_4") and axes.get_ylabel().startswith("bleu_4")
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert sorted(labels) == ["one", "real text", "two"]
+    points = [np.column_stack(line.get_data()).tolist() for line in axes.lines if line.get_marker() in "o*"]
+    assert points == [[[0.8, 0.9], [0.6, 0.7]], [[0.3, 0.4]], [[0.2, 0.5]]]
+    assert {(text.get_text(), *text.xy) for text in axes.texts} == {("0.5", 0.8, 0.9), ("1", 0.6, 0.7), ("1", 0.3, 0.4)}
+    upright = axes.containers[0].lines[2][1].get_segments()  # the error bars of the vertical score
+    np.testing.assert_allclose([bar[:, 1] for bar in upright], [[0.87, 0.93], [0.65, 0.75]])
+
+
+def test_nothing_is_drawn_of_scores_that_one_system_lacks(tmp_path, drawn):
+    systems = {"one": [("1", judged(0.5, None))]}
+    assert not frontier(systems, judged(0.5, 0.2), tmp_path / "f.png") and not (tmp_path / "f.png").exists()
+
+
+def result(unique, jsd, curves=(), diverged=None, real=(0.95, 0.1)):
+    scores = None if unique is None else {"unique": unique, "jsd_4": jsd}
+    return {
+        "scores": scores,
+        "real": dict(zip(("unique", "jsd_4"), real, strict=True)),
+        "diverged": diverged,
+        "curves": {"unique": list(curves)} if curves else {},
+        "steps": 3,
+    }
+
+
+def test_a_study_is_drawn_with_its_first_score_across_and_runs_over_the_seconds(tmp_path, drawn):
+    results = {
+        "one": [result(0.9, 0.3, [(1.0, 0.5), (2.0, 0.9)]), result(0.8, 0.4), result(0.1, 0.2, diverged="error")],
+        "two": [result(None, None, diverged="error: diverged")],
+    }
+    report.draw(results, ("unique", "jsd_4"), ["unique"], tmp_path / "s.png")
+    first, curves = drawn[0].axes[:2]
+    assert first.get_xlabel().startswith("unique") and first.get_ylabel().startswith("jsd_4")
+    places = lines(first)
+    assert places["one"] == [[0.9, 0.3], [0.8, 0.4]] and places["real sentences"] == [[0.95, 0.1]]
+    assert np.isnan(places["two (diverged)"]).all()
+    assert [[1.0, 0.5], [2.0, 0.9]] in lines(curves).values()
+    assert [line.get_ydata()[0] for line in curves.lines if line.get_linestyle() == ":"] == [0.95]

@@ -1,0 +1,39 @@
+"""Checkpoints of random weights, with which all that enters a network tells; made in no time."""
+
+from pathlib import Path
+
+import torch
+
+from seqgan_gp import artefacts, config
+from seqgan_gp.pretrained import METHODS, condition_of
+from seqgan_gp.text.conditions import Labels
+from seqgan_gp.text.tokenizer import Tokenizer
+
+WORDS = ["a", "bee", "can", "do", "even", "fine", "good", "honest", "inner", "jobs"]
+COUNTS = {"report": 30, "order": 9, "question": 1}
+SIZES = [
+    *("--tokenizer.length=6", "--generator.noise=7", "--generator.width=12", "--generator.blocks=2"),
+    *("--critic.width=8", "--critic.embedding=5", "--critic.blocks=3", "--condition.features=4"),
+    *("--language_model.embedding=9", "--language_model.width=10", "--language_model.dropout=0.4"),
+]
+LABELS = ("--corpus.train=grammar:types", "--corpus.label=label")
+CONTEXTS = ("--corpus.train=grammar:dialogue", "--corpus.context=context")
+
+
+def checkpoint(folder: Path, *options: str, networks: tuple[str, ...] = ("generator", "critic")) -> Path:
+    """A checkpoint with these networks of the config that the options describe."""
+    c = config.parse([*SIZES, *options]).config
+    tokenizer = Tokenizer.train("word", WORDS, 100)
+    condition = condition_of(c, tokenizer, lambda: Labels(COUNTS))
+    torch.manual_seed(4)
+    built = {name: METHODS[c.method].networks[name](c, tokenizer, condition) for name in networks}
+    with torch.no_grad():
+        for network in built.values():
+            for parameter in network.parameters():
+                parameter.normal_(std=0.25)
+    folder.mkdir(parents=True, exist_ok=True)
+    artefacts.save(folder, c, built)
+    tokenizer.save(folder / artefacts.TOKENIZER)
+    if condition:
+        condition.save(folder / artefacts.LABELS)
+    return folder
