@@ -28,10 +28,11 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
-from seqgan_gp.config import PenaltyConfig
+from seqgan_gp.adversarial.game import CriticLoss
+from seqgan_gp.adversarial.objectives import OBJECTIVES
+from seqgan_gp.adversarial.penalty import Penalty
 from seqgan_gp.machine import prepare
 from seqgan_gp.models.critic import Critic
-from seqgan_gp.training.steps import CriticStep
 
 from .timing import Product, multiply, spread, take_turns
 
@@ -92,7 +93,7 @@ def measure(case: Case, seconds: float) -> dict[str, Any]:
 
 def ours(critic: Critic, real: Tensor, fake: Tensor, alpha: Tensor) -> Callable[[], Tensor]:
     """The step of training, to the loss."""
-    step = CriticStep(critic, PenaltyConfig(weight=WEIGHT))
+    step = CriticLoss(critic, OBJECTIVES["wasserstein"], Penalty(weight=WEIGHT))
 
     def run_step() -> Tensor:
         critic.zero_grad()

@@ -21,13 +21,14 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from seqgan_gp.config import PenaltyConfig
+from seqgan_gp.adversarial.game import CriticLoss
+from seqgan_gp.adversarial.objectives import OBJECTIVES
+from seqgan_gp.adversarial.penalty import Penalty
 from seqgan_gp.errors import UserError
 from seqgan_gp.machine import prepare
 from seqgan_gp.models.critic import Critic
 from seqgan_gp.models.generator import Generator
 from seqgan_gp.models.relaxations import relaxation
-from seqgan_gp.training.steps import CriticStep
 from seqgan_gp.training.text import RelaxedGenerator
 
 from .critic_step import EMBEDDING, KERNEL, WEIGHT, Case
@@ -95,7 +96,7 @@ def both(case: Case) -> dict[str, Callable[[], None]]:
     judge = Critic(case.vocabulary, case.length, EMBEDDING, **shape).requires_grad_(False)
     generator = Generator(case.vocabulary, case.length, NOISE, **shape)
     step, relaxed = (
-        CriticStep(critic, PenaltyConfig(weight=WEIGHT)),
+        CriticLoss(critic, OBJECTIVES["wasserstein"], Penalty(weight=WEIGHT)),
         RelaxedGenerator(generator, relaxation("straight-through")),
     )
     real, fake = torch.randint(case.vocabulary, (2, case.batch, case.length))

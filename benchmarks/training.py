@@ -31,15 +31,11 @@ from tqdm import tqdm
 
 from seqgan_gp import artefacts
 from seqgan_gp import config as configs
-from seqgan_gp.adversarial.lipschitz import MIXINGS
-from seqgan_gp.adversarial.objectives import OBJECTIVES
+from seqgan_gp.adversarial.game import Batch
 from seqgan_gp.errors import UserError
 from seqgan_gp.machine import prepare
-from seqgan_gp.training.setup import make_optimizer
-from seqgan_gp.training.steps import CriticStep
+from seqgan_gp.training.build import make_game
 from seqgan_gp.training.task import task_of
-from seqgan_gp.training.trainer import Trainer
-from seqgan_gp.training.updates import Updates
 
 from .command import ROOT, Stretch, TrainingCommand
 from .timing import clock, peak_megabytes, spread
@@ -124,25 +120,13 @@ def bare_step(run: Path) -> Callable[[], None]:
     size, rng = config.train.batch_size, np.random.default_rng(config.seed)
     torch.manual_seed(config.seed)
     generator, critic = task.build_generator(), task.build_critic()
-    player = task.player(generator)
-    objective = OBJECTIVES[config.objective]
-    updates = Updates(
-        Accelerator(cpu=True),
-        critic,
-        CriticStep(critic, config.penalty, objective),
-        player,
-        make_optimizer("train.critic", config.train.critic, critic.parameters(), Trainer.BETAS),
-        make_optimizer("train.generator", config.train.generator, generator.parameters(), Trainer.BETAS),
-        objective,
-        config.clipping,
-    )
-    mixing = MIXINGS[config.penalty.mixing]
+    game = make_game(Accelerator(cpu=True), task.player(generator), critic, config)
     batches = itertools.cycle(
         [
-            (
-                torch.from_numpy(task.real[rng.integers(len(task.real), size=size)]),
-                torch.from_numpy(mixing(rng, size, task.real.shape[1])),
-                generator.sample_noise(size, rng),
+            Batch(
+                real=torch.from_numpy(task.real[rng.integers(len(task.real), size=size)]),
+                alpha=torch.from_numpy(game.penalty.mix(rng, size, task.real.shape[1])),
+                noise=generator.sample_noise(size, rng),
             )
             for _ in range(BATCHES)
         ]
@@ -150,13 +134,7 @@ def bare_step(run: Path) -> Callable[[], None]:
     numbers = itertools.count()
 
     def step() -> None:
-        for _ in range(config.train.critic_steps):
-            real, alpha, noise = next(batches)
-            with torch.no_grad():
-                fake = player(noise)
-            updates.critic_update(real, fake, alpha, next(numbers) % config.penalty.every == 0)
-        real, _, noise = next(batches)
-        updates.generator_update(noise, real if objective.paired else None)
+        game.play(next(numbers), lambda number: next(batches), lambda: next(batches).noise)
 
     return step
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .adversarial.lipschitz import PARAMETRIZATIONS
-from .adversarial.resampling import resample
+from .adversarial.constraints import PARAMETRIZATIONS
+from .adversarial.reranker import resample
 from .artefacts import (
     FILES,
     LABELS,

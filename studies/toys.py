@@ -25,13 +25,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from seqgan_gp import config as configs
-from seqgan_gp.adversarial.lipschitz import MIXINGS, PARAMETRIZATIONS
-from seqgan_gp.adversarial.objectives import OBJECTIVES
+from seqgan_gp.adversarial.constraints import PARAMETRIZATIONS
+from seqgan_gp.adversarial.game import Batch
 from seqgan_gp.config import Experiment
-from seqgan_gp.training.setup import make_optimizer
-from seqgan_gp.training.steps import CriticStep
-from seqgan_gp.training.trainer import Trainer
-from seqgan_gp.training.updates import Updates
+from seqgan_gp.training.build import make_game
 
 from . import systems
 
@@ -161,26 +158,16 @@ def play(
     rng = np.random.default_rng(seed)
     generator, critic, accelerator = Perceptron(2, 2, width), PlaneCritic(width), Accelerator(cpu=True)
     PARAMETRIZATIONS[config.critic.parametrization](critic)
-    objective, train = OBJECTIVES[config.objective], config.train
-    updates = Updates(
-        accelerator,
-        critic,
-        CriticStep(critic, config.penalty, objective),
-        generator,
-        make_optimizer("train.critic", train.critic, critic.parameters(), Trainer.BETAS),
-        make_optimizer("train.generator", train.generator, generator.parameters(), Trainer.BETAS),
-        objective,
-        config.clipping,
-    )
-    size, mix, start = train.batch_size, MIXINGS[config.penalty.mixing], time.perf_counter()
+    game, size, start = make_game(accelerator, generator, critic, config), config.train.batch_size, time.perf_counter()
+
+    def batch(number: int) -> Batch:
+        real = torch.from_numpy(draw(size, rng))
+        alpha = torch.from_numpy(game.penalty.mix(rng, size, 2))
+        return Batch(real, _noise(size, rng), alpha)
+
     parts: dict[str, Tensor] = {}
     for step in range(steps):
-        for number in range(step * train.critic_steps, (step + 1) * train.critic_steps):
-            real, alpha = torch.from_numpy(draw(size, rng)), torch.from_numpy(mix(rng, size, 2))
-            with torch.no_grad():
-                fake = generator(_noise(size, rng))
-            parts |= updates.critic_update(real, fake, alpha, number % config.penalty.every == 0)
-        parts |= updates.generator_update(_noise(size, rng), real if objective.paired else None)
+        parts = game.play(step, batch, lambda: _noise(size, rng))
         progress()
         if not all(value.isfinite() for value in parts.values()):
             break

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..adversarial.lipschitz import PARAMETRIZATIONS
+from ..adversarial.constraints import PARAMETRIZATIONS
 from ..artefacts import evaluating, load_weights, locate, read_config
 from ..config import ImageConfig
 from . import networks

@@ -91,7 +91,7 @@ class Task(ABC, Generic[Kind]):
 
     @abstractmethod
     def build_critic(self) -> nn.Module:
-        """The network that scores; see `steps.CriticStep`."""
+        """The network that scores; see `adversarial.game`."""
 
     @abstractmethod
     def player(self, generator: nn.Module) -> nn.Module:
