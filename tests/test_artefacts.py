@@ -1,4 +1,4 @@
-"""What a run leaves and where it is found: checkpoints, whole files, shipped files, and a network's mode."""
+"""Files that a run leaves and finds: checkpoints, whole files, shipped ones; and a network's mode."""
 
 import os
 

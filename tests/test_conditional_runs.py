@@ -71,8 +71,8 @@ def test_evaluations_measure_obedience_beside_real_sentences(labelled, answering
 @pytest.mark.parametrize("options", [LABELS, CONTEXTS], ids=["labels", "contexts"])
 @pytest.mark.parametrize("objective", ["wasserstein", "relativistic"])
 def test_real_and_generated_sentences_are_given_the_same(options, objective):
-    """Whatever the critic scores is a sentence of the corpus, with what belongs to it, or one that the generator has
-    just written, with what that was given; or it lies between the two.
+    """Each row that the critic scores is a sentence of the corpus, with what belongs to it, or one
+    that the generator has just written, with what that was given; or it lies between the two.
     """
     sizes = ("--corpus.size=40", "--corpus.holdout=10", "--train.batch_size=6", "--generator.width=12")
     config = configs.parse([*options, *sizes, f"--objective={objective}", "--train.critic_steps=2"]).config
@@ -93,7 +93,7 @@ def test_real_and_generated_sentences_are_given_the_same(options, objective):
         points.append(inputs[0].detach().clone())
 
     def is_told(encoder, inputs):
-        """Sort the rows of a pass: of which row of the corpus, or of the last batch that was written, are they?"""
+        """Sort the rows of a pass: do they stand in the corpus, or in the batch written last?"""
         ids, told = written[-1]
         with torch.no_grad():
             real, fake = trainer.critic.embed(torch.from_numpy(task.real)), trainer.critic.embed(ids)

@@ -1,4 +1,4 @@
-"""Sampling: that every option reaches the networks, what is random in it, and what each sentence is given."""
+"""Sampling: every option reaches the networks, streams are apart, sentences have what they are given."""
 
 import collections
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +23,7 @@ GUMBEL = "--relaxation.kind=straight-through-gumbel"
 
 @pytest.fixture(scope="module")
 def chosen(tmp_path_factory):
-    """A checkpoint that samples at temperature 0 as it comes, and at 0.7 where it chooses among three."""
+    """A checkpoint that samples at temperature 0, and at 0.7 where it chooses among three."""
     options = ("--resampling.candidates=3", "--resampling.temperature=0.7")
     folder = tmp_path_factory.mktemp("untrained") / "chosen"
     return checkpoint(folder, *options, networks=("generator", "critic", "discriminator"))
@@ -254,7 +254,7 @@ def test_samples_are_chosen_among_candidates_at_the_temperature_of_the_config(ch
 
 
 def test_networks_and_what_they_are_given_go_to_the_device_that_is_asked_for(tmp_path):
-    """The device `meta` computes shapes alone, and is on every machine; convolutions are not for it."""
+    """The device `meta`, which computes shapes alone, is on every machine; it has no convolutions."""
     options = (*LABELS, "--generator.kernel=1", "--critic.kernel=1", "--resampling.candidates=3")
     run = checkpoint(tmp_path / "run", *options, networks=("generator", "critic", "discriminator"))
     generator, critic = Generator.from_pretrained(run, "meta"), Critic.from_pretrained(run, "meta")
