@@ -11,7 +11,11 @@ import torch
 from safetensors.torch import load_file
 
 from seqgan_gp import artefacts
+from seqgan_gp.adversarial.game import CriticLoss
+from seqgan_gp.adversarial.objectives import OBJECTIVES, Objective
 from seqgan_gp.cli import main
+from seqgan_gp.config import PenaltyConfig
+from seqgan_gp.training.build import make_penalty
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -30,6 +34,13 @@ TINY = [
 def train(output: Path, *options: str) -> int:
     """Train the tiny run with some options on top."""
     return main(["train", *TINY, f"--output={output}", *options])
+
+
+def critic_loss(
+    critic: torch.nn.Module, penalty: PenaltyConfig, objective: Objective = OBJECTIVES["wasserstein"]
+) -> CriticLoss:
+    """The critic's loss with the penalty that a config describes."""
+    return CriticLoss(critic, objective, make_penalty(penalty))
 
 
 def weights(run: Path) -> dict[str, torch.Tensor]:

@@ -15,6 +15,7 @@ from benchmarks import critic_step, evaluation, growth, sampling, timing, traini
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.command import Stretch, TrainingCommand
 from seqgan_gp import cli, config
+from seqgan_gp.adversarial.game import Game
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.critic import Critic
 from seqgan_gp.models.generator import Generator
@@ -72,23 +73,23 @@ def test_bare_steps_are_the_updates_of_the_trainer(run, monkeypatch):
     seen = []
 
     def record(name):
-        original = getattr(training.Updates, name)
+        original = getattr(Game, name)
 
-        def recorded(self, *inputs):
-            seen.append((name, [tuple(i.shape) for i in inputs if isinstance(i, torch.Tensor)]))
-            return original(self, *inputs)
+        def recorded(self, batch, **options):
+            seen.append((name, [tuple(i.shape) for i in batch if i is not None], options))
+            return original(self, batch, **options)
 
-        monkeypatch.setattr(training.Updates, name, recorded)
+        monkeypatch.setattr(Game, name, recorded)
 
-    record("critic_update")
-    record("generator_update")
+    record("update_critic")
+    record("update_generator")
     step = training.bare_step(run)
     step()
     bare = seen.copy()
     seen.clear()
     parsed = config.load(run / "config.yaml")
     Trainer(Accelerator(cpu=True), task_of(parsed).read(parsed, run)).step()
-    assert [name for name, _ in bare] == ["critic_update", "critic_update", "generator_update"] and bare == seen
+    assert [name for name, *_ in bare] == ["update_critic", "update_critic", "update_generator"] and bare == seen
 
 
 @pytest.mark.slow  # which starts two trainings of their own

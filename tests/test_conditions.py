@@ -8,6 +8,7 @@ import runpy
 import numpy as np
 import pytest
 import torch
+from conftest import critic_loss
 from torch.autograd import gradcheck, gradgradcheck
 
 from seqgan_gp import shipped
@@ -21,7 +22,6 @@ from seqgan_gp.text.corpus import Given, load_corpus
 from seqgan_gp.text.grammar import Grammar
 from seqgan_gp.text.pairs import Pairs
 from seqgan_gp.text.tokenizer import Tokenizer
-from seqgan_gp.training.steps import CriticStep
 
 # No two sizes are equal: V tokens, L positions, M of a context, C channels, E numbers of a token.
 V, L, M, C, E, FEATURES, CLASSES, NOISE, PAD = 13, 4, 7, 8, 3, 6, 9, 10, 5
@@ -142,7 +142,7 @@ def test_the_penalty_is_of_the_slope_in_the_samples_at_a_fixed_condition(build, 
     real, fake = torch.randint(V, (2, batch, L))
     alpha = torch.rand(batch, dtype=torch.float64)
     sided = "two" if at == ["interpolates"] else "zero"
-    step = CriticStep(network, PenaltyConfig(weight=10, sided=sided, at=at, space=space))
+    step = critic_loss(network, PenaltyConfig(weight=10, sided=sided, at=at, space=space))
     parts = step(real, fake, alpha, True, given)
     to_points = network.embed if space == "embedding" else lambda ids: torch.nn.functional.one_hot(ids, V).double()
     score = network.score if space == "embedding" else network

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import ROOT
+from conftest import ROOT, critic_loss
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -26,7 +26,6 @@ from seqgan_gp.images.grid import grid
 from seqgan_gp.images.pretrained import build_critic
 from seqgan_gp.training import folder
 from seqgan_gp.training.images import Evaluator, ImageTask
-from seqgan_gp.training.steps import CriticStep
 
 # No two sizes are equal and no seed is 0: a mistake in which of them is taken must show.
 HEIGHT, WIDTH = 8, 16
@@ -199,7 +198,7 @@ def test_the_penalty_of_pixels_is_that_of_all_of_them_and_treats_each_image_by_i
     critic = networks.Critic(HEIGHT, WIDTH, 4).double()
     real, fake = torch.from_numpy(bars(6).pixels[:, None]), torch.rand(6, 1, HEIGHT, WIDTH, dtype=torch.float64) * 2 - 1
     alpha = torch.rand(6, dtype=torch.float64)
-    step = CriticStep(critic, PenaltyConfig(weight=7.0))
+    step = critic_loss(critic, PenaltyConfig(weight=7.0))
     parts = step(real, fake, alpha)
     points = alpha.view(-1, 1, 1, 1) * critic.embed(real) + (1 - alpha.view(-1, 1, 1, 1)) * fake
     norms = [torch.autograd.functional.jacobian(lambda x: critic.score(x[None])[0], p).norm() for p in points]

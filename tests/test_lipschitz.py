@@ -5,45 +5,45 @@ import math
 import numpy as np
 import pytest
 import torch
+from conftest import critic_loss
 from torch import nn
 
-from seqgan_gp.adversarial.lipschitz import (
-    PARAMETRIZATIONS,
+from seqgan_gp.adversarial.constraints import PARAMETRIZATIONS, clip_weights
+from seqgan_gp.adversarial.objectives import OBJECTIVES
+from seqgan_gp.adversarial.penalty import (
     SIDES,
-    clip_weights,
     convex,
     crossover,
     gradient_norm,
+    gradient_penalty,
     interpolate,
     one_sided,
     two_sided,
 )
-from seqgan_gp.adversarial.objectives import OBJECTIVES
 from seqgan_gp.config import PenaltyConfig
 from seqgan_gp.models.critic import Critic
-from seqgan_gp.training.steps import CriticStep
 
 
 @pytest.mark.parametrize("shape", [(7,), (5, 3), (4, 3, 2)])
 def test_norm_of_a_linear_critic_is_that_of_its_weights_over_all_dimensions(shape):
     weight = torch.randn(*shape, dtype=torch.float64)
-    points = torch.randn(6, *shape, dtype=torch.float64)
-    norm = gradient_norm(lambda u: (u * weight).flatten(1).sum(1), points)
+    points = torch.randn(6, *shape, dtype=torch.float64, requires_grad=True)
+    norm = gradient_norm((points * weight).flatten(1).sum(1), points)
     torch.testing.assert_close(norm, weight.norm().expand(6))
 
 
 def test_norm_is_of_each_sample_by_itself():
     # D(u) = |u|^2 / 2 has gradient u: the norm of sample i is the norm of sample i.
-    points = torch.randn(5, 4, 3)
-    torch.testing.assert_close(
-        gradient_norm(lambda u: u.square().flatten(1).sum(1) / 2, points), points.flatten(1).norm(dim=1)
-    )
+    points = torch.randn(5, 4, 3, requires_grad=True)
+    norm = gradient_norm(points.square().flatten(1).sum(1) / 2, points)
+    torch.testing.assert_close(norm, points.flatten(1).norm(dim=1))
 
 
 def test_norm_is_taken_in_float32_under_mixed_precision():
     weight = torch.full((300, 300), 1.0, requires_grad=True)
+    points = torch.randn(2, 5, 300, dtype=torch.bfloat16, requires_grad=True)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        norm = gradient_norm(lambda u: (u @ weight).flatten(1).sum(1), torch.randn(2, 5, 300, dtype=torch.bfloat16))
+        norm = gradient_norm((points @ weight).flatten(1).sum(1), points)
     assert norm.dtype == torch.float32
     torch.testing.assert_close(norm, torch.full((2,), 300 * math.sqrt(5 * 300)), rtol=1e-2, atol=0)
     norm.sum().backward()
@@ -52,10 +52,12 @@ def test_norm_is_taken_in_float32_under_mixed_precision():
 
 def test_gradient_of_the_penalty_of_a_linear_critic_in_closed_form():
     weight = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
-    two_sided(
-        gradient_norm(lambda u: (u * weight).flatten(1).sum(1), torch.randn(4, 5, 3, dtype=torch.float64))
-    ).mean().backward()
+    points = torch.randn(4, 5, 3, dtype=torch.float64, requires_grad=True)
+    penalty, norms = gradient_penalty((points * weight).flatten(1).sum(1), points)
+    penalty.backward()
     norm = weight.detach().norm()
+    torch.testing.assert_close(norms, norm.expand(4))
+    torch.testing.assert_close(penalty, (norm - 1) ** 2)
     torch.testing.assert_close(weight.grad, 2 * (norm - 1) * weight.detach() / norm)
 
 
@@ -104,7 +106,7 @@ def batch(vocabulary=11, length=6, size=3):
 def test_the_step_is_the_formula(space, sided):
     network = critic()
     real, fake, alpha = batch()
-    parts = CriticStep(network, PenaltyConfig(weight=7.0, sided=sided, space=space))(real, fake, alpha)
+    parts = critic_loss(network, PenaltyConfig(weight=7.0, sided=sided, space=space))(real, fake, alpha)
 
     # The textbook, sample by sample, each point and gradient by itself.
     one_hot = nn.functional.one_hot(real, 11).float()
@@ -127,7 +129,7 @@ def test_gradients_of_the_whole_step_agree_with_finite_differences(space):
     network = critic().double()
     real, fake, alpha = batch()
     fake, alpha = fake.double(), alpha.double()
-    step = CriticStep(network, PenaltyConfig(weight=10.0, space=space))
+    step = critic_loss(network, PenaltyConfig(weight=10.0, space=space))
     # With embeddings as points, the penalty takes the interpolates as given: the embedding matrix moves only the
     # scores.
     names = [n for n, _ in network.named_parameters() if n != "embedding" or space == "one-hot"]
@@ -155,7 +157,7 @@ def test_a_penalty_at_interpolates_leaves_the_embedding_alone(options, sided):
     network = critic(**options).double()
     real, fake, alpha = batch()
     fake, alpha = fake.double(), alpha.double()
-    CriticStep(network, PenaltyConfig(weight=7.0, sided=sided))(real, fake, alpha)["critic_loss"].backward()
+    critic_loss(network, PenaltyConfig(weight=7.0, sided=sided))(real, fake, alpha)["critic_loss"].backward()
     moved = network.embedding.grad.clone()
     network.zero_grad()
     (network(fake).mean() - network(real).mean()).backward()
@@ -169,7 +171,7 @@ def test_every_gradient_of_a_curved_critic_is_that_of_the_textbook(options, spac
     network = critic(**options).double()
     real, fake, alpha = batch()
     fake, alpha = fake.double(), alpha.double()
-    step = CriticStep(network, PenaltyConfig(weight=7.0, sided="zero", at=at, space=space))
+    step = critic_loss(network, PenaltyConfig(weight=7.0, sided="zero", at=at, space=space))
     step(real, fake, alpha)["critic_loss"].backward()
     ours = {name: p.grad.clone() for name, p in network.named_parameters()}
     network.zero_grad()
@@ -192,7 +194,7 @@ def test_every_gradient_of_a_curved_critic_is_that_of_the_textbook(options, spac
 def test_ids_of_generated_tokens_are_as_good_as_one_hot_ones(space):
     real, fake, alpha = batch()
     ids = fake.argmax(-1)
-    step = CriticStep(critic(), PenaltyConfig(space=space))
+    step = critic_loss(critic(), PenaltyConfig(space=space))
     one, other = step(real, ids, alpha), step(real, nn.functional.one_hot(ids, 11).float(), alpha)
     for key, value in one.items():
         torch.testing.assert_close(value, other[key])
@@ -226,7 +228,7 @@ def test_the_penalty_of_a_linear_critic_in_closed_form(sided, at, mixing):
     network = Linear()
     real, fake = torch.randn(2, 4, 5, 3, dtype=torch.float64)
     alpha = torch.from_numpy(mixing(np.random.default_rng(0), 4, 5))
-    parts = CriticStep(network, PenaltyConfig(weight=7.0, sided=sided, at=at))(real, fake, alpha)
+    parts = critic_loss(network, PenaltyConfig(weight=7.0, sided=sided, at=at))(real, fake, alpha)
     weight, norm = network.weight.detach(), network.weight.norm().item()
     value, slope = {
         "two": ((norm - 1) ** 2, 2 * (norm - 1)),
@@ -247,7 +249,7 @@ def test_the_penalty_of_a_linear_critic_in_closed_form(sided, at, mixing):
 def test_r1_and_r2_are_their_formula(space, objective):
     network, (real, fake, alpha) = critic(), batch()
     penalty = PenaltyConfig(weight=5.0, sided="zero", at=["real", "generated"], space=space)
-    parts = CriticStep(network, penalty, OBJECTIVES[objective])(real, fake, alpha)
+    parts = critic_loss(network, penalty, OBJECTIVES[objective])(real, fake, alpha)
     one_hot = nn.functional.one_hot(real, 11).float()
     squares = []
     for tokens in (one_hot, fake):
@@ -275,8 +277,8 @@ def test_a_crossover_takes_each_position_whole_with_the_chance_of_its_sample():
 
 def test_a_lazy_penalty_is_the_same_on_average():
     network, sample = critic(), batch()
-    full = CriticStep(network, PenaltyConfig(weight=3.0))(*sample)["critic_loss"]
-    lazy = CriticStep(network, PenaltyConfig(weight=3.0, every=4))
+    full = critic_loss(network, PenaltyConfig(weight=3.0))(*sample)["critic_loss"]
+    lazy = critic_loss(network, PenaltyConfig(weight=3.0, every=4))
     losses = [lazy(*sample, penalised=i % 4 == 0)["critic_loss"] for i in range(8)]
     torch.testing.assert_close(torch.stack(losses).mean(), full)
     assert "penalty" not in lazy(*sample, penalised=False)
@@ -289,7 +291,7 @@ def test_parametrized_weights_can_be_differentiated_twice(name, at):
     PARAMETRIZATIONS[name](network)
     network.eval()  # power iteration moves the spectral norm otherwise
     real, fake, alpha = batch()
-    step = CriticStep(network, PenaltyConfig(weight=10.0, at=at, sided="zero"))
+    step = critic_loss(network, PenaltyConfig(weight=10.0, at=at, sided="zero"))
     names = [n for n, _ in network.named_parameters() if n != "embedding"]
     values = [network.get_parameter(n).detach().clone().requires_grad_() for n in names]
     assert any("parametrizations" in n for n in names)
@@ -304,7 +306,7 @@ def test_parametrized_weights_can_be_differentiated_twice(name, at):
 def test_spectral_norm_makes_every_matrix_of_norm_one_in_one_iteration_a_step():
     network = critic()
     PARAMETRIZATIONS["spectral"](network)
-    step, layer = CriticStep(network, PenaltyConfig()), network.input_projection.parametrizations.weight[0]
+    step, layer = critic_loss(network, PenaltyConfig()), network.input_projection.parametrizations.weight[0]
     before = layer._u.clone(), layer._v.clone()
     step(*batch())
     assert not torch.equal(layer._v, before[1])
@@ -322,7 +324,7 @@ def test_all_scores_of_a_step_are_of_the_same_weights(at):
     PARAMETRIZATIONS["spectral"](network)
     layer = network.input_projection.parametrizations.weight
     u, v, weight = layer[0]._u.clone(), layer[0]._v.clone(), layer.original.detach()
-    CriticStep(network, PenaltyConfig(sided="zero", at=at))(*batch())
+    critic_loss(network, PenaltyConfig(sided="zero", at=at))(*batch())
     once = nn.functional.normalize(weight @ v, dim=0)
     torch.testing.assert_close(layer[0]._u, once)
     torch.testing.assert_close(layer[0]._v, nn.functional.normalize(weight.T @ once, dim=0))
@@ -333,9 +335,9 @@ def test_all_scores_of_a_step_are_of_the_same_weights(at):
 def test_losses_are_taken_in_float32_under_mixed_precision(at):
     network, sample = critic(), batch()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        parts = CriticStep(network, PenaltyConfig(sided="zero", at=at))(*sample)
+        parts = critic_loss(network, PenaltyConfig(sided="zero", at=at))(*sample)
     assert {value.dtype for value in parts.values()} == {torch.float32}
-    full = CriticStep(network, PenaltyConfig(sided="zero", at=at))(*sample)
+    full = critic_loss(network, PenaltyConfig(sided="zero", at=at))(*sample)
     torch.testing.assert_close(parts["critic_loss"], full["critic_loss"], rtol=0.1, atol=0.05)
 
 
@@ -348,7 +350,7 @@ def test_clipping_bounds_all_but_the_embedding():
 
 
 def test_without_weight_there_is_no_penalty():
-    parts = CriticStep(critic(), PenaltyConfig(weight=0.0))(*batch())
+    parts = critic_loss(critic(), PenaltyConfig(weight=0.0))(*batch())
     assert set(parts) == {"critic_loss", "wasserstein"}
     torch.testing.assert_close(parts["critic_loss"], -parts["wasserstein"])
 
@@ -379,7 +381,7 @@ def test_a_trained_critic_estimates_the_exact_distance_between_two_small_sets():
     network.embedding.requires_grad_(False)
     real, fake = torch.tensor([0, 0, 1, 2] * 32)[:, None], torch.tensor([3, 4, 5, 5] * 32)[:, None]
     one_hot = nn.functional.one_hot(fake, 6).float()
-    step = CriticStep(network, PenaltyConfig(weight=10.0, sided="one"))
+    step = critic_loss(network, PenaltyConfig(weight=10.0, sided="one"))
     optimizer = torch.optim.Adam([p for p in network.parameters() if p.requires_grad], lr=2e-3, betas=(0.0, 0.9))
     for _ in range(600):
         parts = step(real[torch.randperm(128)], one_hot, torch.rand(128))

@@ -5,6 +5,7 @@ import typing
 import numpy as np
 import pytest
 import torch
+from conftest import critic_loss
 from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import functional_call
@@ -19,7 +20,6 @@ from seqgan_gp.models.generator import Generator
 from seqgan_gp.models.layers import NORMS, InstanceNorm, ReLU, ResidualBlock, layer_norm
 from seqgan_gp.models.recurrent import CELLS, GRU, LSTM, RecurrentBlock
 from seqgan_gp.models.relaxations import RELAXATIONS, draw_chance, most_probable, relaxation, sample_ids
-from seqgan_gp.training.steps import CriticStep
 
 # Every way to build the blocks of a network.
 NETWORKS = {
@@ -115,7 +115,7 @@ def test_the_penalty_does_not_walk_the_forward_pass_again(width):
     batch, length = 64, 8
     critic = Critic(10, length, 6, width=width, blocks=2, kernel=3)
     real, fake = torch.randint(10, (2, batch, length))
-    step, alpha, embedded = CriticStep(critic, PenaltyConfig()), torch.rand(batch), critic.embed(real)
+    step, alpha, embedded = critic_loss(critic, PenaltyConfig()), torch.rand(batch), critic.embed(real)
     forward = count_operations(lambda: critic.score(embedded))
     operations = count_operations(lambda: step(real, fake, alpha)["critic_loss"].backward())
     assert operations / forward == pytest.approx(10, rel=0.05)
@@ -148,7 +148,7 @@ def test_a_step_of_functions_compiles(width):
         return call(None, embedded[1]).mean() - call(None, embedded[0]).mean() + 10 * penalty
 
     model = Score()
-    CriticStep(critic, PenaltyConfig())(real, fake, alpha)["critic_loss"].backward()
+    critic_loss(critic, PenaltyConfig())(real, fake, alpha)["critic_loss"].backward()
     compiled = torch.compile(loss, backend="aot_eager")
     gradients = torch.autograd.grad(compiled(parameters, real, fake, alpha), list(parameters.values()))
     for gradient, (name, parameter) in zip(gradients, parameters.items(), strict=True):

@@ -11,14 +11,14 @@ from conftest import train
 from torch import nn
 
 from seqgan_gp import Generator, artefacts
-from seqgan_gp.adversarial.resampling import resample
+from seqgan_gp.adversarial.reranker import Forgetful, resample
 from seqgan_gp.cli import main
 from seqgan_gp.config import OptimizerConfig, ResamplingConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.critic import Critic
 from seqgan_gp.models.sequence import finish
 from seqgan_gp.pretrained import Choice
-from seqgan_gp.training.chooser import Chooser, Forgetful
+from seqgan_gp.training.build import make_reranker
 
 P, Q = torch.tensor([0.5, 0.3, 0.15, 0.05]), torch.tensor([0.1, 0.2, 0.3, 0.4])
 
@@ -59,11 +59,11 @@ def test_the_discriminator_learns_the_log_of_the_ratio():
     torch.manual_seed(0)
     critic = Critic(4, 1, width=16, blocks=1)
     config = ResamplingConfig(candidates=2, optimizer=OptimizerConfig(lr=3e-3))
-    chooser = Chooser(Accelerator(cpu=True), Critic(4, 1, width=16, blocks=1), config)
+    reranker = make_reranker(Accelerator(cpu=True), Critic(4, 1, width=16, blocks=1), config)
     for step in range(600):
         real, fake = (torch.multinomial(p, 512, replacement=True).unsqueeze(1) for p in (P, Q))
-        parts = chooser.update(critic, real, fake, 1 - step / 600)
-    scores = chooser.network(torch.arange(4).unsqueeze(1)).detach()
+        parts = reranker.update(critic, real, fake, 1 - step / 600)
+    scores = reranker.discriminator(torch.arange(4).unsqueeze(1)).detach()
     torch.testing.assert_close(scores, (P / Q).log(), atol=0.15, rtol=0)
     # Its least loss is 2 log 2 - 2 JSD.
     middle = (P + Q) / 2
@@ -75,11 +75,11 @@ def test_it_starts_from_the_critic_and_leaves_the_critic_alone():
     torch.manual_seed(0)
     critic, network = Critic(4, 3, width=8, blocks=1), Critic(4, 3, width=8, blocks=1)
     before = {k: v.clone() for k, v in critic.state_dict().items()}
-    chooser = Chooser(Accelerator(cpu=True), network, ResamplingConfig(candidates=2))
+    reranker = make_reranker(Accelerator(cpu=True), network, ResamplingConfig(candidates=2))
     real, fake = torch.randint(4, (8, 3)), torch.randint(4, (8, 3))
-    chooser.update(critic, real, fake, 0.0)  # a learning rate of zero leaves it where it starts
+    reranker.update(critic, real, fake, 0.0)  # a learning rate of zero leaves it where it starts
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
-    chooser.update(critic, real, fake, 1.0)
+    reranker.update(critic, real, fake, 1.0)
     assert not torch.equal(network.output.weight, critic.output.weight)
     assert all(torch.equal(v, before[k]) for k, v in critic.state_dict().items())
 
@@ -106,12 +106,12 @@ def test_with_dropout_it_learns_a_small_corpus_less_by_heart():
     for dropout in (0.0, 0.3):
         torch.manual_seed(0)
         config = ResamplingConfig(candidates=2, dropout=dropout, optimizer=OptimizerConfig(lr=3e-3))
-        chooser = Chooser(Accelerator(cpu=True), Critic(6, 6, width=16, blocks=1), config)
+        reranker = make_reranker(Accelerator(cpu=True), Critic(6, 6, width=16, blocks=1), config)
         critic = Critic(6, 6, width=16, blocks=1)
         for step in range(200):
-            chooser.update(critic, corpus, torch.randint(6, (48, 6), generator=rng), 1 - step / 200)
+            reranker.update(critic, corpus, torch.randint(6, (48, 6), generator=rng), 1 - step / 200)
         with torch.no_grad():
-            farthest[dropout] = chooser.network(held_out).std().item()
+            farthest[dropout] = reranker.discriminator(held_out).std().item()
     assert farthest[0.3] < 0.7 * farthest[0.0]
 
 

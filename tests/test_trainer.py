@@ -25,17 +25,19 @@ def test_several_critic_steps_for_each_generator_step(tmp_path):
     one = build(["--train.critic_steps=5"])
     one.step()
     one.step()
-    updates = [next(iter(o.state.values()))["step"].item() for o in (one.critic_optimizer, one.generator_optimizer)]
+    updates = [
+        next(iter(o.state.values()))["step"].item() for o in (one.game.critic_optimizer, one.game.generator_optimizer)
+    ]
     assert updates == [10, 2]
 
 
 def test_each_player_moves_only_itself():
     one = build([])
     before = {k: v.clone() for k, v in one.generator.state_dict().items()}
-    one.update_critic(one.batches[0])
+    one.game.update_critic(one.draw(0))
     assert all(torch.equal(v, one.generator.state_dict()[k]) for k, v in before.items())
     before = {k: v.clone() for k, v in one.critic.state_dict().items()}
-    one.update_generator()
+    one.game.update_generator(one.draw(0))
     assert all(torch.equal(v, one.critic.state_dict()[k]) for k, v in before.items())
     assert all(p.requires_grad for p in one.critic.parameters())
 
@@ -49,15 +51,15 @@ def test_the_critic_learns_to_tell_and_the_generator_to_please():
 
     def scores() -> tuple[float, float]:
         with torch.no_grad():
-            return one.critic(ids).mean().item(), one.critic(one.player(noise)).mean().item()
+            return one.critic(ids).mean().item(), one.critic(one.game.generator(noise)).mean().item()
 
     real, fake = scores()
     for _ in range(20):
-        one.update_critic(one.batches[0])
+        one.game.update_critic(one.draw(0))
     assert scores()[0] - scores()[1] > real - fake + 0.1
     fake = scores()[1]
     for _ in range(20):
-        one.update_generator()
+        one.game.update_generator(one.draw(0))
     assert scores()[1] > fake + 0.1
 
 
@@ -98,6 +100,7 @@ def test_optimisers_get_the_momentum_that_the_penalty_wants():
 
     assert options()["betas"] == options(name="AdamW")["betas"] == (0.0, 0.9)
     assert options(options={"betas": (0.5, 0.9)})["betas"] == (0.5, 0.9)
+    assert options(options={"betas": [0, 0.9]})["betas"] == (0.0, 0.9)  # as one writes it in YAML
     assert options(name="RMSprop")["momentum"] == options(name="SGD")["momentum"] == 0
     assert options()["fused"] and not options(options={"fused": False})["fused"]
     assert options(options={"foreach": True})["foreach"] and not options(options={"foreach": True})["fused"]
@@ -108,7 +111,9 @@ def test_the_learning_rate_reaches_both_optimisers():
     rates = []
     for _ in range(4):
         one.step()
-        rates.append((one.critic_optimizer.param_groups[0]["lr"], one.generator_optimizer.param_groups[0]["lr"]))
+        rates.append(
+            (one.game.critic_optimizer.param_groups[0]["lr"], one.game.generator_optimizer.param_groups[0]["lr"])
+        )
     assert rates == [(0.1, 0.2)] * 3 + [(0.05, 0.1)]
 
 
@@ -151,7 +156,7 @@ def test_both_scores_of_a_paired_generator_are_of_the_same_critic():
     one = build(["--objective=relativistic", "--critic.parametrization=spectral"])
     layer = one.critic.input_projection.parametrizations.weight
     v, weight = layer[0]._v.clone(), layer.original.detach()
-    one.update_generator()
+    one.game.update_generator(one.draw(0))
     torch.testing.assert_close(layer[0]._u, torch.nn.functional.normalize(weight @ v, dim=0))
 
 

@@ -34,9 +34,10 @@ def gradients(system: str) -> dict[str, torch.Tensor]:
     """The gradients of one step of each player."""
     c = config.parse([*TINY, *SYSTEMS[system], "--corpus.size=64", "--corpus.holdout=10"]).config
     trainer = Trainer(Accelerator(cpu=True), TextTask.load(c))
-    trainer.update_critic(trainer.batches[0])
+    batch = trainer.draw(0)
+    trainer.game.update_critic(batch)
     found = {f"critic.{n}": p.grad.clone() for n, p in trainer.critic.named_parameters()}
-    trainer.update_generator()
+    trainer.game.update_generator(batch._replace(noise=trainer.draw(0).noise))
     return found | {f"generator.{n}": p.grad.clone() for n, p in trainer.generator.named_parameters()}
 
 

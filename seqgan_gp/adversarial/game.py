@@ -2,8 +2,8 @@
 algorithm 1).
 
 A critic is a module with `embed`, samples to points (B, ...), and `score`, points to scores (B,). Its own forward is
-the one after the other. A conditional one takes the condition (B, ...) as a second argument of `score` and of its forward.
-A critic of tokens has `vocabulary` and `embedding`, too, which a penalty in one-hot space asks for.
+the one after the other. A conditional one takes the condition (B, ...) as a second argument of `score` and of its
+forward. A critic of tokens has `vocabulary` and `embedding`, too, which a penalty in one-hot space asks for.
 """
 
 from __future__ import annotations

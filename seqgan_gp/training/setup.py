@@ -42,6 +42,8 @@ def make_optimizer(
         )
     takes = inspect.signature(cls).parameters
     options = ({"betas": betas} if "betas" in takes else {}) | config.options
+    if isinstance(options.get("betas"), list | tuple):  # [0, 0.9] of a YAML file, which torch takes as floats alone
+        options["betas"] = tuple(float(b) if isinstance(b, int) else b for b in options["betas"])
     # One pass over weights and moments takes a third of the time; it excludes the other ways to go through them.
     if config.name in FUSED and not {"foreach", "differentiable"} & options.keys():
         options = {"fused": True} | options
