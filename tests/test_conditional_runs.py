@@ -106,7 +106,7 @@ def test_real_and_generated_sentences_are_given_the_same(options, objective):
                 assert any(torch.equal(c, condition) for c in conditions[kind]), kind
         scored.append([kind for row in kinds for kind in row or ["between"]])
 
-    trainer.player.register_forward_hook(writes)
+    trainer.game.generator.register_forward_hook(writes)
     trainer.critic.input_projection.register_forward_pre_hook(sees)
     trainer.critic.encoder.register_forward_pre_hook(is_told)
     before = {name: p.detach().clone() for name, p in trainer.generator.named_parameters()}
