@@ -173,6 +173,12 @@ def test_options_override_the_file_wherever_they_stand(tmp_path):
         assert str(invocation.output) == "runs/mine"
 
 
+def test_the_last_of_two_modalities_wins_as_for_any_option():
+    one = config.parse(["--modality", "images", "--modality=text"]).config
+    other = config.parse(["--modality=text", "--modality", "images"]).config
+    assert (one.modality, other.modality) == ("text", "images")
+
+
 def test_what_is_saved_is_what_is_loaded(tmp_path):
     options = [
         "--train.critic.options.weight_decay",

@@ -369,6 +369,32 @@ def test_samples_of_a_run_are_judged_and_shown(tmp_path):
         np.testing.assert_array_equal(np.asarray(picture), grid(test.pixels[:14:2]))
 
 
+def test_labels_are_numbered_by_the_training_images_where_held_out_ones_lack_a_class(tmp_path):
+    pixels = bars(30).pixels
+    Images(pixels[:20], np.array([2, 5, 9, 5] * 5)).save(tmp_path / "train.npz")
+    Images(pixels[20:], np.array([5, 9] * 5)).save(tmp_path / "test.npz")
+    train, test = load(tmp_path / "train.npz", tmp_path / "test.npz")
+    assert train.labels.tolist() == [0, 1, 2, 1] * 5 and test.labels.tolist() == [1, 2] * 5
+
+
+def test_every_key_of_the_images_has_its_effect_and_the_seed_has_none(tmp_path):
+    images = bars(40)
+    columns = {"image": [Image.fromarray(p) for p in images.pixels], "label": images.labels.tolist()}
+    columns |= {"negative": [Image.fromarray(255 - p) for p in images.pixels], "third": [i % 3 for i in range(40)]}
+    datasets.Dataset.from_dict(columns).to_parquet(tmp_path / "a.parquet")
+    images.save(tmp_path / "b.npz")
+    options = [*TINY, f"--images.train={tmp_path / 'a.parquet'}", "--images.holdout=10"]
+
+    def seen(*more: str) -> list:
+        splits = ImageTask.load(config.parse([*options, *more]).config).splits
+        return [array.tolist() for part in splits for array in part]
+
+    plain = seen()
+    assert seen("--seed=8") == plain
+    for change in ("seed=8", "holdout=11", "column=negative", "label=third", f"test={tmp_path / 'b.npz'}"):
+        assert seen(f"--images.{change}") != plain, change
+
+
 def test_a_grid_is_row_by_row():
     picture = grid(np.arange(5, dtype=np.uint8)[:, None, None] * np.ones((1, 3, 4), dtype=np.uint8))
     assert picture.shape == (2 * 5 - 2, 3 * 6 - 2)

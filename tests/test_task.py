@@ -32,6 +32,25 @@ def test_the_tokenizer_knows_the_words_of_contexts_and_none_of_held_out_sentence
             assert (sentence.split()[0] in known) == (context.split()[0] in known) == training
 
 
+def test_every_key_of_the_corpus_and_the_tokenizer_has_its_effect_and_the_seed_has_none(tmp_path):
+    lines = [{"text": f"The {i} dog sees {i % 7} CATS", "other": f"a bird {i}"} for i in range(60)]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "b.txt").write_text("one more\nand another\n")
+    options = [f"--corpus.train={tmp_path / 'a.jsonl'}", "--corpus.holdout=8", "--tokenizer.length=9"]
+
+    def seen(*more: str) -> tuple:
+        task = task_of(*options, *more)
+        return task.corpus.train, task.corpus.test, task.real.tolist(), task.tokenizer.tokens
+
+    plain = seen()
+    assert seen("--seed=8") == plain
+    changes = ["corpus.seed=8", "corpus.holdout=9", "corpus.column=other", f"corpus.test={tmp_path / 'b.txt'}"]
+    changes += [f"tokenizer.{change}" for change in ("lowercase=true", "kind=character", "length=4", "vocabulary=20")]
+    for change in changes:
+        assert seen(f"--{change}") != plain, change
+    assert all(token == token.lower() for token in seen("--tokenizer.lowercase=true")[3])
+
+
 def test_a_tokenizer_of_ones_own_is_taken_and_must_fit(tmp_path, capsys):
     Tokenizer.train("character", ["the dog", "sleeps."], 50).save(tmp_path / "mine.json")
     own = f"--tokenizer.file={tmp_path / 'mine.json'}"

@@ -287,6 +287,14 @@ def test_the_folder_of_a_failed_start_is_not_left_behind(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_start_that_was_killed_is_no_obstacle_to_the_next(tmp_path):
+    left = tmp_path / ".run.part"
+    (left / "samples").mkdir(parents=True)
+    (left / "corpus").mkdir()
+    assert train(tmp_path / "run", "--train.steps=1") == 0
+    assert [p.name for p in tmp_path.iterdir()] == ["run"]
+
+
 def test_a_run_that_cannot_be_replaced_stays(tmp_path, monkeypatch, capsys):
     assert train(tmp_path / "run", "--train.steps=2") == 0
     before = weights(tmp_path / "run")
