@@ -77,8 +77,9 @@ def test_the_frontier_has_diversity_across_and_quality_up(tmp_path, drawn):
     points = [np.column_stack(line.get_data()).tolist() for line in axes.lines if line.get_marker() in "o*"]
     assert points == [[[0.8, 0.9], [0.6, 0.7]], [[0.3, 0.4]], [[0.2, 0.5]]]
     assert {(text.get_text(), *text.xy) for text in axes.texts} == {("0.5", 0.8, 0.9), ("1", 0.6, 0.7), ("1", 0.3, 0.4)}
-    upright = axes.containers[0].lines[2][1].get_segments()  # the error bars of the vertical score
+    across, upright = (bars.get_segments() for bars in axes.containers[0].lines[2])  # the error bars of each score
     np.testing.assert_allclose([bar[:, 1] for bar in upright], [[0.87, 0.93], [0.65, 0.75]])
+    assert all(np.ptp(bar[:, 0]) == 0 for bar in across)  # the other has no interval
 
 
 def test_nothing_is_drawn_of_scores_that_one_system_lacks(tmp_path, drawn):
