@@ -341,6 +341,26 @@ def test_losses_are_taken_in_float32_under_mixed_precision(at):
     torch.testing.assert_close(parts["critic_loss"], full["critic_loss"], rtol=0.1, atol=0.05)
 
 
+def test_weight_norm_gives_every_row_a_length_of_its_own():
+    network = critic()
+    before = {
+        name: module.weight.detach().clone()
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Linear)
+    }
+    PARAMETRIZATIONS["weight"](network)
+    for name, weight in before.items():
+        module = network.get_submodule(name)
+        torch.testing.assert_close(module.weight, weight)
+        length, direction = module.parametrizations.weight.original0, module.parametrizations.weight.original1
+        torch.testing.assert_close(length.flatten(), weight.norm(dim=1))
+        with torch.no_grad():
+            length[0] *= 3
+            direction *= 5
+        torch.testing.assert_close(module.weight[0], 3 * weight[0])
+        torch.testing.assert_close(module.weight[1:], weight[1:])
+
+
 def test_clipping_bounds_all_but_the_embedding():
     network = critic(embedding_std=1.0)
     before = network.embedding.clone()
