@@ -1,0 +1,23 @@
+"""The list of mistakes is true to the code: each can be planted, and its tests are there."""
+
+import mutants
+import pytest
+
+
+@pytest.mark.parametrize("file", sorted({mutant.file for mutant in mutants.load(mutants.LIST)}))
+def test_every_mistake_of_the_list_can_be_planted_and_its_tests_exist(file):
+    for mutant in mutants.load(mutants.LIST):
+        if mutant.file == file:
+            mutant.check()
+
+
+def test_a_mistake_that_cannot_be_planted_is_refused():
+    found = mutants.load(mutants.LIST)[0]
+    for changes, complaint in (
+        ({"old": "no such text"}, "stands there 0 times"),
+        ({"new": "=)"}, "no Python there"),
+        ({"new": found.old}, "changes nothing"),
+        ({"tests": ("test_mutants.py::test_nothing",)}, "there is no test"),
+    ):
+        with pytest.raises(ValueError, match=complaint):
+            mutants.Mutant(**{**vars(found), **changes}).check()
