@@ -49,6 +49,7 @@ def within(figures: dict, *names: str) -> None:
         assert 0 < low <= figures[name] <= high
 
 
+@pytest.mark.slow  # which starts trainings of its own
 def test_the_whole_command_is_timed_against_its_bare_steps(tmp_path, capsys):
     options = ["--threads=1", "--steps=12", "--evaluations=3", "--starts=1", "--options", *SMALL]
     f = figures_of(tmp_path, "training", *options)

@@ -150,6 +150,13 @@ def test_a_grammar_draws_real_sentences_twice_and_by_the_seed(files):
     assert made[0] == made[1] and made[0]["real"] != made[2]["real"] and made[0]["jsd_1"] != made[2]["jsd_1"]
     assert made[0]["settings"]["seed"] == 7
     assert all(scores["real"]["jsd_1"] > 0 and scores["real"]["bleu_4"] < 1 for scores in made)  # not one draw
+    compared = []
+    for seed in ("7", "7", "8"):
+        options = ["--grammar", "text", "--seed", seed, *QUICK, "--bootstrap", "0"]
+        assert main(["compare", "samples.txt", *options]) == 0
+        compared.append(read(files / "comparison" / "scores.json"))
+    assert compared[0] == compared[1]
+    assert compared[0]["real"] != compared[2]["real"] and compared[0]["systems"] != compared[2]["systems"]
 
 
 def test_novelty_and_overlap_are_those_against_the_training_sentences(files):

@@ -1,6 +1,8 @@
 """When a run ends, what is saved then, and what it goes on with. Time passes only where a test says so."""
 
 import dataclasses
+import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -137,54 +139,70 @@ def test_a_line_of_the_log_is_the_mean_of_the_steps_since_the_last(tmp_path):
 
 
 INTERRUPTED = """
-import signal, sys
+import contextlib, io, json, signal, sys
+from pathlib import Path
 from seqgan_gp import artefacts
 from seqgan_gp.cli import main
 from seqgan_gp.training import trainer
 
-step, save, asked = trainer.Trainer.step, artefacts.save, sys.argv[1:3]
+step, save, asked = trainer.Trainer.step, artefacts.save, {}
 
 def interrupted(self):
     parts = step(self)
     if self.progress.step == 4:
-        signal.raise_signal(int(asked[0]))
+        signal.raise_signal(asked["number"])
     return parts
 
 def impatient(folder, *arguments):
-    if asked[1] == "twice" and "0000004" in folder.name:
-        signal.raise_signal(int(asked[0]))
+    if asked["times"] == 2 and "0000004" in folder.name:
+        signal.raise_signal(asked["number"])
     save(folder, *arguments)
 
 trainer.Trainer.step, artefacts.save = interrupted, impatient
-sys.exit(main(["train", *sys.argv[3:]]))
+out, *options = sys.argv[1:]
+for times in (1, 2):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asked.update(number=number, times=times)
+        name = f"{number.name}-{times}"
+        with contextlib.redirect_stderr(io.StringIO()) as said:
+            code = main(["train", *options, f"--output={out}/{name}"])
+        Path(out, f"{name}.json").write_text(json.dumps([code, said.getvalue()]))
 """
 
 
-def interrupted(run, number: int, times: str) -> subprocess.CompletedProcess:
-    """A run of its own process that gets the signal at its fourth step, and perhaps again while it saves."""
-    command = [sys.executable, "-c", INTERRUPTED, str(int(number)), times, *TINY, f"--output={run}"]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=300)
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """Runs that get a signal at their fourth step, and those named -2 another one while they save."""
+    out = tmp_path_factory.mktemp("interrupted")
+    command = [sys.executable, "-c", INTERRUPTED, str(out), *TINY]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=500)
+    (out / "code.json").write_text(json.dumps(done.returncode))
+    return out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(tmp_path, number):
-    done = interrupted(tmp_path / "run", number, "once")
-    assert done.returncode == 130
-    assert done.stderr.splitlines()[-1] == (
-        "stopped after step 4, checkpoint saved; continue with the same command and --resume"
-    )
-    assert "Traceback" not in done.stderr
-    assert steps(tmp_path / "run") == [3, 4]
-    assert train(tmp_path / "run", "--resume") == train(tmp_path / "whole") == 0
-    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "run")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(interrupted, run, tmp_path, number):
+    code, said = json.loads((interrupted / f"{number.name}-1.json").read_text())
+    assert code == 130
+    expected = "stopped after step 4, checkpoint saved; continue with the same command and --resume"
+    assert said.splitlines()[-1] == expected and "Traceback" not in said
+    assert steps(interrupted / f"{number.name}-1") == [3, 4]
+    shutil.copytree(interrupted / f"{number.name}-1", tmp_path / "run")
+    assert train(tmp_path / "run", "--resume") == 0
+    whole, parts = weights(run), weights(tmp_path / "run")
     assert all(torch.equal(v, parts[k]) for k, v in whole.items())
 
 
-@pytest.mark.parametrize("number, code", [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
-def test_a_second_signal_ends_a_run_at_once_and_harms_no_checkpoint(tmp_path, number, code):
-    done = interrupted(tmp_path / "run", number, "twice")
-    assert done.returncode == code and "Traceback" not in done.stderr
-    assert steps(tmp_path / "run") == [3]
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_a_second_signal_ends_a_run_at_once_and_harms_no_checkpoint(interrupted, tmp_path, number):
+    if number == signal.SIGINT:
+        code, said = json.loads((interrupted / "SIGINT-2.json").read_text())
+        assert code == 130 and "Traceback" not in said
+    else:  # it ends the process
+        assert json.loads((interrupted / "code.json").read_text()) == -signal.SIGTERM
+        assert not (interrupted / "SIGTERM-2.json").exists()
+    assert steps(interrupted / f"{number.name}-2") == [3]
+    shutil.copytree(interrupted / f"{number.name}-2", tmp_path / "run")
     assert train(tmp_path / "run", "--resume") == 0
     assert steps(tmp_path / "run") == [3, 6]
 

@@ -326,6 +326,12 @@ def test_line_breaks_inside_a_sentence_become_spaces(tmp_path):
     assert load(tmp_path / "a.jsonl").train[0].startswith("one two ")
 
 
+def test_held_out_sentences_of_a_second_grammar_come_from_a_stream_of_their_own():
+    alone, second = load("grammar:text"), load("grammar:text", test="grammar:text")
+    assert second.train == alone.train and len(second.test) == len(alone.test)
+    assert not set(second.test) & {*alone.test, *alone.train}
+
+
 def test_grammar_corpora_repeat_and_keep_their_test_sentences():
     small, large = load("grammar:text", size=10), load("grammar:text", size=20)
     assert small.test == large.test and large.train[:10] == small.train
