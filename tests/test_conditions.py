@@ -279,6 +279,12 @@ def test_the_sides_have_the_probabilities_of_the_pairs():
     assert pairs.disagreements("y", "u") == ("n",) and pairs.disagreements("x", "w") == ()
 
 
+def test_the_sides_of_a_grammar_may_be_as_rare_as_one_likes():
+    grammar = Grammar("P -> A '|' B [0.99999] | C '|' B [0.00001]\nA -> 'x' [1.0]\nC -> 'y' [1.0]\nB -> 'u' [1.0]")
+    found = np.exp(Pairs(grammar).contexts.log_probability(["x", "y"]))
+    np.testing.assert_allclose(found, [0.99999, 0.00001])
+
+
 @pytest.mark.parametrize(
     "context, answer, wrong",
     [

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from conftest import rows
 
 from seqgan_gp.text.conditions import Judge
 from seqgan_gp.text.corpus import Corpus, Given
@@ -125,3 +126,9 @@ def test_a_run_is_compared_with_the_sentences_that_it_held_out(run):
     assert (len(train), len(test)) == (400, 100)
     expected = Evaluator(Corpus(train, test, Grammar.load("text")), "word", 20).real
     assert {k.removeprefix("real/"): v for k, v in rows[0].items() if k.startswith("real/")} == expected
+
+
+def test_every_panel_of_the_curves_has_scores_that_a_run_measures(run):
+    measured = {key for row in rows(run) for key in row} | {"eval/obedience", "eval/agreement"}  # of conditional runs
+    for title, keys in Evaluator.PANELS:
+        assert set(keys) <= measured, title

@@ -59,8 +59,12 @@ def test_curves_show_every_row_of_the_metrics_and_real_samples_dotted(tmp_path, 
 
 
 def judged(quality, diversity, margin=None, **more):
+    """The diversity's interval is twice as wide as the quality's."""
     values = {"bleu_4": quality, "self_bleu_4": diversity, **more}
-    bounds = {} if margin is None else {"bleu_4": (quality - margin, quality + margin)}
+    bounds = {}
+    if margin is not None:
+        bounds = {"bleu_4": (quality - margin, quality + margin)}
+        bounds["self_bleu_4"] = (diversity - 2 * margin, diversity + 2 * margin)
     return Judged(values, bounds)
 
 
@@ -79,7 +83,7 @@ def test_the_frontier_has_diversity_across_and_quality_up(tmp_path, drawn):
     assert {(text.get_text(), *text.xy) for text in axes.texts} == {("0.5", 0.8, 0.9), ("1", 0.6, 0.7), ("1", 0.3, 0.4)}
     across, upright = (bars.get_segments() for bars in axes.containers[0].lines[2])  # the error bars of each score
     np.testing.assert_allclose([bar[:, 1] for bar in upright], [[0.87, 0.93], [0.65, 0.75]])
-    assert all(np.ptp(bar[:, 0]) == 0 for bar in across)  # the other has no interval
+    np.testing.assert_allclose([bar[:, 0] for bar in across], [[0.74, 0.86], [0.5, 0.7]])
 
 
 def test_nothing_is_drawn_of_scores_that_one_system_lacks(tmp_path, drawn):

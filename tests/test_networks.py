@@ -44,6 +44,9 @@ def filled(network: nn.Module) -> nn.Module:
     with torch.no_grad():
         for parameter in network.double().parameters():
             parameter.copy_(0.5 * torch.randn(parameter.shape, generator=rng, dtype=torch.float64))
+    # Each weight is one of its own: layers that are the same module would hide in a formula by names.
+    buffers = len(list(network.buffers()))
+    assert len(list(network.parameters())) + buffers >= len(network.state_dict())
     return network.eval()
 
 

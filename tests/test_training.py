@@ -1,6 +1,9 @@
 """The loop: what it updates, what it writes, how it stops and goes on."""
 
+import os
 import random
+import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -271,10 +274,22 @@ def test_other_tokenizers_train_sample_and_score(tmp_path, kind):
     assert (rows(run)[0]["real/mean_length"] > 20) is (kind == "character")
 
 
-def test_a_tracker_gets_the_metrics(tmp_path):
+def test_a_tracker_gets_every_number_at_its_step_and_the_config(tmp_path, monkeypatch):
     pytest.importorskip("tensorboard")
+    from accelerate.tracking import TensorBoardTracker
+
+    stored, logged = [], []
+
+    def log(self, values, step=None, **_):
+        logged.append((step, values))
+
+    monkeypatch.setattr(TensorBoardTracker, "store_init_configuration", lambda self, values: stored.append(values))
+    monkeypatch.setattr(TensorBoardTracker, "log", log)
     assert train(tmp_path / "run", "--trackers=[tensorboard]") == 0
     assert list((tmp_path / "run").rglob("events.out.tfevents*"))
+    written = [(row.pop("step"), row) for row in rows(tmp_path / "run")]
+    assert logged == [(step, {k: v for k, v in row.items() if v is not None}) for step, row in written]
+    assert stored[0]["train.steps"] == 6 and stored[0]["seed"] == 3
 
 
 def test_the_folder_of_a_failed_start_is_not_left_behind(tmp_path, monkeypatch):
@@ -285,6 +300,30 @@ def test_the_folder_of_a_failed_start_is_not_left_behind(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="No space left"):
         folder.create(tmp_path / "run", config.Config(), lambda part: None)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_resumed_before_its_first_checkpoint_names_real_scores_once(tmp_path):
+    assert train(tmp_path / "run", "--train.steps=3") == 0
+    shutil.rmtree(artefacts.checkpoints(tmp_path / "run")[0])
+    assert train(tmp_path / "run", "--resume") == 0
+    assert [row["step"] for row in rows(tmp_path / "run") if "real/jsd_4" in row] == [0]
+
+
+def test_a_save_that_was_killed_is_no_obstacle_to_the_next(tmp_path):
+    assert train(tmp_path / "run", "--train.steps=3") == 0
+    part = tmp_path / "run" / artefacts.CHECKPOINTS / ".step-0000006.part"
+    part.mkdir()
+    (part / "half").touch()
+    assert train(tmp_path / "run", "--resume") == 0
+    last = artefacts.checkpoints(tmp_path / "run")[-1]
+    assert last.name == "step-0000006" and not (last / "half").exists() and not part.exists()
+
+
+def test_the_folder_that_one_stands_in_is_no_run_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert train(Path(".")) == 2
+    assert "give another --output DIR" in capsys.readouterr().err
+    assert os.path.samefile(".", tmp_path) and list(tmp_path.iterdir()) == []
 
 
 def test_a_start_that_was_killed_is_no_obstacle_to_the_next(tmp_path):

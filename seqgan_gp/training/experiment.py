@@ -96,7 +96,7 @@ def loop(trainer: BaseTrainer, output: Path, stop: StopRequest) -> int:
     if main:
         evaluator = trainer.task.evaluator()
         monitor = Monitor(accelerator, output, progress.step, evaluator.PANELS)
-        if progress.step == 0:
+        if monitor.file.empty:
             monitor.log(0, "real", evaluator.real)
     # In a log file a line every half minute is enough.
     interval = 0.5 if sys.stderr.isatty() else 30

@@ -100,6 +100,7 @@ class MetricsFile:
     def __init__(self, path: Path, last_step: int):
         self.path = path
         rows = [row for row in read_metrics(path) if row["step"] <= last_step]
+        self.empty = not rows
         with atomic_write(path) as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
 
