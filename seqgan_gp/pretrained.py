@@ -136,9 +136,7 @@ def _load(folder: Path, part: str, kind: type[Network], what: str) -> Loaded[Net
 Given = str | Sequence[str] | None
 Read = TypeVar("Read")
 
-SIDE_BY_SIDE = (
-    128  # sentences of a batch, from which on Python takes little of its time: it runs in one thread at a time
-)
+SIDE_BY_SIDE = 128  # sentences of a batch; smaller ones gain nothing from threads: Python overhead (the GIL) dominates
 
 
 def _encoded(condition: Condition | None, given: Given, num: int, device: torch.device) -> tuple[Tensor, ...]:
@@ -205,7 +203,7 @@ class Generator:
         tokenizer: ids to sentences.
         temperature: the default temperature of `sample`; 0 takes the most probable token at each position.
         condition: what a conditional network is given.
-        choice: what chooses each sample among several; without it, samples are taken as they come.
+        choice: what chooses each sample among several; without it, each sample is the generator's own.
     """
 
     kind: ClassVar[type[SequenceModel]] = SequenceModel  # type: ignore[type-abstract]
@@ -312,8 +310,8 @@ class Generator:
             batch_size: sentences, or candidates for them, that are computed at once.
             given: the label of each of them or the context that each answers, or one for all; default: labels in the
                 proportions of the training sentences.
-            candidates: for each sentence, among which a discriminator chooses it; 1 takes it as it comes; default: what
-                the run was trained for.
+            candidates: for each sentence, among which a discriminator chooses it; 1 is the generator's own sentence;
+                default: what the run was trained for.
 
         Raises:
             UserError: the generator is not of the kind that is given something, or lacks it; or there is no such label;

@@ -82,7 +82,7 @@ def sample_images(checkpoint: Path, options: argparse.Namespace) -> int:
     from .images.pretrained import ImageGenerator
 
     if options.candidates is not None:
-        raise UserError("--candidates is for text: images are taken as they come; leave it out")
+        raise UserError("--candidates is for text: nothing chooses among images; leave it out")
     if options.temperature is not None:
         raise UserError("--temperature is for text: pixels are not drawn from a softmax; leave it out")
     if options.label is not None or options.context is not None:

@@ -1,4 +1,4 @@
-"""Sentences of several runs beside real ones, as they come: the first of a seed, none of them picked.
+"""Sentences of several runs beside real ones: the first of a seed, none of them picked.
 
 Numbers are judged by eye here, so nothing is chosen: the runs draw with the seed, and the real sentences are drawn from
 the held-out ones of the first run's corpus, cut as they were for training. Text that is not yours to publish stays out

@@ -75,13 +75,13 @@ class ResamplingConfig:
     proportion to how much more probable the discriminator holds it among real ones.
 
     Args:
-        candidates: Candidates for each sample, and times the work of sampling; 1 takes samples as they come, without a
-            discriminator.
+        candidates: Candidates for each sample, and times the work of sampling; 1 takes each sample as the generator
+            writes it, without a discriminator.
         temperature: Of the candidates' tokens; 0 takes the most probable. Chance makes them more diverse and more of
             them wrong, which the discriminator sees.
         share: Fraction of the training that is the discriminator's, above 0 and below 1.
-        dropout: Fraction of the positions that are hidden from the discriminator while it learns, below 1. Of a small
-            corpus it otherwise learns the sentences by heart.
+        dropout: Fraction of the positions that are hidden from the discriminator while it learns, below 1. Without
+            it, the discriminator learns the sentences of a small corpus by heart.
         optimizer: The discriminator's optimiser, whose learning rate falls linearly to zero.
     """
 

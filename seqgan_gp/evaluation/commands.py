@@ -144,8 +144,8 @@ def judge_real(judge: Judge, yardstick: Yardstick, size: int) -> Judged:
     """Real text as one more system."""
     judged = judge("real", take(yardstick.held_out, size), yardstick.real)
     if yardstick.held_out is yardstick.real.training:
-        # Of the training text itself novelty says nothing, nor do nats of a model that has seen it; those of the
-        # reference, which it has not seen, are what real text scores.
+        # Novelty says nothing about the training text itself, and neither do nats of a model that has seen it. The
+        # model has not seen the reference, whose nats are the score of real text.
         both: list[dict[str, Any]] = [judged.values, judged.intervals]
         for scores in both:
             scores |= {key: None for key in ("novel", "longest_overlap") if key in scores}

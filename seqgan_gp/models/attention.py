@@ -53,7 +53,7 @@ class AttentionBlock(nn.Module):
     def __init__(self, width: int, heads: int, scale: float = 0.3):
         super().__init__()
         self.attention = nn.Sequential(layer_norm(width, affine=False), SelfAttention(width, heads))
-        # Of 2 C units, not 4 C: the block then costs about as much as a convolutional one.
+        # 2 C units, not the usual 4 C: the block then costs about as much as a convolutional one.
         up, down = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
         self.mlp = nn.Sequential(layer_norm(width, affine=False), up, ReLU(), down)
         self.scale = scale

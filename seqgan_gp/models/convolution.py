@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 POINTS = (0, 1, -1, 2, -2, 1 / 2, -1 / 2)  # and infinity
 OUTPUTS = 4  # positions of a tile's output; more need more points, and lose digits
-WIDE = 128  # channels, from which on products saved are worth the cutting and the putting together
+WIDE = 128  # channels; below this width, tiling costs more than it saves
 
 
 class LinearMap(torch.autograd.Function):
@@ -118,9 +118,9 @@ class Conv1d(nn.Linear):
 
     The weight is a matrix (D, kernel * C) from a window to an output, what spectral and weight norm are about.
 
-    From WIDE channels on, a kernel of 3 takes a CPU half, one of 5 two fifths of the products that the convolution has
-    terms. That is exact but for rounding, of which there is about twice as much. Elsewhere, and in half precision,
-    where rounding matters more and products cost less, it is the convolution of torch.
+    On a CPU, from WIDE channels on, a kernel of 3 takes half of the products that a convolution has terms, and a kernel
+    of 5 takes two fifths. The result is exact but for rounding, which about doubles. Elsewhere it is torch's own
+    convolution, and in half precision, too, where rounding matters more and products cost less.
 
     Args:
         channels_in, channels_out: C and D.

@@ -38,7 +38,9 @@ class WindowScore(nn.Module):
 
 class Lookup(torch.autograd.Function):
     """Rows of a matrix (V, E) by ids (B, L), with the gradients to soft tokens (B, L, V) and to the matrix that one-hot
-    tokens times the matrix would have. Of the latter's own derivatives, the one to the soft tokens is left out.
+    tokens times the matrix would have.
+
+    Limitation: the gradient with respect to the matrix is not differentiable with respect to `soft`.
     """
 
     @staticmethod

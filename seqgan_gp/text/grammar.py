@@ -327,8 +327,10 @@ class Grammar:
 
     @cached_property
     def _alike(self) -> dict[str, str]:
-        """For each word the first of those that the same symbols derive, each of them alone: one may stand for another
-        in any parse, and only the probability of that differs.
+        """Maps each word to its class representative, so that parses are cached per class.
+
+        Words are of one class where the same symbols derive each of them alone. One may then stand for another in any
+        parse, and only the probability of the parse differs.
         """
         derived: dict[str, set[Any]] = defaultdict(set)
         for left, right in self.probability:

@@ -111,7 +111,7 @@ class Task(ABC, Generic[Kind]):
 
     @abstractmethod
     def evaluator(self) -> Evaluator:
-        """Of this data."""
+        """The evaluator of this data."""
 
 
 def task_of(config: Experiment) -> type[Task]:

@@ -65,7 +65,7 @@ class Evaluator(task.Evaluator):
         self.yardstick = Real(corpus.test, corpus.train, judge.language if judge else corpus.grammar, unit)
         rng = np.random.default_rng(self.SEED)
         drawn = rng.choice(len(corpus.train), min(samples, len(corpus.train)), replace=False)
-        # Of training sentences novelty says nothing.
+        # Novelty says nothing about training sentences.
         real = [corpus.train[i] for i in drawn]
         self.real = score(real, replace(self.yardstick, training=None))
         self.given = None
