@@ -167,7 +167,7 @@ def play(
 
     parts: dict[str, Tensor] = {}
     for step in range(steps):
-        parts = game.play(step, batch, lambda: _noise(size, rng))
+        parts |= game.play(step, batch, lambda: _noise(size, rng))
         progress()
         if not all(value.isfinite() for value in parts.values()):
             break
