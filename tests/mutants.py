@@ -149,6 +149,8 @@ def main() -> int:
     options = parser.parse_args()
     try:
         mutants = [m for file in options.files for m in load(file) if options.only in f"{m.file} {m.loses}"]
+        if not mutants:
+            raise ValueError(f"no file and no loss has the text {options.only!r}: leave out --only, or give another")
         for mutant in mutants:
             mutant.check()
         alive = []

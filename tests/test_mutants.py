@@ -11,6 +11,12 @@ def test_every_mistake_of_the_list_can_be_planted_and_its_tests_exist(file):
             mutant.check()
 
 
+def test_a_text_that_no_mistake_has_is_refused_before_any_test_runs(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["mutants.py", "--only=no such text"])
+    assert mutants.main() == 2
+    assert "no file and no loss has the text 'no such text'" in capsys.readouterr().err
+
+
 def test_a_mistake_that_cannot_be_planted_is_refused():
     found = mutants.load(mutants.LIST)[0]
     for changes, complaint in (
