@@ -32,7 +32,7 @@ from seqgan_gp.adversarial.game import CriticLoss
 from seqgan_gp.adversarial.objectives import OBJECTIVES
 from seqgan_gp.adversarial.penalty import Penalty
 from seqgan_gp.machine import prepare
-from seqgan_gp.models.critic import Critic
+from seqgan_gp.models.critic import CriticNetwork
 
 from .timing import Product, multiply, spread, take_turns
 
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def measure(case: Case, seconds: float) -> dict[str, Any]:
     """The three times of a case, in milliseconds, the operations, and how far the textbook's results are from ours."""
     torch.manual_seed(0)
-    critic = Critic(case.vocabulary, case.length, EMBEDDING, width=case.width, blocks=case.blocks, kernel=KERNEL)
+    critic = CriticNetwork(case.vocabulary, case.length, EMBEDDING, width=case.width, blocks=case.blocks, kernel=KERNEL)
     textbook = Textbook(critic)
     real, fake = torch.randint(case.vocabulary, (2, case.batch, case.length))
     alpha = torch.rand(case.batch)
@@ -91,7 +91,7 @@ def measure(case: Case, seconds: float) -> dict[str, Any]:
     return row | {"difference": difference, "rounds": len(times["ours"])}
 
 
-def ours(critic: Critic, real: Tensor, fake: Tensor, alpha: Tensor) -> Callable[[], Tensor]:
+def ours(critic: CriticNetwork, real: Tensor, fake: Tensor, alpha: Tensor) -> Callable[[], Tensor]:
     """The step of training, to the loss."""
     step = CriticLoss(critic, OBJECTIVES["wasserstein"], Penalty(weight=WEIGHT))
 
@@ -118,7 +118,7 @@ def plain(textbook: Textbook, real: Tensor, fake: Tensor, alpha: Tensor) -> Call
     return run_step
 
 
-def disagreement(critic: Critic, textbook: Textbook, real: Tensor, fake: Tensor, alpha: Tensor) -> float:
+def disagreement(critic: CriticNetwork, textbook: Textbook, real: Tensor, fake: Tensor, alpha: Tensor) -> float:
     """The largest relative difference between our loss and gradients and the textbook's."""
     alpha = alpha.to(critic.embedding.dtype)
     losses = [f(real, fake, alpha)().item() for f in (partial(ours, critic), partial(plain, textbook))]
@@ -153,7 +153,7 @@ def count_operations(function: Callable[[], object]) -> int:
 class Textbook(nn.Module):
     """The critic with the weights of ours, out of torch's own layers, and the step as most public code has it."""
 
-    def __init__(self, critic: Critic):
+    def __init__(self, critic: CriticNetwork):
         super().__init__()
         length, width = critic.length, critic.input_projection.out_features
         self.embedding = nn.Parameter(critic.embedding.detach().clone())
@@ -187,7 +187,7 @@ class Textbook(nn.Module):
         penalty = ((gradient.flatten(1).norm(2, dim=1) - 1) ** 2).mean()
         return self.score(embedded_fake).mean() - self.score(embedded_real).mean() + WEIGHT * penalty
 
-    def gradients(self, critic: Critic) -> list[tuple[str, Tensor, Tensor]]:
+    def gradients(self, critic: CriticNetwork) -> list[tuple[str, Tensor, Tensor]]:
         """Name, our gradient and the textbook's for each parameter."""
         found = []
         for (name, parameter), own in zip(critic.named_parameters(), self.parameters(), strict=True):

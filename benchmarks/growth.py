@@ -26,8 +26,8 @@ from seqgan_gp.adversarial.objectives import OBJECTIVES
 from seqgan_gp.adversarial.penalty import Penalty
 from seqgan_gp.errors import UserError
 from seqgan_gp.machine import prepare
-from seqgan_gp.models.critic import Critic
-from seqgan_gp.models.generator import Generator
+from seqgan_gp.models.critic import CriticNetwork
+from seqgan_gp.models.generator import GeneratorNetwork
 from seqgan_gp.models.relaxations import relaxation
 from seqgan_gp.training.text import RelaxedGenerator
 
@@ -92,9 +92,9 @@ def both(case: Case) -> dict[str, Callable[[], None]]:
     """A critic step and a generator step of that size."""
     torch.manual_seed(0)
     shape: dict[str, Any] = {"width": case.width, "blocks": case.blocks, "kernel": KERNEL}
-    critic = Critic(case.vocabulary, case.length, EMBEDDING, **shape)
-    judge = Critic(case.vocabulary, case.length, EMBEDDING, **shape).requires_grad_(False)
-    generator = Generator(case.vocabulary, case.length, NOISE, **shape)
+    critic = CriticNetwork(case.vocabulary, case.length, EMBEDDING, **shape)
+    judge = CriticNetwork(case.vocabulary, case.length, EMBEDDING, **shape).requires_grad_(False)
+    generator = GeneratorNetwork(case.vocabulary, case.length, NOISE, **shape)
     step, relaxed = (
         CriticLoss(critic, OBJECTIVES["wasserstein"], Penalty(weight=WEIGHT)),
         RelaxedGenerator(generator, relaxation("straight-through")),

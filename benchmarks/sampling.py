@@ -97,13 +97,13 @@ def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> 
         *generator_products(config["ours"], vocabulary, BATCH, options.num // BATCH),
         *generator_products(config["ours"], vocabulary, options.num % BATCH),
     ]
-    chosen = {"chosen": write("ours", options.num, BATCH)} if generator.choice else {}
+    chosen = {"chosen": write("ours", options.num, BATCH)} if generator.reranking else {}
     times = take_turns({**sample, **chosen, "floor": multiply(products)}, options.seconds / 2)
     single = {name: write(name, options.single, 1, "--candidates=1") for name in runs}
     times |= {f"{name}_single": t for name, t in take_turns(single, options.seconds / 2, rounds=3).items()}
 
     figures: dict[str, Any] = {"threads": torch.get_num_threads(), "sentences": options.num, "batch": BATCH}
-    figures["candidates"] = generator.choice.candidates if generator.choice else 1
+    figures["candidates"] = generator.reranking.candidates if generator.reranking else 1
     figures |= {"single": options.single, "real_words": mean_words(corpus) if corpus.is_file() else None}
     for name, network in (("ours", generator.network), ("baseline", baseline.network)):
         figures[f"{name}_weights"] = sum(p.numel() for p in network.parameters())

@@ -25,7 +25,7 @@ from .artefacts import (
     read_config,
     saved_networks,
 )
-from .config import Config, ResamplingConfig
+from .config import Config, RerankingConfig
 from .errors import UserError
 from .machine import side_by_side
 from .models import critic, generator, language_model
@@ -66,27 +66,29 @@ def _encoder(config: Config, condition: Condition | None) -> Encoder | None:
     return ENCODERS[type(condition)](config, condition) if condition else None
 
 
-def build_generator(config: Config, tokenizer: Tokenizer, condition: Condition | None = None) -> generator.Generator:
+def build_generator(
+    config: Config, tokenizer: Tokenizer, condition: Condition | None = None
+) -> generator.GeneratorNetwork:
     sizes, encoder = (len(tokenizer), config.tokenizer.length), _encoder(config, condition)
-    return generator.Generator(*sizes, **dataclasses.asdict(config.generator), encoder=encoder)
+    return generator.GeneratorNetwork(*sizes, **dataclasses.asdict(config.generator), encoder=encoder)
 
 
-def build_critic(config: Config, tokenizer: Tokenizer, condition: Condition | None = None) -> critic.Critic:
+def build_critic(config: Config, tokenizer: Tokenizer, condition: Condition | None = None) -> critic.CriticNetwork:
     options = dataclasses.asdict(config.critic)
     parametrize = PARAMETRIZATIONS[options.pop("parametrization")]
     sizes, encoder = (len(tokenizer), config.tokenizer.length), _encoder(config, condition)
-    network = critic.Critic(*sizes, **options, encoder=encoder)
+    network = critic.CriticNetwork(*sizes, **options, encoder=encoder)
     parametrize(network)
     return network
 
 
 def build_language_model(
     config: Config, tokenizer: Tokenizer, condition: Condition | None = None
-) -> language_model.LanguageModel:
+) -> language_model.LanguageModelNetwork:
     if condition is not None:
         raise UserError("a language model takes no corpus.label and no corpus.context: leave them out")
     sizes = len(tokenizer), config.tokenizer.length, tokenizer.pad, tokenizer.end
-    return language_model.LanguageModel(*sizes, **dataclasses.asdict(config.language_model))
+    return language_model.LanguageModelNetwork(*sizes, **dataclasses.asdict(config.language_model))
 
 
 class Method(NamedTuple):
@@ -158,7 +160,7 @@ def _encoded(condition: Condition | None, given: Given, num: int, device: torch.
 
 
 @dataclasses.dataclass(frozen=True)
-class Choice:
+class Reranking:
     """What chooses a sample among candidates of a generator.
 
     Args:
@@ -168,13 +170,13 @@ class Choice:
         temperature: that the candidates are drawn at, unless another one is asked for.
     """
 
-    discriminator: critic.Critic
+    discriminator: critic.CriticNetwork
     tokenizer: Tokenizer
     candidates: int
     temperature: float
 
     @classmethod
-    def of(cls, config: ResamplingConfig, discriminator: critic.Critic, tokenizer: Tokenizer) -> Choice:
+    def of(cls, config: RerankingConfig, discriminator: critic.CriticNetwork, tokenizer: Tokenizer) -> Reranking:
         return cls(discriminator, tokenizer, config.candidates, config.temperature)
 
     def among(self, draw: Callable[[], Tensor], chance: np.ndarray, *condition: Tensor) -> Callable[[], Tensor]:
@@ -203,7 +205,7 @@ class Generator:
         tokenizer: ids to sentences.
         temperature: the default temperature of `sample`; 0 takes the most probable token at each position.
         condition: what a conditional network is given.
-        choice: what chooses each sample among several; without it, each sample is the generator's own.
+        reranking: how each sample is chosen among candidates; None takes each as the generator writes it.
     """
 
     kind: ClassVar[type[SequenceModel]] = SequenceModel  # type: ignore[type-abstract]
@@ -215,10 +217,10 @@ class Generator:
         tokenizer: Tokenizer,
         temperature: float = 0.0,
         condition: Condition | None = None,
-        choice: Choice | None = None,
+        reranking: Reranking | None = None,
     ):
         self.network, self.tokenizer, self.temperature, self.condition = network, tokenizer, temperature, condition
-        self.choice = choice
+        self.reranking = reranking
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Self:
@@ -231,8 +233,8 @@ class Generator:
         network, tokenizer, condition, config = _load(folder, "generator", cls.kind, cls.what)
         generator = cls(network.to(device), tokenizer, METHODS[config.method].temperature(config), condition)
         if "discriminator" in saved_networks(folder):
-            discriminator = _load(folder, "discriminator", critic.Critic, "discriminator").network
-            generator.choice = Choice.of(config.resampling, discriminator.to(device), tokenizer)
+            discriminator = _load(folder, "discriminator", critic.CriticNetwork, "discriminator").network
+            generator.reranking = Reranking.of(config.reranking, discriminator.to(device), tokenizer)
         return generator
 
     def __call__(self, inputs: Tensor, given: Given = None) -> Tensor:
@@ -265,10 +267,10 @@ class Generator:
         candidates: int | None,
     ) -> Iterator[Read]:
         """What `read` makes of each batch of ids (<= batch_size, L)."""
-        chosen = self._choice(candidates)
+        chosen = self._reranked(candidates)
         if temperature is None:
             temperature = chosen.temperature if chosen else self.temperature
-        noise, choice, labels, fortune = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(4))
+        noise, tokens, labels, candidates_rng = map(np.random.default_rng, np.random.SeedSequence(seed).spawn(4))
         if given is None and self.condition is not None:
             given = self.condition.draw(num, labels)
         device = next(self.network.parameters()).device
@@ -282,8 +284,8 @@ class Generator:
                 size, rows = min(at_once, num - start), slice(start, start + at_once)
                 part = tuple(c[rows] for c in condition)
                 repeated = (c.repeat_interleave(each, 0) for c in part)
-                draw = self.network.draw(size * each, temperature, noise, choice, *repeated)
-                yield chosen.among(draw, fortune.standard_exponential((size, each)), *part) if chosen else draw
+                draw = self.network.draw(size * each, temperature, noise, tokens, *repeated)
+                yield chosen.among(draw, candidates_rng.standard_exponential((size, each)), *part) if chosen else draw
 
         def compute(ids: Callable[[], Tensor]) -> Read:
             with torch.no_grad():  # is of each thread by itself
@@ -320,16 +322,16 @@ class Generator:
         for sentences in self._sampled(self.tokenizer.decode, num, seed, temperature, batch_size, given, candidates):
             yield from sentences
 
-    def _choice(self, candidates: int | None) -> Choice | None:
+    def _reranked(self, candidates: int | None) -> Reranking | None:
         """What chooses, if something does."""
         if candidates in (None, 1):
-            return self.choice if candidates is None else None
-        if self.choice is None:
+            return self.reranking if candidates is None else None
+        if self.reranking is None:
             raise UserError(
                 f"there is no discriminator to choose among {candidates} candidates: leave candidates out, or give a "
-                "run that was trained to its end with resampling.candidates over 1"
+                "run that was trained to its end with reranking.candidates over 1"
             )
-        return dataclasses.replace(self.choice, candidates=candidates)
+        return dataclasses.replace(self.reranking, candidates=candidates)
 
 
 class LanguageModel(Generator):
@@ -342,13 +344,13 @@ class LanguageModel(Generator):
         condition: none, so far.
     """
 
-    network: language_model.LanguageModel
-    kind = language_model.LanguageModel
+    network: language_model.LanguageModelNetwork
+    kind = language_model.LanguageModelNetwork
     what = "language model"
 
     def __init__(
         self,
-        network: language_model.LanguageModel,
+        network: language_model.LanguageModelNetwork,
         tokenizer: Tokenizer,
         temperature: float = 1.0,
         condition: Condition | None = None,
@@ -386,7 +388,7 @@ class Critic:
         condition: what a conditional network is given.
     """
 
-    def __init__(self, network: critic.Critic, tokenizer: Tokenizer, condition: Condition | None = None):
+    def __init__(self, network: critic.CriticNetwork, tokenizer: Tokenizer, condition: Condition | None = None):
         self.network, self.tokenizer, self.condition = network, tokenizer, condition
 
     @classmethod
@@ -396,7 +398,7 @@ class Critic:
         Raises:
             UserError: there is none, it is incomplete, or its files do not belong together.
         """
-        network, tokenizer, condition, _ = _load(locate(source), "critic", critic.Critic, "critic")
+        network, tokenizer, condition, _ = _load(locate(source), "critic", critic.CriticNetwork, "critic")
         return cls(network.requires_grad_(False).to(device), tokenizer, condition)
 
     def tokens(self, sequences: str | Sequence[str] | Tensor) -> Tensor:

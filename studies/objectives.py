@@ -62,7 +62,7 @@ def _arguments(changes: Sequence[str], seed: int, options: argparse.Namespace) -
         f"--evaluation.samples={options.samples}",
         f"--seed={seed}",
         "--train.threads=1",
-        "--resampling.candidates=1",  # what each generator has learned, not what a discriminator makes of it
+        "--reranking.candidates=1",  # what each generator has learned, not what a discriminator makes of it
         *changes,
         *(f"--{option}" for option in options.options),
     ]

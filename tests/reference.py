@@ -122,10 +122,10 @@ def adversarial(c, data, labels, g, d, end, pad):
         end, pad: ids of these two tokens.
     """
     t, rng = c.train, np.random.default_rng(c.seed)
-    average, discriminator, choosing = {k: v.detach().clone() for k, v in g.items()}, None, c.resampling.candidates > 1
+    average, discriminator, reranks = {k: v.detach().clone() for k, v in g.items()}, None, c.reranking.candidates > 1
     g_optimizer, d_optimizer = optimizer(g, t.generator, (0.0, 0.9)), optimizer(d, t.critic, (0.0, 0.9))
     of_critic, of_generator = OBJECTIVES[c.objective]
-    game = 1 - c.resampling.share if choosing else 1
+    game = 1 - c.reranking.share if reranks else 1
     vocabulary = d["embedding"].shape[0]
 
     def noise():
@@ -180,10 +180,10 @@ def adversarial(c, data, labels, g, d, end, pad):
         else:
             if discriminator is None:
                 discriminator = {k: v.detach().clone().requires_grad_() for k, v in d.items()}
-                optimiser = optimizer(discriminator, c.resampling.optimizer, (0.9, 0.999))
-            optimiser.param_groups[0]["lr"] = c.resampling.optimizer.lr * (1 - done) / (1 - game)
+                optimiser = optimizer(discriminator, c.reranking.optimizer, (0.9, 0.999))
+            optimiser.param_groups[0]["lr"] = c.reranking.optimizer.lr * (1 - done) / (1 - game)
             real, given = batch(step * t.critic_steps)
-            logits = generate(average, c, noise(), given) / c.resampling.temperature
+            logits = generate(average, c, noise(), given) / c.reranking.temperature
             chance = torch.from_numpy(rng.random((t.batch_size, data.shape[1]), dtype=np.float32))
             ids = (logits.softmax(2).cumsum(2) <= chance[:, :, None]).sum(2)
             ended = (ids == end).cumsum(1) - (ids == end).long() > 0

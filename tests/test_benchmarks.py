@@ -17,9 +17,9 @@ from benchmarks.command import Stretch, TrainingCommand
 from seqgan_gp import cli, config
 from seqgan_gp.adversarial.game import Game
 from seqgan_gp.errors import UserError
-from seqgan_gp.models.critic import Critic
-from seqgan_gp.models.generator import Generator
-from seqgan_gp.models.language_model import LanguageModel
+from seqgan_gp.models.critic import CriticNetwork
+from seqgan_gp.models.generator import GeneratorNetwork
+from seqgan_gp.models.language_model import LanguageModelNetwork
 from seqgan_gp.training.task import task_of
 from seqgan_gp.training.trainer import Trainer
 
@@ -119,7 +119,7 @@ def terms(network: torch.nn.Module, batch: int, length: int, once: str) -> int:
 def test_the_products_of_the_generator_are_all_that_it_multiplies(options):
     c = config.Config()
     c.generator = config.GeneratorConfig(width=12, **options)
-    network = Generator(50, c.tokenizer.length, **vars(c.generator))
+    network = GeneratorNetwork(50, c.tokenizer.length, **vars(c.generator))
     products = sampling.generator_products(c, 50, 6)
     assert sum(p.multiply_adds for p in products) == terms(network, 6, c.tokenizer.length, "project_noise")
     assert sampling.generator_products(c, 50, 0) == sampling.generator_products(c, 50, 6, 0) == []
@@ -131,14 +131,16 @@ def test_the_products_of_the_generator_are_all_that_it_multiplies(options):
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_language_model_multiplies_each_weight_once_a_token(layers):
     c = config.LanguageModelConfig(embedding=5, width=7, layers=layers)
-    network = LanguageModel(50, 16, 0, 2, **vars(c))
+    network = LanguageModelNetwork(50, 16, 0, 2, **vars(c))
     matrices = sum(p.numel() for p in network.parameters() if p.dim() == 2)  # the embedding is the output's
     assert sampling.language_model_products(c, 50, 9.5) == 9.5 * matrices
 
 
 def test_the_floor_of_a_critic_step_is_ten_passes():
     case = critic_step.Case(width=8, length=6, vocabulary=20, batch=4, blocks=2)
-    critic = Critic(case.vocabulary, case.length, critic_step.EMBEDDING, width=8, blocks=2, kernel=critic_step.KERNEL)
+    critic = CriticNetwork(
+        case.vocabulary, case.length, critic_step.EMBEDDING, width=8, blocks=2, kernel=critic_step.KERNEL
+    )
     assert sum(math.prod(p) for p in critic_step.products(case)) == 10 * terms(critic, 4, 6, "output")
 
 

@@ -15,8 +15,8 @@ from seqgan_gp import shipped
 from seqgan_gp.config import PenaltyConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.conditions import ContextEncoder, LabelEncoder, Modulation, Projection
-from seqgan_gp.models.critic import Critic
-from seqgan_gp.models.generator import Generator
+from seqgan_gp.models.critic import CriticNetwork
+from seqgan_gp.models.generator import GeneratorNetwork
 from seqgan_gp.text.conditions import Contexts, Labels
 from seqgan_gp.text.corpus import Given, load_corpus
 from seqgan_gp.text.grammar import Grammar
@@ -41,7 +41,7 @@ def doubled(*shape):
 
 def critic(build, **options):
     torch.manual_seed(0)
-    return Critic(V, L, embedding=E, width=C, encoder=build(), **options).double()
+    return CriticNetwork(V, L, embedding=E, width=C, encoder=build(), **options).double()
 
 
 @every_kind
@@ -87,8 +87,8 @@ def test_derivatives_in_the_weights_of_an_encoder_agree_with_finite_differences(
 def test_a_conditional_generator_starts_as_the_unconditional_one(build, condition, backbone):
     options = dict(noise=NOISE, width=C, blocks=2, kernel=3, backbone=backbone)
     torch.manual_seed(0)
-    plain = Generator(V, L, **options)
-    conditional = Generator(V, L, **options, encoder=build())
+    plain = GeneratorNetwork(V, L, **options)
+    conditional = GeneratorNetwork(V, L, **options, encoder=build())
     conditional.load_state_dict(plain.state_dict(), strict=False)
     noise = plain.sample_noise(6, np.random.default_rng(0))
     assert torch.equal(plain(noise), conditional(noise, condition(6)))
@@ -99,9 +99,9 @@ def test_a_conditional_generator_starts_as_the_unconditional_one(build, conditio
 
 
 def test_nothing_of_a_condition_is_in_an_unconditional_network():
-    for network in (Generator(V, L), Critic(V, L)):
+    for network in (GeneratorNetwork(V, L), CriticNetwork(V, L)):
         assert not [name for name in network.state_dict() if "encoder" in name or "modul" in name]
-    assert Critic(V, L).projection is None
+    assert CriticNetwork(V, L).projection is None
 
 
 def test_modulation_scales_and_shifts_by_what_is_linear_in_the_features():
@@ -166,11 +166,11 @@ def test_the_penalty_is_of_the_slope_in_the_samples_at_a_fixed_condition(build, 
 
 @every_kind
 def test_a_condition_is_neither_left_out_nor_given_in_vain(build, condition):
-    noise = Generator(V, L, noise=NOISE).sample_noise(2, np.random.default_rng(0))
+    noise = GeneratorNetwork(V, L, noise=NOISE).sample_noise(2, np.random.default_rng(0))
     with pytest.raises(ValueError, match="not conditional, and a condition is given"):
-        Generator(V, L, noise=NOISE)(noise, condition(2))
+        GeneratorNetwork(V, L, noise=NOISE)(noise, condition(2))
     with pytest.raises(ValueError, match="conditional, and none is given"):
-        Generator(V, L, noise=NOISE, encoder=build())(noise)
+        GeneratorNetwork(V, L, noise=NOISE, encoder=build())(noise)
     with pytest.raises(ValueError, match="conditional, and none is given"):
         critic(build)(torch.zeros(2, L, dtype=torch.long))
 

@@ -10,9 +10,9 @@ import pytest
 from seqgan_gp import config, shipped
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.conditions import ContextEncoder, LabelEncoder
-from seqgan_gp.models.critic import Critic
-from seqgan_gp.models.generator import Generator
-from seqgan_gp.models.language_model import LanguageModel
+from seqgan_gp.models.critic import CriticNetwork
+from seqgan_gp.models.generator import GeneratorNetwork
+from seqgan_gp.models.language_model import LanguageModelNetwork
 
 
 @pytest.mark.parametrize("path", sorted(shipped.folder("configs").glob("*.yaml")), ids=lambda p: p.stem)
@@ -27,7 +27,7 @@ def test_defaults_hold_without_a_file():
 
 @pytest.mark.parametrize(
     "network, section",
-    [(Generator, "generator"), (Critic, "critic"), (LanguageModel, "language_model")],
+    [(GeneratorNetwork, "generator"), (CriticNetwork, "critic"), (LanguageModelNetwork, "language_model")],
 )
 def test_a_network_built_by_hand_has_the_defaults_of_the_config(network, section):
     parameters = inspect.signature(network).parameters.values()
@@ -69,8 +69,8 @@ DEFAULTS = {
         **{f"{network}.{key}": value for network in ("generator", "critic") for key, value in BLOCKS.items()},
         **{"critic.embedding": 32, "critic.embedding_std": 0.2, "critic.kernel": 3, "critic.windows": 0},
         **{"critic.parametrization": "none", "relaxation.kind": "straight-through", "relaxation.temperature": 1},
-        **{"resampling.candidates": 1, "resampling.temperature": 1, "resampling.share": 0.25, "resampling.dropout": 0},
-        **{"resampling.optimizer.name": "Adam", "resampling.optimizer.lr": 0.001, "resampling.optimizer.options": {}},
+        **{"reranking.candidates": 1, "reranking.temperature": 1, "reranking.share": 0.25, "reranking.dropout": 0},
+        **{"reranking.optimizer.name": "Adam", "reranking.optimizer.lr": 0.001, "reranking.optimizer.options": {}},
         **{"language_model.embedding": 64, "language_model.width": 192, "language_model.layers": 1},
         **{"language_model.dropout": 0.1, "likelihood.clip": 1, "likelihood.validation": None},
         **{"likelihood.validate_every": 200, "likelihood.patience": 3, "likelihood.decay": 0.3, "likelihood.decays": 3},
@@ -121,10 +121,10 @@ def test_a_modality_of_the_command_line_goes_before_that_of_the_file(tmp_path):
 
 
 def test_choosing_needs_two_candidates():
-    assert [config.parse([f"--resampling.candidates={k}"]).config.choosing is None for k in (1, 2)] == [True, False]
-    chosen = config.parse(["--resampling.candidates=2", "--resampling.share=0.5"]).config.choosing
+    assert [config.parse([f"--reranking.candidates={k}"]).config.reranker is None for k in (1, 2)] == [True, False]
+    chosen = config.parse(["--reranking.candidates=2", "--reranking.share=0.5"]).config.reranker
     assert (chosen.candidates, chosen.share) == (2, 0.5)
-    assert config.ImageConfig().choosing is None
+    assert config.ImageConfig().reranker is None
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_choosing_needs_two_candidates():
         ["--critic.parametrization=weight"],
         ["--evaluation.samples=2", "--corpus.holdout=2"],
         ["--train.average=0", "--train.decay_from=1"],
-        ["--resampling.share=1"],  # nothing is chosen
-        ["--resampling.candidates=2", "--resampling.share=0.99", "--resampling.dropout=0.99"],
+        ["--reranking.share=1"],  # nothing is chosen
+        ["--reranking.candidates=2", "--reranking.share=0.99", "--reranking.dropout=0.99"],
         ["--condition.features=6"],  # nothing is given
         ["--corpus.label=kind", "--condition.features=6"],
         ["--corpus.context=kind", "--condition.features=6", "--condition.heads=3"],
@@ -249,9 +249,9 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
         (["--corpus.context=mine", "--corpus.column=mine"], "another one than corpus.column"),
         (["--condition.kernel=4"], "condition.kernel is 4: it must be odd"),
         (["--corpus.context=kind", "--condition.features=6"], "condition.features is 6 and condition.heads 4"),
-        (["--resampling.candidates=2", "--resampling.share=0"], "resampling.share is 0"),
-        (["--resampling.candidates=2", "--resampling.share=1"], "resampling.share is 1"),
-        (["--resampling.dropout=1"], "resampling.dropout is 1"),
+        (["--reranking.candidates=2", "--reranking.share=0"], "reranking.share is 0"),
+        (["--reranking.candidates=2", "--reranking.share=1"], "reranking.share is 1"),
+        (["--reranking.dropout=1"], "reranking.dropout is 1"),
         (["--language_model.dropout=1"], "language_model.dropout is 1"),
         (["--likelihood.decay=1"], "likelihood.decay is 1"),
         (["--critic.parametrization=spectral", "--clipping=0.01"], "the same weights"),

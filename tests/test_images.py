@@ -195,7 +195,7 @@ def test_the_critic_scores_bytes_and_pixels_alike_and_gives_gradients(run):
 
 def test_the_penalty_of_pixels_is_that_of_all_of_them_and_treats_each_image_by_itself():
     torch.manual_seed(0)
-    critic = networks.Critic(HEIGHT, WIDTH, 4).double()
+    critic = networks.ImageCriticNetwork(HEIGHT, WIDTH, 4).double()
     real, fake = torch.from_numpy(bars(6).pixels[:, None]), torch.rand(6, 1, HEIGHT, WIDTH, dtype=torch.float64) * 2 - 1
     alpha = torch.rand(6, dtype=torch.float64)
     step = critic_loss(critic, PenaltyConfig(weight=7.0))
@@ -228,7 +228,7 @@ def test_the_penalty_of_pixels_is_that_of_all_of_them_and_treats_each_image_by_i
 
 def test_the_networks_are_those_that_are_described():
     noise = torch.randn(6, 7)
-    generator = networks.Generator(HEIGHT, WIDTH, noise=7, channels=5)
+    generator = networks.ImageGeneratorNetwork(HEIGHT, WIDTH, noise=7, channels=5)
     state = generator.state_dict()
     hidden = F.linear(noise, state["project_noise.weight"], state["project_noise.bias"]).relu()
     hidden = hidden.view(6, 10, HEIGHT // 4, WIDTH // 4)
@@ -239,7 +239,7 @@ def test_the_networks_are_those_that_are_described():
     torch.testing.assert_close(generator(noise), hidden)
     assert generator(100 * noise).abs().max() <= 1
 
-    critic = networks.Critic(HEIGHT, WIDTH, channels=3)
+    critic = networks.ImageCriticNetwork(HEIGHT, WIDTH, channels=3)
     state, hidden = critic.state_dict(), generator(noise)
     for layer in range(3):
         hidden = F.conv2d(hidden, state[f"layers.{layer}.weight"], state[f"layers.{layer}.bias"], stride=2, padding=1)
@@ -258,7 +258,9 @@ def test_a_spectral_critic_of_images_has_singular_values_of_one():
     assert torch.linalg.matrix_norm(plain.layers[1].weight.flatten(1), 2).item() != pytest.approx(1, rel=0.05)
 
 
-@pytest.mark.parametrize("network, section", [(networks.Generator, "generator"), (networks.Critic, "critic")])
+@pytest.mark.parametrize(
+    "network, section", [(networks.ImageGeneratorNetwork, "generator"), (networks.ImageCriticNetwork, "critic")]
+)
 def test_a_network_built_by_hand_has_the_defaults_of_the_config(network, section):
     parameters = inspect.signature(network).parameters.values()
     expected = asdict(getattr(config.ImageConfig(), section))

@@ -33,10 +33,10 @@ SMALL = [
 ]
 
 
-def tiny(length: int = 3, seed: int = 0) -> language_model.LanguageModel:
+def tiny(length: int = 3, seed: int = 0) -> language_model.LanguageModelNetwork:
     """A model whose distribution is far from uniform."""
     torch.manual_seed(seed)
-    model = language_model.LanguageModel(4, length, PAD, END, embedding=3, width=5, layers=2).double().eval()
+    model = language_model.LanguageModelNetwork(4, length, PAD, END, embedding=3, width=5, layers=2).double().eval()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.normal_()

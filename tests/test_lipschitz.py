@@ -21,7 +21,7 @@ from seqgan_gp.adversarial.penalty import (
     two_sided,
 )
 from seqgan_gp.config import PenaltyConfig
-from seqgan_gp.models.critic import Critic
+from seqgan_gp.models.critic import CriticNetwork
 
 
 @pytest.mark.parametrize("shape", [(7,), (5, 3), (4, 3, 2)])
@@ -91,9 +91,9 @@ def test_minimising_the_critic_loss_raises_real_scores_above_generated_ones():
     assert (scores.grad == -1).all()  # descent raises the scores of generated samples
 
 
-def critic(**changes) -> Critic:
+def critic(**changes) -> CriticNetwork:
     torch.manual_seed(0)
-    return Critic(**{"vocabulary": 11, "length": 6, "embedding": 4, "width": 5, "blocks": 2} | changes)
+    return CriticNetwork(**{"vocabulary": 11, "length": 6, "embedding": 4, "width": 5, "blocks": 2} | changes)
 
 
 def batch(vocabulary=11, length=6, size=3):
@@ -397,7 +397,7 @@ def test_a_trained_critic_estimates_the_exact_distance_between_two_small_sets():
     import ot
 
     torch.manual_seed(0)
-    network = Critic(vocabulary=6, length=1, embedding=3, width=64, blocks=1, embedding_std=1.0)
+    network = CriticNetwork(vocabulary=6, length=1, embedding=3, width=64, blocks=1, embedding_std=1.0)
     network.embedding.requires_grad_(False)
     real, fake = torch.tensor([0, 0, 1, 2] * 32)[:, None], torch.tensor([3, 4, 5, 5] * 32)[:, None]
     one_hot = nn.functional.one_hot(fake, 6).float()

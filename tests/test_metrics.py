@@ -14,10 +14,10 @@ from seqgan_gp.evaluation import tables
 from seqgan_gp.evaluation.judge import Judge, Judged
 from seqgan_gp.metrics import bleu as bleu_
 from seqgan_gp.metrics import divergence, diversity
+from seqgan_gp.metrics.bootstrap import halves, intervals, subset
 from seqgan_gp.metrics.catalogue import METRICS
 from seqgan_gp.metrics.divergence import jensen_shannon
 from seqgan_gp.metrics.ngrams import Corpus, NGrams, count_ngrams, list_ngrams, number
-from seqgan_gp.metrics.resampling import halves, intervals, subset
 from seqgan_gp.scoring import NGramScores, OracleScores, Real, defined, score
 from seqgan_gp.text.grammar import Grammar
 from seqgan_gp.text.words import read_lines

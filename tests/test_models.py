@@ -15,8 +15,8 @@ from seqgan_gp.config import CriticConfig, GeneratorConfig, PenaltyConfig
 from seqgan_gp.models.attention import AttentionBlock, SelfAttention, attend
 from seqgan_gp.models.backbones import BACKBONES
 from seqgan_gp.models.convolution import WIDE, Conv1d, Tiling
-from seqgan_gp.models.critic import Critic, WindowScore
-from seqgan_gp.models.generator import Generator
+from seqgan_gp.models.critic import CriticNetwork, WindowScore
+from seqgan_gp.models.generator import GeneratorNetwork
 from seqgan_gp.models.layers import NORMS, InstanceNorm, ReLU, ResidualBlock, layer_norm
 from seqgan_gp.models.recurrent import CELLS, GRU, LSTM, RecurrentBlock
 from seqgan_gp.models.relaxations import RELAXATIONS, draw_chance, most_probable, relaxation, sample_ids
@@ -113,7 +113,7 @@ def test_the_penalty_does_not_walk_the_forward_pass_again(width):
     """The products of a critic step, counted: three forward passes, four backward ones of real and generated samples,
     the inner gradient, and two for its derivative."""
     batch, length = 64, 8
-    critic = Critic(10, length, 6, width=width, blocks=2, kernel=3)
+    critic = CriticNetwork(10, length, 6, width=width, blocks=2, kernel=3)
     real, fake = torch.randint(10, (2, batch, length))
     step, alpha, embedded = critic_loss(critic, PenaltyConfig()), torch.rand(batch), critic.embed(real)
     forward = count_operations(lambda: critic.score(embedded))
@@ -125,7 +125,7 @@ def test_the_penalty_does_not_walk_the_forward_pass_again(width):
 def test_a_step_of_functions_compiles(width):
     """torch.compile takes no double backward of autograd, but torch.func.grad inside of what it compiles."""
     batch, length = 3, 6
-    critic = Critic(10, length, 6, width=width, blocks=1)
+    critic = CriticNetwork(10, length, 6, width=width, blocks=1)
     real, fake = torch.randint(10, (2, batch, length))
     alpha, parameters = torch.rand(batch), dict(critic.named_parameters())
 
@@ -186,7 +186,7 @@ def test_second_derivatives_of_every_layer_agree_with_finite_differences(build):
 @pytest.mark.parametrize("windows", [0, 2])
 def test_second_derivatives_of_the_critic_agree_with_finite_differences(options, windows):
     torch.manual_seed(0)
-    critic = Critic(vocabulary=7, length=5, embedding=3, width=4, blocks=2, windows=windows, **options).double()
+    critic = CriticNetwork(vocabulary=7, length=5, embedding=3, width=4, blocks=2, windows=windows, **options).double()
     soft = torch.randn(2, 5, 7, dtype=torch.float64).softmax(-1).requires_grad_()
     assert gradcheck(critic, soft) and gradgradcheck(critic, soft)
 
@@ -194,7 +194,7 @@ def test_second_derivatives_of_the_critic_agree_with_finite_differences(options,
 @every_network
 def test_the_penalty_has_a_finite_gradient_where_all_positions_are_alike(options):
     torch.manual_seed(0)
-    critic = Critic(vocabulary=7, length=5, embedding=3, width=4, windows=2, **options)
+    critic = CriticNetwork(vocabulary=7, length=5, embedding=3, width=4, windows=2, **options)
     for points in (torch.zeros(2, 5, 3), torch.ones(2, 5, 3), torch.full((2, 5, 3), 1e4)):
         (slope,) = torch.autograd.grad(critic.score(points.requires_grad_()).sum(), points, create_graph=True)
         slope.square().sum().backward()
@@ -217,7 +217,7 @@ def test_instance_norm_is_that_of_torch():
 
 def test_batch_norm_is_refused_with_the_reason():
     with pytest.raises(ValueError, match=r"layer, instance; batch norm couples the samples.*Gulrajani"):
-        Critic(vocabulary=11, length=6, norm="batch")
+        CriticNetwork(vocabulary=11, length=6, norm="batch")
 
 
 @pytest.mark.parametrize("ours, theirs", [(GRU, nn.GRU), (LSTM, nn.LSTM)])
@@ -268,7 +268,7 @@ def test_the_score_of_windows_is_the_mean_of_their_scores():
 
 def test_windows_add_to_the_score_of_the_sequence():
     torch.manual_seed(0)
-    critic = Critic(vocabulary=11, length=6, windows=6)
+    critic = CriticNetwork(vocabulary=11, length=6, windows=6)
     embedded = critic.embed(torch.randint(11, (4, 6)))
     local = critic.window_score(embedded)
     both = critic.score(embedded)
@@ -276,7 +276,7 @@ def test_windows_add_to_the_score_of_the_sequence():
     torch.testing.assert_close(both, critic.score(embedded) + local)
     assert local.std() > 0
     with pytest.raises(ValueError, match="windows of 7 positions"):
-        Critic(vocabulary=11, length=6, windows=7)
+        CriticNetwork(vocabulary=11, length=6, windows=7)
 
 
 @pytest.mark.parametrize("section", [GeneratorConfig, CriticConfig])
@@ -293,7 +293,7 @@ def test_even_kernels_are_refused():
 
 @pytest.mark.parametrize("noise, position_noise", [(8, 0), (0, 3), (8, 3)])
 def test_generator_gives_logits_of_the_whole_sequence(noise, position_noise):
-    generator = Generator(vocabulary=11, length=6, noise=noise, position_noise=position_noise, width=5, kernel=3)
+    generator = GeneratorNetwork(vocabulary=11, length=6, noise=noise, position_noise=position_noise, width=5, kernel=3)
     z = generator.sample_noise(4, np.random.default_rng(0))
     logits = generator(z)
     assert z.shape == (4, noise + 6 * position_noise) and logits.shape == (4, 6, 11)
@@ -310,7 +310,7 @@ def test_generator_gives_logits_of_the_whole_sequence(noise, position_noise):
 @every_network
 def test_noise_reaches_every_position(options):
     torch.manual_seed(0)
-    generator = Generator(vocabulary=11, length=6, noise=9, position_noise=2, width=8, kernel=1, **options)
+    generator = GeneratorNetwork(vocabulary=11, length=6, noise=9, position_noise=2, width=8, kernel=1, **options)
     z = generator.sample_noise(4, np.random.default_rng(0)).requires_grad_()
     logits = generator(z)
     assert logits.shape == (4, 6, 11)
@@ -326,13 +326,13 @@ def test_noise_reaches_every_position(options):
 @every_network
 def test_a_generated_sequence_does_not_depend_on_the_rest_of_the_batch(options):
     torch.manual_seed(0)
-    generator = Generator(vocabulary=11, length=6, width=8, **options).double()
+    generator = GeneratorNetwork(vocabulary=11, length=6, width=8, **options).double()
     z = torch.randn(5, generator.noise_size, dtype=torch.float64)
     torch.testing.assert_close(generator(z)[2:3], generator(z[2:3]))
 
 
 def test_positions_are_told_apart_without_shared_noise():
-    generator = Generator(vocabulary=11, length=12, noise=0, position_noise=2, width=5, kernel=1)
+    generator = GeneratorNetwork(vocabulary=11, length=12, noise=0, position_noise=2, width=5, kernel=1)
     noise = torch.ones(1, generator.noise_size)  # the same at each, and no convolution sees the edges
     assert generator(noise)[0].unique(dim=0).shape[0] == 1
     torch.nn.init.normal_(generator.positions)
@@ -341,13 +341,13 @@ def test_positions_are_told_apart_without_shared_noise():
 
 def test_generator_without_noise_is_refused():
     with pytest.raises(ValueError, match="noise"):
-        Generator(vocabulary=11, length=6, noise=0)
+        GeneratorNetwork(vocabulary=11, length=6, noise=0)
 
 
 @pytest.mark.parametrize("name", ["straight-through", "straight-through-gumbel"])
 def test_hard_tokens_in_parts_are_embedded_like_one_hot_ones(name):
     """In value, and in the gradients to the logits, which can be differentiated again, and to the embeddings."""
-    critic = Critic(7, 4, 3, width=4).double()
+    critic = CriticNetwork(7, 4, 3, width=4).double()
     logits = doubled((2, 4, 7))
     relaxed = relaxation(name, 0.6)
     results = []
@@ -362,7 +362,7 @@ def test_hard_tokens_in_parts_are_embedded_like_one_hot_ones(name):
 
 
 def test_critic_reads_ids_and_one_hot_tokens_alike():
-    critic = Critic(vocabulary=11, length=6)
+    critic = CriticNetwork(vocabulary=11, length=6)
     ids = torch.randint(11, (4, 6))
     one_hot = nn.functional.one_hot(ids, 11).float()
     torch.testing.assert_close(critic(ids), critic(one_hot))
@@ -374,7 +374,7 @@ def test_critic_reads_ids_and_one_hot_tokens_alike():
 @pytest.mark.parametrize("windows", [0, 3])
 def test_a_score_does_not_depend_on_the_rest_of_the_batch(options, windows):
     torch.manual_seed(0)
-    critic = Critic(vocabulary=11, length=6, width=8, windows=windows, **options).double().train()
+    critic = CriticNetwork(vocabulary=11, length=6, width=8, windows=windows, **options).double().train()
     soft = torch.randn(5, 6, 11, dtype=torch.float64).softmax(-1).requires_grad_()
     scores = critic(soft)
     assert scores.shape == (5,) and scores.std() > 0
@@ -384,7 +384,7 @@ def test_a_score_does_not_depend_on_the_rest_of_the_batch(options, windows):
 
 
 def test_critic_names_the_shapes_that_it_takes():
-    critic = Critic(vocabulary=11, length=6)
+    critic = CriticNetwork(vocabulary=11, length=6)
     for wrong in (
         torch.zeros(4, 5, dtype=torch.long),
         torch.zeros(4, 6),
@@ -398,7 +398,7 @@ def test_critic_names_the_shapes_that_it_takes():
 @every_network
 def test_features_of_every_layer(options):
     torch.manual_seed(0)
-    critic = Critic(vocabulary=11, length=6, width=4, blocks=2, **options)
+    critic = CriticNetwork(vocabulary=11, length=6, width=4, blocks=2, **options)
     ids = torch.randint(11, (4, 6))
     states = [critic.features(ids, layer) for layer in range(3)]
     assert all(s.shape == (4, 6, 4) for s in states)
@@ -415,7 +415,7 @@ def test_features_of_every_layer(options):
 @pytest.mark.parametrize("options", [dict(backbone="recurrent"), dict(backbone="attention")], ids=str)
 def test_one_position_tells_in_the_last_state_of_every_other(options):
     torch.manual_seed(0)
-    critic = Critic(vocabulary=11, length=6, width=4, blocks=2, **options).double()
+    critic = CriticNetwork(vocabulary=11, length=6, width=4, blocks=2, **options).double()
     ids = torch.randint(11, (1, 6))
     for position in range(6):
         other = ids.clone()
@@ -425,11 +425,11 @@ def test_one_position_tells_in_the_last_state_of_every_other(options):
 
 def test_attention_tells_positions_apart():
     torch.manual_seed(0)
-    critic = Critic(vocabulary=11, length=6, width=4, backbone="attention")
+    critic = CriticNetwork(vocabulary=11, length=6, width=4, backbone="attention")
     assert critic.features(torch.zeros(1, 6, dtype=torch.long))[0].unique(dim=0).shape[0] == 6
 
 
-@pytest.mark.parametrize("network", [Generator, Critic])
+@pytest.mark.parametrize("network", [GeneratorNetwork, CriticNetwork])
 def test_weights_of_checkpoints_keep_their_names(network):
     names = [name.removeprefix("blocks.") for name in network(11, 6, blocks=2).state_dict() if "blocks." in name]
     assert names == [f"{i}.branch.{j}.{part}" for i in (0, 1) for j in (1, 3) for part in ("weight", "bias")]

@@ -11,9 +11,9 @@ import torch.nn.functional as F
 from torch import nn
 
 from seqgan_gp.models.conditions import ContextEncoder, LabelEncoder
-from seqgan_gp.models.critic import Critic
-from seqgan_gp.models.generator import Generator
-from seqgan_gp.models.language_model import LanguageModel
+from seqgan_gp.models.critic import CriticNetwork
+from seqgan_gp.models.generator import GeneratorNetwork
+from seqgan_gp.models.language_model import LanguageModelNetwork
 from seqgan_gp.models.layers import InstanceNorm, layer_norm, leaky_relu
 from seqgan_gp.models.relaxations import draw_chance, sample_ids
 
@@ -146,7 +146,7 @@ class Plain:
 def test_the_generator_is_its_formula(kind, given):
     encoder = GIVEN[given]() if GIVEN[given] else None
     options = dict(width=C, blocks=BLOCKS, kernel=KERNEL, encoder=encoder, **KINDS[kind])
-    network = filled(Generator(V, L, NOISE, POSITION_NOISE, **options))
+    network = filled(GeneratorNetwork(V, L, NOISE, POSITION_NOISE, **options))
     noise = torch.randn(B, NOISE + L * POSITION_NOISE, dtype=torch.float64)
     if encoder is None:
         logits, features = network(noise), None
@@ -160,7 +160,7 @@ def test_the_generator_is_its_formula(kind, given):
 def test_the_critic_is_its_formula(kind, given):
     encoder = GIVEN[given]() if GIVEN[given] else None
     options = dict(width=C, blocks=BLOCKS, kernel=KERNEL, windows=WINDOWS, encoder=encoder, **KINDS[kind])
-    network = filled(Critic(V, L, E, **options))
+    network = filled(CriticNetwork(V, L, E, **options))
     ids = torch.randint(V, (B, L))
     if encoder is None:
         scores, features = network(ids), None
@@ -193,7 +193,10 @@ def test_the_features_of_a_context_are_the_formula():
 
 
 def test_the_language_model_is_its_formula():
-    network, ids = filled(LanguageModel(V, L, PAD, END, embedding=E, width=C, layers=2)), torch.randint(V, (B, L))
+    network, ids = (
+        filled(LanguageModelNetwork(V, L, PAD, END, embedding=E, width=C, layers=2)),
+        torch.randint(V, (B, L)),
+    )
     lstm = nn.LSTM(E, C, 2, batch_first=True).double()
     lstm.load_state_dict({k.removeprefix("lstm."): v for k, v in network.state_dict().items() if "lstm." in k})
     matrix = network.embedding.weight
@@ -230,8 +233,8 @@ def spread(tensor: torch.Tensor) -> float:
 def test_position_embeddings_start_at_a_tenth():
     options = dict(width=64, blocks=1, backbone="attention")
     for positions in (
-        Generator(V, 50, NOISE, **options).blocks.positions,
-        Critic(V, 50, E, **options).blocks.positions,
+        GeneratorNetwork(V, 50, NOISE, **options).blocks.positions,
+        CriticNetwork(V, 50, E, **options).blocks.positions,
         ContextEncoder(V, PAD, 50, L, 64).positions,
     ):
         assert positions.shape == (50, 64)
@@ -239,14 +242,14 @@ def test_position_embeddings_start_at_a_tenth():
 
 
 def test_token_embeddings_start_as_large_as_asked():
-    assert spread(Critic(200, L, 32).embedding) == pytest.approx(0.2, rel=0.1)
-    assert spread(Critic(200, L, 32, embedding_std=3.0).embedding) == pytest.approx(3.0, rel=0.1)
-    assert spread(LanguageModel(200, L, PAD, END, 32).embedding.weight) == pytest.approx(0.1, rel=0.1)
+    assert spread(CriticNetwork(200, L, 32).embedding) == pytest.approx(0.2, rel=0.1)
+    assert spread(CriticNetwork(200, L, 32, embedding_std=3.0).embedding) == pytest.approx(3.0, rel=0.1)
+    assert spread(LanguageModelNetwork(200, L, PAD, END, 32).embedding.weight) == pytest.approx(0.1, rel=0.1)
     assert spread(ContextEncoder(200, PAD, M, L, 32).embedding) == pytest.approx(1.0, rel=0.1)
 
 
 def test_the_noise_is_standard_normal_and_numpys():
-    network = Generator(V, L, NOISE, POSITION_NOISE)
+    network = GeneratorNetwork(V, L, NOISE, POSITION_NOISE)
     noise = network.sample_noise(400, np.random.default_rng(5))
     assert noise.dtype == torch.float32 and noise.shape == (400, NOISE + L * POSITION_NOISE)
     expected = np.random.default_rng(5).standard_normal((400, NOISE + L * POSITION_NOISE), dtype=np.float32)
@@ -256,7 +259,7 @@ def test_the_noise_is_standard_normal_and_numpys():
 @every_given
 def test_the_latent_comes_from_one_stream_and_the_choice_of_tokens_from_the_other(given):
     encoder = GIVEN[given]() if GIVEN[given] else None
-    network = filled(Generator(V, L, NOISE, POSITION_NOISE, width=C, blocks=BLOCKS, encoder=encoder)).float()
+    network = filled(GeneratorNetwork(V, L, NOISE, POSITION_NOISE, width=C, blocks=BLOCKS, encoder=encoder)).float()
     condition = () if encoder is None else (condition_of(given),)
     latent = network.sample_noise(B, np.random.default_rng(1))
     for temperature in (0.0, 0.7, 2.0):
@@ -266,7 +269,7 @@ def test_the_latent_comes_from_one_stream_and_the_choice_of_tokens_from_the_othe
 
 
 def test_a_language_model_leaves_the_stream_of_latents_alone():
-    network = filled(LanguageModel(V, L, PAD, END, E, C))
+    network = filled(LanguageModelNetwork(V, L, PAD, END, E, C))
     noise, one, other = (np.random.default_rng(seed) for seed in (1, 2, 3))
     ids = network.draw(B, 1.0, noise, one)()
     assert noise.random() == np.random.default_rng(1).random()
@@ -277,7 +280,7 @@ def test_a_language_model_leaves_the_stream_of_latents_alone():
 
 
 def test_dropout_hides_as_much_of_the_embeddings_and_of_the_states_as_asked():
-    network, seen = LanguageModel(V, 20, PAD, END, embedding=30, width=40, dropout=0.3), {}
+    network, seen = LanguageModelNetwork(V, 20, PAD, END, embedding=30, width=40, dropout=0.3), {}
     for name in ("lstm", "project"):
         layer = getattr(network, name)
         layer.register_forward_pre_hook(lambda _, inputs, name=name: seen.update({name: inputs[0]}))
@@ -291,7 +294,7 @@ def test_dropout_hides_as_much_of_the_embeddings_and_of_the_states_as_asked():
 
 def test_dropout_stands_between_the_layers_of_a_language_model_too():
     for layers in (1, 2):
-        network = LanguageModel(V, L, PAD, END, E, C, layers=layers, dropout=0.4).train()
+        network = LanguageModelNetwork(V, L, PAD, END, E, C, layers=layers, dropout=0.4).train()
         network.dropout.eval()  # that of the embeddings and of the last states
         ids = torch.randint(V, (B, L))
         assert torch.equal(network(ids), network(ids)) is (layers == 1)

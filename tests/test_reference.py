@@ -9,7 +9,7 @@ from accelerate import Accelerator
 from conftest import TINY
 
 from seqgan_gp import config
-from seqgan_gp.models.generator import Generator
+from seqgan_gp.models.generator import GeneratorNetwork
 from seqgan_gp.training.likelihood import LikelihoodTrainer
 from seqgan_gp.training.text import TextTask
 from seqgan_gp.training.trainer import Trainer
@@ -18,14 +18,14 @@ SMALL = [*TINY, "--corpus.size=52", "--corpus.holdout=10", "--train.steps=10", "
 # Without this, Adam makes a full step of a gradient that is nothing but rounding.
 STEADY = "options={eps: 1.e-4}"
 SMALL += [f"--train.critic.{STEADY}", f"--train.generator.{STEADY}"]
-RERANKED = ["--resampling.candidates=4", f"--resampling.optimizer.{STEADY}"]
+RERANKED = ["--reranking.candidates=4", f"--reranking.optimizer.{STEADY}"]
 
 GAMES = {
     "the textbook": ["--relaxation.kind=softmax", "--penalty.space=one-hot", "--train.critic_steps=3"],
     "the default run": ["--critic.windows=3", "--train.decay_from=0", "--train.average=0.6", *RERANKED],
     "words that are drawn": [
         *("--relaxation.kind=straight-through-gumbel", "--relaxation.temperature=0.7", "--seed=11"),
-        *("--resampling.share=0.5", "--resampling.temperature=0.4", "--train.decay_from=0.5", *RERANKED),
+        *("--reranking.share=0.5", "--reranking.temperature=0.4", "--train.decay_from=0.5", *RERANKED),
     ],
     "soft words that are drawn": ["--relaxation.kind=gumbel", "--train.average=0"],
     "a lazy penalty": ["--penalty.every=3", "--train.critic_steps=4", "--train.average=0.9"],
@@ -58,8 +58,8 @@ GAMES = {
 @contextlib.contextmanager
 def double_precision(monkeypatch):
     """Everything in float64, so that two ways to compute a number agree in more than its first digits."""
-    drawn = Generator.sample_noise
-    monkeypatch.setattr(Generator, "sample_noise", lambda *arguments: drawn(*arguments).double())
+    drawn = GeneratorNetwork.sample_noise
+    monkeypatch.setattr(GeneratorNetwork, "sample_noise", lambda *arguments: drawn(*arguments).double())
     torch.set_default_dtype(torch.float64)
     try:
         yield
@@ -103,7 +103,7 @@ def test_ten_steps_are_those_of_the_papers(name, monkeypatch):
         weights = {part: dict(network.named_parameters()) for part, network in ours.networks().items()}
         agree(weights["generator"], averages[-1], "generator")
         agree(weights["critic"], critic, "critic")
-        assert ("discriminator" in weights) == ("--resampling.candidates=4" in GAMES[name])
+        assert ("discriminator" in weights) == ("--reranking.candidates=4" in GAMES[name])
         if "discriminator" in weights:
             agree(weights["discriminator"], discriminators[-1], "discriminator")
 

@@ -14,7 +14,7 @@ from seqgan_gp.cli import main
 from seqgan_gp.images.grid import save_grid
 from seqgan_gp.images.pretrained import build_generator
 from seqgan_gp.models.sequence import SequenceModel
-from seqgan_gp.pretrained import SIDE_BY_SIDE, Choice, build_critic, condition_of
+from seqgan_gp.pretrained import SIDE_BY_SIDE, Reranking, build_critic, condition_of
 from seqgan_gp.text.conditions import Labels
 from seqgan_gp.text.tokenizer import Tokenizer
 
@@ -24,7 +24,7 @@ GUMBEL = "--relaxation.kind=straight-through-gumbel"
 @pytest.fixture(scope="module")
 def chosen(tmp_path_factory):
     """A checkpoint that samples at temperature 0, and at 0.7 where it chooses among three."""
-    options = ("--resampling.candidates=3", "--resampling.temperature=0.7")
+    options = ("--reranking.candidates=3", "--reranking.temperature=0.7")
     folder = tmp_path_factory.mktemp("untrained") / "chosen"
     return checkpoint(folder, *options, networks=("generator", "critic", "discriminator"))
 
@@ -235,7 +235,7 @@ def test_a_language_model_samples_at_temperature_one_and_ignores_its_dropout(lan
 def test_a_discriminator_has_weights_of_its_own(chosen):
     generator, critic = Generator.from_pretrained(chosen), Critic.from_pretrained(chosen)
     own = artefacts.load_file(chosen / artefacts.WEIGHTS)
-    for part, network in (("discriminator", generator.choice.discriminator), ("critic", critic.network)):
+    for part, network in (("discriminator", generator.reranking.discriminator), ("critic", critic.network)):
         assert all(torch.equal(v, own[f"{part}.{name}"]) for name, v in network.state_dict().items())
         assert not network.training
     assert not torch.equal(own["critic.output.weight"], own["discriminator.output.weight"])
@@ -255,10 +255,10 @@ def test_samples_are_chosen_among_candidates_at_the_temperature_of_the_config(ch
 
 def test_networks_and_what_they_are_given_go_to_the_device_that_is_asked_for(tmp_path):
     """The device `meta`, which computes shapes alone, is on every machine; it has no convolutions."""
-    options = (*LABELS, "--generator.kernel=1", "--critic.kernel=1", "--resampling.candidates=3")
+    options = (*LABELS, "--generator.kernel=1", "--critic.kernel=1", "--reranking.candidates=3")
     run = checkpoint(tmp_path / "run", *options, networks=("generator", "critic", "discriminator"))
     generator, critic = Generator.from_pretrained(run, "meta"), Critic.from_pretrained(run, "meta")
-    for network in (generator.network, generator.choice.discriminator, critic.network):
+    for network in (generator.network, generator.reranking.discriminator, critic.network):
         assert {p.device.type for p in network.parameters()} == {"meta"}
     assert generator(torch.zeros(3, 7, device="meta"), given="order").device.type == "meta"
     for sequences in (["a bee", "a fine bee"], torch.zeros(2, 6, dtype=torch.long)):
@@ -292,8 +292,8 @@ class Dice(SequenceModel):
         self.weight = nn.Parameter(torch.zeros(1))
         self.asked, self.computed = [], []
 
-    def draw(self, num, temperature, noise, choice, condition=None):
-        latent, chance = noise.random((num, 3)), choice.random((num, 3))
+    def draw(self, num, temperature, noise, tokens, condition=None):
+        latent, chance = noise.random((num, 3)), tokens.random((num, 3))
         self.asked.append((num, temperature, latent, chance, condition))
 
         def compute():
@@ -312,7 +312,7 @@ class Dice(SequenceModel):
         return torch.cat([asked[4] for asked in self.asked]).tolist()
 
 
-class Keeper(Choice):
+class Keeper(Reranking):
     """Remembers the chance that it is given, and takes the first candidate."""
 
     kept: list = []  # noqa: RUF012
@@ -354,7 +354,7 @@ def test_one_seed_makes_independent_streams_of_latents_tokens_and_labels():
 def test_the_choice_among_candidates_has_chances_of_its_own():
     keeper = Keeper(nn.Identity(), TOKENIZER, 2, 1.0)
     keeper.kept.clear()
-    generator = dice(choice=keeper, condition=Labels({"b": 1, "a": 1}))
+    generator = dice(reranking=keeper, condition=Labels({"b": 1, "a": 1}))
     drawn(generator, 300, seed=5, batch_size=50)
     chance, network = np.concatenate(keeper.kept), generator.network
     assert chance.shape == (300, 2) and chance.mean() == pytest.approx(1, abs=0.15)  # of exponential variables
@@ -396,7 +396,7 @@ def test_each_sentence_has_the_label_that_it_is_given():
     generator.network.asked.clear()
     drawn(generator, 11, given="question", batch_size=4)
     assert generator.network.conditions() == [2] * 11
-    generator.choice = Keeper(nn.Identity(), TOKENIZER, 3, 1.0)
+    generator.reranking = Keeper(nn.Identity(), TOKENIZER, 3, 1.0)
     generator.network.asked.clear()
     drawn(generator, 11, given=given, batch_size=12)
     assert generator.network.conditions() == np.repeat([i % 3 for i in range(11)], 3).tolist()
@@ -405,7 +405,7 @@ def test_each_sentence_has_the_label_that_it_is_given():
 @pytest.mark.parametrize("candidates, rows", [(1, 20), (3, 18), (7, 14), (20, 20), (50, 50)])
 def test_no_more_candidates_are_computed_at_once_than_the_batch_size(candidates, rows):
     """But for those of one sentence, which belong together."""
-    generator = dice(choice=Keeper(nn.Identity(), TOKENIZER, 5, 1.0))
+    generator = dice(reranking=Keeper(nn.Identity(), TOKENIZER, 5, 1.0))
     batches = list(generator.sample_ids(31, batch_size=20, candidates=candidates))
     asked = [asked[0] for asked in generator.network.asked]
     assert max(asked) == rows and sum(asked) == 31 * candidates
@@ -415,7 +415,7 @@ def test_no_more_candidates_are_computed_at_once_than_the_batch_size(candidates,
 
 def test_a_discriminator_scores_no_more_candidates_at_once_than_the_batch_size(chosen):
     generator, rows = Generator.from_pretrained(chosen), []
-    for network in (generator.network, generator.choice.discriminator):
+    for network in (generator.network, generator.reranking.discriminator):
         network.register_forward_pre_hook(lambda _, inputs: rows.append(len(inputs[0])))
     assert len(list(generator.sample(25, batch_size=10, candidates=4))) == 25
     assert max(rows) == 8 and sum(rows) == 2 * 25 * 4
@@ -437,7 +437,7 @@ def test_the_command_computes_no_more_at_once_than_its_batch_size(chosen, tmp_pa
 
 
 def test_the_temperature_asked_for_reaches_the_network():
-    generator = dice(temperature=0.6, choice=Keeper(nn.Identity(), TOKENIZER, 2, 0.8))
+    generator = dice(temperature=0.6, reranking=Keeper(nn.Identity(), TOKENIZER, 2, 0.8))
     asked = [dict(), dict(temperature=0.0), dict(candidates=1), dict(candidates=3), dict(candidates=1, temperature=1.5)]
     for options in asked:
         drawn(generator, 2, **options)

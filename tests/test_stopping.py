@@ -89,8 +89,8 @@ def test_a_resumed_run_has_the_time_that_was_left(tmp_path, clock):
 
 
 def test_time_is_shared_out_between_the_game_and_the_reranker(tmp_path, clock):
-    options = ["--train.seconds=8", "--resampling.candidates=4", "--resampling.share=0.5", "--train.log_every=1"]
-    assert train(tmp_path / "run", *LONG, *options, "--resampling.optimizer.lr=0.01") == 0
+    options = ["--train.seconds=8", "--reranking.candidates=4", "--reranking.share=0.5", "--train.log_every=1"]
+    assert train(tmp_path / "run", *LONG, *options, "--reranking.optimizer.lr=0.01") == 0
     played = [row["step"] for row in rows(tmp_path / "run") if "train/generator_loss" in row]
     learned = [row["step"] for row in rows(tmp_path / "run") if "train/discriminator_loss" in row]
     assert (played, learned) == ([1, 2, 3, 4], [5, 6, 7, 8])
@@ -271,7 +271,7 @@ def test_only_what_leaves_weights_and_data_alone_may_change_on_resume(tmp_path, 
     saved.trackers, saved.train.critic.options = ["tensorboard"], {"eps": 1e-3}
     saved.train.generator.options = {"eps": 1e-3}
     if kind is config.Config:
-        saved.likelihood.optimizer.options = saved.resampling.optimizer.options = {"eps": 1e-3}
+        saved.likelihood.optimizer.options = saved.reranking.optimizer.options = {"eps": 1e-3}
     config.save(saved, tmp_path / artefacts.CONFIG)
     (tmp_path / folder.METRICS).touch()
     folder.check_free(tmp_path, saved, resume=True, overwrite=False)

@@ -93,7 +93,7 @@ def test_what_a_run_wrote_is_what_it_reads(tmp_path):
     "options", [[], ["--corpus.train=grammar:types", "--corpus.label=label"], ["--relaxation.kind=gumbel"]], ids=str
 )
 def test_an_evaluation_draws_as_the_command_sample_does_of_the_same_checkpoint(tmp_path, options):
-    reranked = ["--resampling.candidates=3", "--resampling.temperature=0.8", "--resampling.share=0.4"]
+    reranked = ["--reranking.candidates=3", "--reranking.temperature=0.8", "--reranking.share=0.4"]
     assert train(tmp_path / "run", *options, *reranked) == 0
     drawn = (tmp_path / "run" / "samples" / "step-0000006.txt").read_text().splitlines()
     given = None

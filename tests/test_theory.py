@@ -10,7 +10,7 @@ from conftest import critic_loss
 from seqgan_gp.adversarial.constraints import PARAMETRIZATIONS, clip_weights
 from seqgan_gp.adversarial.penalty import gradient_norm, interpolate
 from seqgan_gp.config import PenaltyConfig
-from seqgan_gp.models.critic import Critic
+from seqgan_gp.models.critic import CriticNetwork
 from studies import toys
 
 NONE = PenaltyConfig(weight=0)
@@ -107,7 +107,7 @@ def test_without_a_constraint_nothing_holds_the_slope():
 def test_the_text_critic_with_spectral_norm_keeps_its_bound():
     # Each of two blocks stretches by up to 1 + 0.3 * kernel, the other layers by 1, of what `score` is given.
     torch.manual_seed(0)
-    network = Critic(vocabulary=20, length=6, embedding=8, width=16, blocks=2, kernel=3)
+    network = CriticNetwork(vocabulary=20, length=6, embedding=8, width=16, blocks=2, kernel=3)
     PARAMETRIZATIONS["spectral"](network)
     real, fake = torch.randint(10, (64, 6)), torch.randint(10, 20, (64, 6))
     step, optimizer = critic_loss(network, NONE), torch.optim.Adam(network.parameters(), lr=5e-3, betas=(0.0, 0.9))

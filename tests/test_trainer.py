@@ -118,7 +118,7 @@ def test_the_learning_rate_reaches_both_optimisers():
 
 
 def test_a_reranker_that_starts_anew_after_more_of_the_game_has_moments_of_its_own():
-    one = build(["--train.steps=6", "--resampling.candidates=2", "--resampling.share=0.5"])
+    one = build(["--train.steps=6", "--reranking.candidates=2", "--reranking.share=0.5"])
     for _ in range(6):
         one.step()
     one.config.train.steps = 16  # as a run that is resumed with more of them: the game goes on to the eighth
@@ -127,7 +127,7 @@ def test_a_reranker_that_starts_anew_after_more_of_the_game_has_moments_of_its_o
         assert "discriminator" not in one.networks()
     one.step()
     learned = dict(one.networks()["discriminator"].named_parameters())
-    rate = one.config.resampling.optimizer.lr
+    rate = one.config.reranking.optimizer.lr
     # Adam's first step is as long as its rate, whatever the gradient; old moments would make it another one.
     for name, start in one.critic.named_parameters():
         moved = (learned[name] - start).abs()[learned[name].grad.abs() > 1e-5]
@@ -135,7 +135,7 @@ def test_a_reranker_that_starts_anew_after_more_of_the_game_has_moments_of_its_o
 
 
 def test_the_average_and_not_the_last_weights_gives_the_reranker_its_candidates(monkeypatch):
-    one = build(["--train.steps=4", "--resampling.candidates=2", "--resampling.share=0.5", "--train.average=0.9"])
+    one = build(["--train.steps=4", "--reranking.candidates=2", "--reranking.share=0.5", "--train.average=0.9"])
     asked = []
     candidates = TextTask.candidates
 

@@ -18,13 +18,13 @@ from seqgan_gp.training.text import TextTask
 from seqgan_gp.training.trainer import Trainer
 
 # Without this, Adam makes a full step of a gradient that is nothing but rounding.
-STEADY = [f"--{key}.options={{eps: 1.e-4}}" for key in ("train.critic", "train.generator", "resampling.optimizer")]
+STEADY = [f"--{key}.options={{eps: 1.e-4}}" for key in ("train.critic", "train.generator", "reranking.optimizer")]
 SYSTEMS = {
     "text": ["--relaxation.kind=softmax"],
     "r3gan": ["--config=r3gan", "--critic.parametrization=spectral"],
     "labels": ["--corpus.train=grammar:types", "--corpus.label=label", "--objective=relativistic"],
 }
-RERANKED = ["--resampling.candidates=4", "--resampling.share=0.5", "--corpus.train=grammar:types", *STEADY]
+RERANKED = ["--reranking.candidates=4", "--reranking.share=0.5", "--corpus.train=grammar:types", *STEADY]
 RERANKED += ["--corpus.label=label", "--train.steps=14"]
 LIKELIHOOD = ["--method=likelihood", "--language_model.dropout=0", "--likelihood.optimizer.options={eps: 1.e-4}"]
 LIKELIHOOD += ["--language_model.width=9", "--likelihood.validate_every=1", "--likelihood.validation=41"]

@@ -6,7 +6,7 @@ from .experiment import (
     Experiment,
     OptimizerConfig,
     PenaltyConfig,
-    ResamplingConfig,
+    RerankingConfig,
     TrainConfig,
     flat,
 )
@@ -44,7 +44,7 @@ __all__ = [
     "OptimizerConfig",
     "PenaltyConfig",
     "RelaxationConfig",
-    "ResamplingConfig",
+    "RerankingConfig",
     "TokenizerConfig",
     "TrainConfig",
     "flat",

@@ -67,7 +67,7 @@ class OptimizerConfig:
 
 
 @dataclass
-class ResamplingConfig:
+class RerankingConfig:
     """Choosing among samples, after the generator has learned (Azadi et al. 2019, Grover et al. 2019).
 
     In the last part of the training the generator stands still, and a discriminator, which starts as a copy of the
@@ -174,7 +174,7 @@ class Experiment:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     @property
-    def choosing(self) -> ResamplingConfig | None:
+    def reranker(self) -> RerankingConfig | None:
         """How each sample is chosen among several, if it is."""
         return None
 

@@ -55,7 +55,7 @@ class _Parser(ArgumentParser):
         others = [name for name, kind in MODALITIES.items() if section in {f.name for f in dataclasses.fields(kind)}]
         if others and self.modality not in others:
             return f"; {section} is for modality={others[0]}, and this experiment has modality={self.modality}"
-        close = difflib.get_close_matches(wrong, keys, n=1, cutoff=0.5)
+        close = difflib.get_close_matches(wrong, keys, n=1, cutoff=0.6)
         if not close:  # the right name in the wrong section
             close = [k for k in keys if k.rpartition(".")[2] == wrong.rpartition(".")[2]][:1]
         return f"; did you mean {close[0]}?" if close else "; --help lists every key"

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from ..errors import UserError
-from .experiment import Experiment, OptimizerConfig, ResamplingConfig
+from .experiment import Experiment, OptimizerConfig, RerankingConfig
 from .numbers import ClosedUnitInterval, NonNegativeInt, PositiveFloat, PositiveInt
 
 
@@ -221,13 +221,13 @@ class Config(Experiment):
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     relaxation: RelaxationConfig = field(default_factory=RelaxationConfig)
     critic: CriticConfig = field(default_factory=CriticConfig)
-    resampling: ResamplingConfig = field(default_factory=ResamplingConfig)
+    reranking: RerankingConfig = field(default_factory=RerankingConfig)
     language_model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
     likelihood: LikelihoodConfig = field(default_factory=LikelihoodConfig)
 
     @property
-    def choosing(self) -> ResamplingConfig | None:
-        return self.resampling if self.resampling.candidates > 1 else None
+    def reranker(self) -> RerankingConfig | None:
+        return self.reranking if self.reranking.candidates > 1 else None
 
     def check(self) -> None:
         super().check()
@@ -255,13 +255,13 @@ class Config(Experiment):
         if self.corpus.context and self.condition.features % self.condition.heads:
             sizes = f"condition.features is {self.condition.features} and condition.heads {self.condition.heads}"
             raise UserError(f"{sizes}: the heads share the features out, so it must be a multiple of them")
-        if self.choosing and not 0 < self.resampling.share < 1:
+        if self.reranker and not 0 < self.reranking.share < 1:
             raise UserError(
-                f"resampling.share is {self.resampling.share:g}: generator and discriminator both need some of the "
-                "training; give a fraction between 0 and 1, such as 0.25, or resampling.candidates 1"
+                f"reranking.share is {self.reranking.share:g}: generator and discriminator both need some of the "
+                "training; give a fraction between 0 and 1, such as 0.25, or reranking.candidates 1"
             )
-        if self.resampling.dropout == 1:
-            raise UserError("resampling.dropout is 1: nothing would be left; give a fraction below 1, such as 0.15")
+        if self.reranking.dropout == 1:
+            raise UserError("reranking.dropout is 1: nothing would be left; give a fraction below 1, such as 0.15")
         if self.evaluation.samples < 2:
             raise UserError("evaluation.samples is 1: self-BLEU needs at least 2")
         if self.language_model.dropout == 1:

@@ -10,7 +10,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ..errors import UserError
-from ..metrics.resampling import halves, intervals, subset
+from ..metrics.bootstrap import halves, intervals, subset
 from ..scoring import Builder, Real, Values
 from ..text.grammar import Grammar
 

@@ -21,7 +21,7 @@ def check_size(height: int, width: int) -> None:
         raise ValueError(f"images of {height} x {width} pixels: sides must be multiples of 4, from 8 on")
 
 
-class Generator(nn.Module):
+class ImageGeneratorNetwork(nn.Module):
     """Noise (B, noise) to images (B, 1, H, W): a linear layer to the coarsest grid, then transposed convolutions, each
     of which doubles both sides and halves the channels.
 
@@ -55,7 +55,7 @@ class Generator(nn.Module):
         return self.output(self.middle(hidden).relu()).tanh()
 
 
-class Critic(nn.Module):
+class ImageCriticNetwork(nn.Module):
     """Images to scores: convolutions, each of which halves both sides and doubles the channels, and a linear layer.
 
     A penalty presses the slope of `score` to 1 with respect to the Euclidean norm over all H * W pixels in [-1, 1].
@@ -111,5 +111,5 @@ class Critic(nn.Module):
 
 
 def to_bytes(images: Tensor) -> np.ndarray:
-    """Generated images (B, 1, H, W) in [-1, 1] as grey pixels (B, H, W) uint8: the inverse of `Critic.embed`."""
+    """Generated images (B, 1, H, W) in [-1, 1] as grey pixels (B, H, W) uint8: undoes `ImageCriticNetwork.embed`."""
     return ((images[:, 0] + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).cpu().numpy()

@@ -16,14 +16,16 @@ from ..config import ImageConfig
 from . import networks
 
 
-def build_generator(config: ImageConfig) -> networks.Generator:
-    return networks.Generator(config.images.height, config.images.width, **dataclasses.asdict(config.generator))
+def build_generator(config: ImageConfig) -> networks.ImageGeneratorNetwork:
+    return networks.ImageGeneratorNetwork(
+        config.images.height, config.images.width, **dataclasses.asdict(config.generator)
+    )
 
 
-def build_critic(config: ImageConfig) -> networks.Critic:
+def build_critic(config: ImageConfig) -> networks.ImageCriticNetwork:
     options = dataclasses.asdict(config.critic)
     parametrize = PARAMETRIZATIONS[options.pop("parametrization")]
-    network = networks.Critic(config.images.height, config.images.width, **options)
+    network = networks.ImageCriticNetwork(config.images.height, config.images.width, **options)
     parametrize(network)
     return network
 
@@ -35,7 +37,7 @@ class ImageGenerator:
         network: noise to images in [-1, 1].
     """
 
-    def __init__(self, network: networks.Generator):
+    def __init__(self, network: networks.ImageGeneratorNetwork):
         self.network = network
 
     @classmethod
@@ -72,7 +74,7 @@ class ImageCritic:
         network: images to scores.
     """
 
-    def __init__(self, network: networks.Critic):
+    def __init__(self, network: networks.ImageCriticNetwork):
         self.network = network
 
     @classmethod

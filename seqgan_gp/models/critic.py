@@ -57,7 +57,7 @@ class Lookup(torch.autograd.Function):
         return to_soft, None, torch.zeros_like(matrix).index_add(0, ids.flatten(), gradient.flatten(0, 1))
 
 
-class Critic(nn.Module):
+class CriticNetwork(nn.Module):
     """Embedding, a backbone, and one linear score of all positions (Gulrajani et al. 2017, section 5.3), to which the
     score of local windows may be added, and in a conditional critic the projection on the condition.
 

@@ -13,7 +13,7 @@ from .relaxations import draw_chance, sample_ids
 from .sequence import SequenceModel
 
 
-class Generator(SequenceModel):
+class GeneratorNetwork(SequenceModel):
     """Noise (B, noise + L * position_noise) to one hidden state for each position, a backbone, and logits (B, L, V).
 
     With an encoder it is conditional: the features of the condition scale and shift what enters every block.
@@ -92,9 +92,9 @@ class Generator(SequenceModel):
         num: int,
         temperature: float,
         noise: np.random.Generator,
-        choice: np.random.Generator,
+        tokens: np.random.Generator,
         condition: Tensor | None = None,
     ) -> Callable[[], Tensor]:
         latent = self.sample_noise(num, noise).to(self.logits.weight.device)
-        chance = draw_chance((num, self.length), choice)
+        chance = draw_chance((num, self.length), tokens)
         return lambda: sample_ids(self(latent, condition), temperature, chance)

@@ -12,7 +12,7 @@ from .relaxations import draw_chance, sample_ids
 from .sequence import SequenceModel, within
 
 
-class LanguageModel(SequenceModel):
+class LanguageModelNetwork(SequenceModel):
     """An LSTM with p(x) = prod_t p(x_t | x_<t), the product up to and with the first end token.
 
     The output layer's weights are the embedding matrix (Press & Wolf 2017; Inan et al. 2017). Padding has probability
@@ -86,7 +86,7 @@ class LanguageModel(SequenceModel):
         num: int,
         temperature: float,
         noise: np.random.Generator,
-        choice: np.random.Generator,
+        tokens: np.random.Generator,
         condition: Tensor | None = None,
     ) -> Callable[[], Tensor]:
         """As SequenceModel says, with padding after the end token. Each token inverts its distribution at one uniform
@@ -94,7 +94,7 @@ class LanguageModel(SequenceModel):
         """
         if condition is not None:
             raise ValueError("a language model takes no condition")
-        uniform = draw_chance((num, self.length), choice).to(self.bias.device)
+        uniform = draw_chance((num, self.length), tokens).to(self.bias.device)
         return lambda: self._write(uniform, temperature)
 
     def _write(self, uniform: Tensor, temperature: float) -> Tensor:

@@ -31,7 +31,7 @@ class SequenceModel(nn.Module, ABC):
         num: int,
         temperature: float,
         noise: np.random.Generator,
-        choice: np.random.Generator,
+        tokens: np.random.Generator,
         condition: Tensor | None = None,
     ) -> Callable[[], Tensor]:
         """What computes ids (num, L) int64, on the model's device. All that is random is drawn at once, so that batches
@@ -43,7 +43,7 @@ class SequenceModel(nn.Module, ABC):
         Args:
             temperature: tokens come from softmax(logits / temperature); 0 takes the most probable.
             noise: where a latent comes from; a model without one leaves it alone.
-            choice: where the choice of a token at each position comes from.
+            tokens: where the token at each position comes from.
             condition: of each row, for a conditional model.
 
         Raises:

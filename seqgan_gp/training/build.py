@@ -9,7 +9,7 @@ from ..adversarial.game import CriticLoss, Game
 from ..adversarial.objectives import OBJECTIVES
 from ..adversarial.penalty import MIXINGS, SIDES, Penalty
 from ..adversarial.reranker import Forgetful, Reranker
-from ..config import Experiment, PenaltyConfig, ResamplingConfig
+from ..config import Experiment, PenaltyConfig, RerankingConfig
 from .setup import make_optimizer
 
 # Adam and its kin have these unless the config says otherwise.
@@ -58,11 +58,11 @@ def make_game(accelerator: Accelerator, generator: nn.Module, critic: nn.Module,
     )
 
 
-def make_reranker(accelerator: Accelerator, discriminator: nn.Module, config: ResamplingConfig) -> Reranker:
+def make_reranker(accelerator: Accelerator, discriminator: nn.Module, config: RerankingConfig) -> Reranker:
     """The reranker that a config describes, ready for the device and the processes, and a part of checkpoints."""
     loss, optimizer = accelerator.prepare(
         CriticLoss(Forgetful(discriminator, config.dropout), OBJECTIVES["non-saturating"]),
-        make_optimizer("resampling.optimizer", config.optimizer, discriminator.parameters(), STILL_BETAS),
+        make_optimizer("reranking.optimizer", config.optimizer, discriminator.parameters(), STILL_BETAS),
     )
     reranker = Reranker(discriminator, loss, optimizer, config.optimizer.lr, accelerator.backward)
     accelerator.register_for_checkpointing(reranker)

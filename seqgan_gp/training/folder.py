@@ -28,7 +28,7 @@ METRICS = "metrics.jsonl"
 # A resumed run must agree on these; the rest may change.
 FIXED = (
     *("modality", "seed", "method", "objective", "corpus", "images"),
-    *("tokenizer", "condition", "generator", "relaxation", "critic", "resampling", "language_model"),
+    *("tokenizer", "condition", "generator", "relaxation", "critic", "reranking", "language_model"),
     *("likelihood.validation", "likelihood.optimizer.name", "likelihood.optimizer.options"),
     *("train.batch_size", "train.critic_steps", "train.critic.name", "train.generator.name"),
     *("train.critic.options", "train.generator.options"),

@@ -91,17 +91,17 @@ class ImageTask(task.Task[ImageConfig]):
             return [first, "no labels: the classes of samples are not scored"]
         return [f"{first} in {int(train.labels.max()) + 1} classes"]
 
-    def build_generator(self) -> networks.Generator:
+    def build_generator(self) -> networks.ImageGeneratorNetwork:
         return pretrained.build_generator(self.config)
 
-    def build_critic(self) -> networks.Critic:
+    def build_critic(self) -> networks.ImageCriticNetwork:
         return pretrained.build_critic(self.config)
 
     def player(self, generator: nn.Module) -> nn.Module:
         return generator
 
     def sampler(self, generator: nn.Module, discriminator: nn.Module | None = None) -> pretrained.ImageGenerator:
-        assert isinstance(generator, networks.Generator)
+        assert isinstance(generator, networks.ImageGeneratorNetwork)
         return pretrained.ImageGenerator(generator)
 
     def evaluator(self) -> Evaluator:

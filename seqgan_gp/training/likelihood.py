@@ -17,7 +17,7 @@ from ..artefacts import evaluating
 from ..config import Config, LikelihoodConfig, OptimizerConfig
 from ..errors import UserError
 from ..machine import best_device
-from ..models.language_model import LanguageModel
+from ..models.language_model import LanguageModelNetwork
 from ..text.corpus import Corpus
 from ..text.tokenizer import Tokenizer
 from .base import BaseTrainer
@@ -69,7 +69,7 @@ def split(rows: int, config: LikelihoodConfig, seed: int) -> tuple[np.ndarray, n
 class LikelihoodStep(nn.Module):
     """Ids (B, L) to the negative log-likelihood of the batch in nats, a sum over its tokens."""
 
-    def __init__(self, model: LanguageModel):
+    def __init__(self, model: LanguageModelNetwork):
         super().__init__()
         self.model = model
 

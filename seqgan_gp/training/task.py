@@ -100,7 +100,7 @@ class Task(ABC, Generic[Kind]):
         """
 
     def candidates(self, generator: nn.Module, num: int, rng: np.random.Generator, *condition: Tensor) -> Tensor:
-        """Samples (num, ...) to choose from, as the critic embeds them, where `config.choosing` asks for some."""
+        """Samples (num, ...) to choose from, as the critic embeds them, where `config.reranker` asks for some."""
         raise NotImplementedError
 
     @abstractmethod

@@ -16,7 +16,7 @@ from .. import pretrained
 from ..artefacts import LABELS, TOKENIZER, evaluating
 from ..config import Config
 from ..files import atomic_write
-from ..models.critic import Critic
+from ..models.critic import CriticNetwork
 from ..models.relaxations import HardTokens, Relaxation, relaxation
 from ..models.sequence import SequenceModel, finish
 from ..scoring import Real, Values, defined, score
@@ -220,16 +220,16 @@ class TextTask(task.Task[Config]):
         """Ids (num, L) int64, with padding after the end of each sentence: what comes after it is never seen."""
         assert isinstance(generator, SequenceModel)
         with evaluating(generator):
-            ids = generator.draw(num, self.config.resampling.temperature, rng, rng, *condition)()
+            ids = generator.draw(num, self.config.reranking.temperature, rng, rng, *condition)()
         return finish(ids, self.tokenizer.end, self.tokenizer.pad)
 
     def sampler(self, generator: nn.Module, discriminator: nn.Module | None = None) -> pretrained.Generator:
         assert isinstance(generator, SequenceModel)
-        temperature, choice = self.relaxation.sampling_temperature, None
+        temperature, reranking = self.relaxation.sampling_temperature, None
         if discriminator is not None:
-            assert isinstance(discriminator, Critic)
-            choice = pretrained.Choice.of(self.config.resampling, discriminator, self.tokenizer)
-        return pretrained.Generator(generator, self.tokenizer, temperature, self.condition, choice)
+            assert isinstance(discriminator, CriticNetwork)
+            reranking = pretrained.Reranking.of(self.config.reranking, discriminator, self.tokenizer)
+        return pretrained.Generator(generator, self.tokenizer, temperature, self.condition, reranking)
 
     def evaluator(self) -> Evaluator:
         return Evaluator(self.corpus, self.tokenizer.unit, self.config.evaluation.samples, self.judge())

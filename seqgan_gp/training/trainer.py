@@ -44,7 +44,7 @@ class Trainer(BaseTrainer):
         set_seed(config.seed, device_specific=True)  # Gumbel noise differs between processes
         self.game = make_game(accelerator, player, self.critic, config)
         self.average = AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(config.train.average))
-        reranking = config.choosing
+        reranking = config.reranker
         self.reranker = make_reranker(accelerator, task.build_critic(), reranking) if reranking else None
         self.game_ends = 1 - reranking.share if reranking else 1.0  # as a part of the training
         accelerator.register_for_checkpointing(self.average, self.progress)
@@ -52,8 +52,8 @@ class Trainer(BaseTrainer):
     @staticmethod
     def optimizers(config: Experiment) -> dict[str, OptimizerConfig]:
         optimizers = {"train.critic": config.train.critic, "train.generator": config.train.generator}
-        if config.choosing:
-            optimizers["resampling.optimizer"] = config.choosing.optimizer
+        if config.reranker:
+            optimizers["reranking.optimizer"] = config.reranker.optimizer
         return optimizers
 
     @staticmethod

@@ -13,11 +13,11 @@ from torch import nn
 from seqgan_gp import Generator, artefacts
 from seqgan_gp.adversarial.reranker import Forgetful, resample
 from seqgan_gp.cli import main
-from seqgan_gp.config import OptimizerConfig, ResamplingConfig
+from seqgan_gp.config import OptimizerConfig, RerankingConfig
 from seqgan_gp.errors import UserError
-from seqgan_gp.models.critic import Critic
+from seqgan_gp.models.critic import CriticNetwork
 from seqgan_gp.models.sequence import finish
-from seqgan_gp.pretrained import Choice
+from seqgan_gp.pretrained import Reranking
 from seqgan_gp.training.build import make_reranker
 
 P, Q = torch.tensor([0.5, 0.3, 0.15, 0.05]), torch.tensor([0.1, 0.2, 0.3, 0.4])
@@ -57,9 +57,9 @@ def test_a_constant_added_to_the_ratios_changes_nothing():
 def test_the_discriminator_learns_the_log_of_the_ratio():
     # Sequences of one token, P real and Q generated: the optimum is log P / Q, up to what the two have in common.
     torch.manual_seed(0)
-    critic = Critic(4, 1, width=16, blocks=1)
-    config = ResamplingConfig(candidates=2, optimizer=OptimizerConfig(lr=3e-3))
-    reranker = make_reranker(Accelerator(cpu=True), Critic(4, 1, width=16, blocks=1), config)
+    critic = CriticNetwork(4, 1, width=16, blocks=1)
+    config = RerankingConfig(candidates=2, optimizer=OptimizerConfig(lr=3e-3))
+    reranker = make_reranker(Accelerator(cpu=True), CriticNetwork(4, 1, width=16, blocks=1), config)
     for step in range(600):
         real, fake = (torch.multinomial(p, 512, replacement=True).unsqueeze(1) for p in (P, Q))
         parts = reranker.update(critic, real, fake, 1 - step / 600)
@@ -73,9 +73,9 @@ def test_the_discriminator_learns_the_log_of_the_ratio():
 
 def test_it_starts_from_the_critic_and_leaves_the_critic_alone():
     torch.manual_seed(0)
-    critic, network = Critic(4, 3, width=8, blocks=1), Critic(4, 3, width=8, blocks=1)
+    critic, network = CriticNetwork(4, 3, width=8, blocks=1), CriticNetwork(4, 3, width=8, blocks=1)
     before = {k: v.clone() for k, v in critic.state_dict().items()}
-    reranker = make_reranker(Accelerator(cpu=True), network, ResamplingConfig(candidates=2))
+    reranker = make_reranker(Accelerator(cpu=True), network, RerankingConfig(candidates=2))
     real, fake = torch.randint(4, (8, 3)), torch.randint(4, (8, 3))
     reranker.update(critic, real, fake, 0.0)  # a learning rate of zero leaves it where it starts
     assert all(torch.equal(v, before[k]) for k, v in network.state_dict().items())
@@ -86,7 +86,7 @@ def test_it_starts_from_the_critic_and_leaves_the_critic_alone():
 
 def test_dropout_hides_whole_positions_and_only_while_it_learns():
     torch.manual_seed(0)
-    critic = Critic(4, 50, width=8, blocks=1)
+    critic = CriticNetwork(4, 50, width=8, blocks=1)
     hiding = Forgetful(critic, 0.2)
     ids = torch.randint(4, (200, 50))
     seen, all_of_it = hiding.embed(ids), critic.embed(ids)
@@ -105,9 +105,9 @@ def test_with_dropout_it_learns_a_small_corpus_less_by_heart():
     farthest = {}
     for dropout in (0.0, 0.3):
         torch.manual_seed(0)
-        config = ResamplingConfig(candidates=2, dropout=dropout, optimizer=OptimizerConfig(lr=3e-3))
-        reranker = make_reranker(Accelerator(cpu=True), Critic(6, 6, width=16, blocks=1), config)
-        critic = Critic(6, 6, width=16, blocks=1)
+        config = RerankingConfig(candidates=2, dropout=dropout, optimizer=OptimizerConfig(lr=3e-3))
+        reranker = make_reranker(Accelerator(cpu=True), CriticNetwork(6, 6, width=16, blocks=1), config)
+        critic = CriticNetwork(6, 6, width=16, blocks=1)
         for step in range(200):
             reranker.update(critic, corpus, torch.randint(6, (48, 6), generator=rng), 1 - step / 200)
         with torch.no_grad():
@@ -115,8 +115,8 @@ def test_with_dropout_it_learns_a_small_corpus_less_by_heart():
     assert farthest[0.3] < 0.7 * farthest[0.0]
 
 
-FEW = ["--train.steps=8", "--train.checkpoint_every=2", "--resampling.candidates=4", "--resampling.share=0.5"]
-FEW += ["--train.keep=10", "--evaluation.every=4", "--resampling.dropout=0.2"]
+FEW = ["--train.steps=8", "--train.checkpoint_every=2", "--reranking.candidates=4", "--reranking.share=0.5"]
+FEW += ["--train.keep=10", "--evaluation.every=4", "--reranking.dropout=0.2"]
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +162,7 @@ def test_more_steps_go_back_to_the_game_and_the_discriminator_starts_anew(chosen
 
 def test_a_checkpoint_before_the_discriminator_samples_as_ever(chosen):
     early, late = (Generator.from_pretrained(c) for c in (artefacts.checkpoints(chosen)[1], chosen))
-    assert early.choice is None and late.choice is not None
+    assert early.reranking is None and late.reranking is not None
     assert list(early.sample(20, seed=3)) == list(late.sample(20, seed=3, candidates=1))
     with pytest.raises(UserError, match="no discriminator"):
         next(early.sample(1, candidates=2))
@@ -206,7 +206,7 @@ class Counts(nn.Module):
 
 def test_what_the_discriminator_prefers_is_chosen_among_the_candidates(run):
     plain, token = Generator.from_pretrained(run), 7
-    chooses = Generator(plain.network, plain.tokenizer, choice=Choice(Counts(token), plain.tokenizer, 9, 1.0))
+    chooses = Generator(plain.network, plain.tokenizer, reranking=Reranking(Counts(token), plain.tokenizer, 9, 1.0))
     (candidates,) = plain.sample_ids(20 * 9, seed=4, temperature=1.0, batch_size=1000)
     (kept,) = chooses.sample_ids(20, seed=4, batch_size=1000)
     candidates = finish(torch.from_numpy(candidates), plain.tokenizer.end, plain.tokenizer.pad).numpy()
@@ -232,8 +232,8 @@ class Recorded(nn.Module):
 def test_each_candidate_is_given_the_label_of_its_sentence(tmp_path):
     assert train(tmp_path / "run", *FEW, "--corpus.label=label") == 0
     generator = Generator.from_pretrained(tmp_path / "run")
-    recorded = Recorded(generator.choice.discriminator)
-    generator.choice = Choice(recorded, generator.tokenizer, 3, 1.0)
+    recorded = Recorded(generator.reranking.discriminator)
+    generator.reranking = Reranking(recorded, generator.tokenizer, 3, 1.0)
     given = ["statement", "report"] * 5
     assert len(list(generator.sample(10, seed=1, given=given, batch_size=7))) == 10
     assert recorded.asked == np.repeat(generator.condition.encode(given), 3).tolist()
@@ -242,12 +242,12 @@ def test_each_candidate_is_given_the_label_of_its_sentence(tmp_path):
 @pytest.mark.parametrize(
     "options, complaint",
     [
-        (["--resampling.candidates=0"], "resampling.candidates"),
-        (["--resampling.candidates=2", "--resampling.share=1"], "resampling.share"),
-        (["--resampling.candidates=2", "--resampling.share=0"], "resampling.share"),
-        (["--resampling.candidates=2", "--resampling.dropout=1"], "resampling.dropout"),
-        (["--resampling.candidates=2", "--resampling.optimizer.name=Adamm"], "resampling.optimizer"),
-        (["--resampling.temperature=-1"], "resampling.temperature"),
+        (["--reranking.candidates=0"], "reranking.candidates"),
+        (["--reranking.candidates=2", "--reranking.share=1"], "reranking.share"),
+        (["--reranking.candidates=2", "--reranking.share=0"], "reranking.share"),
+        (["--reranking.candidates=2", "--reranking.dropout=1"], "reranking.dropout"),
+        (["--reranking.candidates=2", "--reranking.optimizer.name=Adamm"], "reranking.optimizer"),
+        (["--reranking.temperature=-1"], "reranking.temperature"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_written(tmp_path, capsys, options, complaint):
