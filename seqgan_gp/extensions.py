@@ -1,0 +1,57 @@
+"""Modules of the user's own. Importing one registers its parts by name: `--import my_module`.
+
+Only names that the user typed, or wrote into a config for training, are imported. A checkpoint never makes us import
+anything.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Iterable
+from types import ModuleType
+
+from .errors import UserError
+
+
+def load(names: Iterable[str], option: str = "--import") -> list[ModuleType]:
+    """Import modules by name, from the working directory first.
+
+    Args:
+        names: such as `my_module` or `my_package.parts`.
+        option: what the user gave them with; errors begin with it.
+
+    Raises:
+        UserError: there is no such module, or it fails; the message names the line.
+    """
+    if (here := os.getcwd()) not in sys.path and "" not in sys.path:  # a console script does not look there
+        sys.path.insert(0, here)
+    return [_load(name, option) for name in names]
+
+
+def _load(name: str, option: str) -> ModuleType:
+    if not all(part.isidentifier() for part in name.split(".")):
+        raise UserError(f"{option} {name}: give the name of a module, such as my_module for my_module.py")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name and (name == error.name or name.startswith(f"{error.name}.")):
+            raise UserError(
+                f"{option} {name}: there is no module {error.name}, neither in the working directory nor installed"
+            ) from None
+        raise _failed(name, option, error) from None
+    except (Exception, SystemExit) as error:  # whatever the module does
+        raise _failed(name, option, error) from None
+
+
+def _failed(name: str, option: str, error: BaseException) -> UserError:
+    """One line with the place in the user's own code that failed."""
+    if isinstance(error, SyntaxError) and error.filename:
+        place = f"{error.filename}, line {error.lineno}"
+    else:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
+        place = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames[1:] else "its import"
+    cause = " ".join(str(error).split())[:200]
+    return UserError(f"{option} {name}: {place} fails ({type(error).__name__}: {cause})")
