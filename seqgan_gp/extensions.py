@@ -32,7 +32,7 @@ def load(names: Iterable[str], option: str = "--import") -> list[ModuleType]:
 
 
 def _load(name: str, option: str) -> ModuleType:
-    if not all(part.isidentifier() for part in name.split(".")):
+    if name.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
         raise UserError(f"{option} {name}: give the name of a module, such as my_module for my_module.py")
     try:
         return importlib.import_module(name)
