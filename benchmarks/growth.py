@@ -28,7 +28,7 @@ from seqgan_gp.errors import UserError
 from seqgan_gp.machine import prepare
 from seqgan_gp.models.critic import CriticNetwork
 from seqgan_gp.models.generator import GeneratorNetwork
-from seqgan_gp.models.relaxations import relaxation
+from seqgan_gp.models.relaxations import StraightThrough
 from seqgan_gp.training.text import RelaxedGenerator
 
 from .critic_step import EMBEDDING, KERNEL, WEIGHT, Case
@@ -97,7 +97,7 @@ def both(case: Case) -> dict[str, Callable[[], None]]:
     generator = GeneratorNetwork(case.vocabulary, case.length, NOISE, **shape)
     step, relaxed = (
         CriticLoss(critic, OBJECTIVES["wasserstein"], Penalty(weight=WEIGHT)),
-        RelaxedGenerator(generator, relaxation("straight-through")),
+        RelaxedGenerator(generator, StraightThrough()),
     )
     real, fake = torch.randint(case.vocabulary, (2, case.batch, case.length))
     alpha, noise = torch.rand(case.batch), torch.randn(case.batch, NOISE)

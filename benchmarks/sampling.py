@@ -111,7 +111,7 @@ def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> 
     for name, seconds in times.items():
         figures |= spread(f"{name}_s", seconds)
         figures[f"{name}_per_second"] = (options.single if "single" in name else options.num) / figures[f"{name}_s"]
-    tokens = min(lengths["baseline"] + 1, config["baseline"].tokenizer.length)  # and the end
+    tokens = min(lengths["baseline"] + 1, config["baseline"].tokenizer.positions)  # and the end
     counted = language_model_products(config["baseline"].language_model, len(baseline.tokenizer), tokens)
     figures["ours_multiply_adds"] = sum(p.multiply_adds for p in products) / options.num
     figures["baseline_multiply_adds"] = counted
@@ -126,7 +126,7 @@ def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> 
 
 def generator_products(config: Config, vocabulary: int, batch: int, times: int = 1) -> list[Product]:
     """What a forward pass of the convolutional generator for `batch` sentences multiplies, so many times."""
-    g, length = config.generator, config.tokenizer.length
+    g, length = config.generator, config.tokenizer.positions
     if g.backbone != "convolutional":
         raise UserError(f"the generator is {g.backbone}: the arithmetic is counted for a convolutional one")
     if not batch or not times:
@@ -135,7 +135,7 @@ def generator_products(config: Config, vocabulary: int, batch: int, times: int =
     products = [
         Product(batch, g.noise, length * g.width, times),
         Product(rows, g.position_noise, g.width, times),
-        Product(rows, g.kernel * g.width, g.width, 2 * g.blocks * times),
+        Product(rows, g.options["kernel"] * g.width, g.width, 2 * g.blocks * times),
         Product(rows, g.width, vocabulary, times),
     ]
     return [p for p in products if p.multiply_adds]

@@ -1,6 +1,6 @@
 """Wasserstein GANs with gradient penalty on text and other discrete sequences."""
 
-import importlib
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,15 +10,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = ["Critic", "Generator", "ImageCritic", "ImageGenerator", "LanguageModel", "__version__"]
 
-_ROOMS = {
-    "pretrained": ("Critic", "Generator", "LanguageModel"),
-    "images.pretrained": ("ImageCritic", "ImageGenerator"),
-}
-
 
 def __getattr__(name: str) -> Any:
-    # torch takes two seconds to import: whoever asks for --help, or scores text files, does without.
-    for room, names in _ROOMS.items():
-        if name in names:
-            return getattr(importlib.import_module(f".{room}", __name__), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from .modality import MODALITIES, modality
+
+    # torch takes two seconds to import, which scoring text files does without.
+    places = {place.partition(":")[2]: place for kind in MODALITIES for place in modality(kind).public}
+    return resolve_name(places[name])

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -102,8 +102,10 @@ def read_config(folder: Path, kind: type[Kind]) -> Kind:
     """
     config = configs.load(folder / CONFIG)
     if not isinstance(config, kind):
-        asked = next(name for name, known in configs.MODALITIES.items() if known is kind)
-        raise UserError(f"{folder} was trained with modality={config.modality}: give a run with modality={asked}")
+        asked: Any = kind  # a field with a default
+        raise UserError(
+            f"{folder} was trained with modality={config.modality}: give a run with modality={asked.modality}"
+        )
     return config
 
 

@@ -53,8 +53,9 @@ def train(arguments: list[str], prog: str = "seqgan-gp train") -> int:
 @command
 def sample(options: argparse.Namespace) -> int:
     """Write samples of a checkpoint: sentences, a line each, or images in one picture."""
-    from . import sampling
+    from . import extensions, sampling
 
+    extensions.load(options.imports)
     return sampling.sample(options)
 
 
@@ -119,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--candidates", **_CANDIDATES)
     p.add_argument("--batch-size", type=_at_least(1, int), default=256, help="samples at a time (default: 256)")
+    p.add_argument("--import", **_IMPORT)
     given = p.add_mutually_exclusive_group()
     given.add_argument(
         "--label",
@@ -194,6 +196,14 @@ _CANDIDATES: dict[str, Any] = {
     "metavar": "K",
     "help": "of text: candidates for each sentence, among which the run's discriminator chooses; 1 takes each as the "
     "generator writes it (default: as trained)",
+}
+_IMPORT: dict[str, Any] = {
+    "dest": "imports",
+    "metavar": "MODULE",
+    "action": "append",
+    "default": [],
+    "help": "import a module of your own, which registers parts that the run was trained with; a checkpoint never "
+    "imports one by itself",
 }
 _BOOTSTRAP: dict[str, Any] = {
     "type": _at_least(0, int),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import itertools
 import sys
-from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from .artefacts import CONFIG, locate
 from .errors import UserError
 from .files import atomic_write
 from .machine import best_device, prepare
+from .modality import modality
 
 if TYPE_CHECKING:
     from .text.conditions import Condition
@@ -27,7 +28,7 @@ def sample(options: argparse.Namespace) -> int:
     """Write samples of the run or checkpoint `options.run`, as its modality does."""
     prepare(None)
     checkpoint = locate(options.run)
-    return SAMPLERS[configs.modality_of(checkpoint / CONFIG)](checkpoint, options)
+    return resolve_name(modality(configs.modality_of(checkpoint / CONFIG)).sample)(checkpoint, options)
 
 
 def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
@@ -97,6 +98,3 @@ def sample_images(checkpoint: Path, options: argparse.Namespace) -> int:
             bar.update(len(pixels))
     save_grid(np.concatenate(parts), options.out)
     return 0
-
-
-SAMPLERS: dict[str, Callable[[Path, argparse.Namespace], int]] = {"text": sample_text, "images": sample_images}

@@ -35,7 +35,7 @@ from . import systems
 # Of every system, unless its own options, which come after, say otherwise.
 COMMON = (
     *("--train.batch_size=256", "--train.critic_steps=5"),
-    *("--train.critic={lr: 1.0e-3}", "--train.generator={lr: 1.0e-3}"),
+    *("--train.critic={lr: 1.0e-3}", "--train.generator={lr: 1.0e-3}", "--train.decay_from=0.5"),
 )
 WEIGHT = 0.1  # of the penalty as a part of that on text: points are close by, and a critic that overshoots orbits them
 SAMPLES = 500

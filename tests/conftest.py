@@ -22,13 +22,15 @@ DATA = ROOT.parent / "shared" / "data"
 
 # Seconds, not minutes: enough to exercise every part, not enough to learn anything. No two sizes are
 # equal, no seed is 0 and no loop has a single turn, so that a mistake in which of them is taken shows.
-TINY = [
+SIZES = [
     *("--seed=3", "--corpus.seed=1", "--corpus.size=400", "--corpus.holdout=100", "--tokenizer.vocabulary=300"),
     *("--train.steps=6", "--train.batch_size=6", "--train.critic_steps=2", "--train.threads=1"),
     *("--generator.noise=7", "--generator.width=12", "--generator.blocks=2"),
     *("--critic.width=8", "--critic.embedding=5", "--critic.blocks=3"),
     *("--train.log_every=2", "--train.checkpoint_every=3", "--evaluation.every=3", "--evaluation.samples=20"),
 ]
+
+TINY = [f"--config={ROOT / 'tests' / 'plain.yaml'}", *SIZES]
 
 
 def train(output: Path, *options: str) -> int:

@@ -8,7 +8,7 @@ import psutil
 import pytest
 import torch
 from accelerate import Accelerator
-from conftest import TINY
+from conftest import SIZES
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import critic_step, evaluation, growth, sampling, timing, training
@@ -23,7 +23,7 @@ from seqgan_gp.models.language_model import LanguageModelNetwork
 from seqgan_gp.training.task import task_of
 from seqgan_gp.training.trainer import Trainer
 
-SMALL = [option.removeprefix("--") for option in TINY if "train.steps" not in option and "_every" not in option]
+SMALL = [option.removeprefix("--") for option in SIZES if "train.steps" not in option and "_every" not in option]
 SMALL = [option for option in SMALL if not option.startswith(("evaluation.every", "train.threads"))]
 SMALL.append("train.log_every=2")
 
@@ -115,10 +115,11 @@ def terms(network: torch.nn.Module, batch: int, length: int, once: str) -> int:
     return sum(weights * batch * (1 if name == once else length) for name, weights in layers.items())
 
 
-@pytest.mark.parametrize("options", [{}, {"position_noise": 3, "noise": 7, "blocks": 3}])
+@pytest.mark.parametrize(
+    "options", [[], ["--generator.position_noise=3", "--generator.noise=7", "--generator.blocks=3"]]
+)
 def test_the_products_of_the_generator_are_all_that_it_multiplies(options):
-    c = config.Config()
-    c.generator = config.GeneratorConfig(width=12, **options)
+    c = config.parse(["--tokenizer.length=16", "--generator.width=12", *options]).config
     network = GeneratorNetwork(50, c.tokenizer.length, **vars(c.generator))
     products = sampling.generator_products(c, 50, 6)
     assert sum(p.multiply_adds for p in products) == terms(network, 6, c.tokenizer.length, "project_noise")
@@ -205,7 +206,7 @@ def test_the_products_are_computed(monkeypatch):
 
 
 def test_the_command_is_held_between_stretches_and_ended(tmp_path):
-    options = [*TINY, "--train.steps=1000000", "--train.log_every=1", "--evaluation.every=1000000"]
+    options = [*SIZES, "--train.steps=1000000", "--train.log_every=1", "--evaluation.every=1000000"]
     with TrainingCommand([*options, "--train.checkpoint_every=1000000"], tmp_path / "run") as command:
         first, second = command.stretch(), command.stretch()
         assert (first.row["step"], second.row["step"], second.steps) == (1, 2, 1)

@@ -81,7 +81,7 @@ def test_real_and_generated_sentences_are_given_the_same(options, objective):
     # Each row of the corpus is given what belongs to it, as the grammar says.
     values = task.judge()(task.corpus.given.train, task.tokenizer.decode(task.real))
     assert values.get("obedient", values.get("agreement")) == 1
-    given = torch.from_numpy(task.conditions[0])
+    given = torch.from_numpy(task.condition_rows)
     assert torch.equal(given, torch.from_numpy(task.condition.encode(task.corpus.given.train)))
     written, points, scored = [], [], []
 

@@ -1,7 +1,5 @@
 """Shapes, contracts, derivatives, backbones and relaxations."""
 
-import typing
-
 import numpy as np
 import pytest
 import torch
@@ -11,20 +9,19 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.func import functional_call
 
 from benchmarks.critic_step import count_operations
-from seqgan_gp.config import CriticConfig, GeneratorConfig, PenaltyConfig
+from seqgan_gp.config import PenaltyConfig
 from seqgan_gp.models.attention import AttentionBlock, SelfAttention, attend
-from seqgan_gp.models.backbones import BACKBONES
 from seqgan_gp.models.convolution import WIDE, Conv1d, Tiling
 from seqgan_gp.models.critic import CriticNetwork, WindowScore
 from seqgan_gp.models.generator import GeneratorNetwork
 from seqgan_gp.models.layers import NORMS, InstanceNorm, ReLU, ResidualBlock, layer_norm
 from seqgan_gp.models.recurrent import CELLS, GRU, LSTM, RecurrentBlock
-from seqgan_gp.models.relaxations import RELAXATIONS, draw_chance, most_probable, relaxation, sample_ids
+from seqgan_gp.models.relaxations import RELAXATIONS, draw_chance, most_probable, sample_ids
 
 # Every way to build the blocks of a network.
 NETWORKS = {
     "convolutional": dict(),
-    **{f"convolutional-{norm}": dict(norm=norm) for norm in NORMS},
+    **{f"convolutional-{norm}": dict(norm=norm) for norm in NORMS if norm != "none"},
     **{f"recurrent-{cell}": dict(backbone="recurrent", cell=cell) for cell in CELLS},
     "attention": dict(backbone="attention", heads=2),
 }
@@ -166,7 +163,7 @@ def test_second_derivatives_of_the_block_agree_with_finite_differences(length):
 LAYERS = {
     "layer norm": lambda: layer_norm(6),
     "instance norm": lambda: InstanceNorm(6),
-    **{f"block, {norm} norm": lambda norm=norm: ResidualBlock(6, 3, norm) for norm in NORMS},
+    **{f"block, {norm} norm": lambda norm=norm: ResidualBlock(6, 3, norm) for norm in NORMS if norm != "none"},
     **{name: lambda cell=cell: cell(6, 5) for name, cell in CELLS.items()},
     "recurrent block": lambda: RecurrentBlock(6, "gru", reverse=True),
     "attention": lambda: SelfAttention(6, 3),
@@ -201,7 +198,7 @@ def test_the_penalty_has_a_finite_gradient_where_all_positions_are_alike(options
         assert all(p.grad.isfinite().all() for p in critic.parameters() if p.grad is not None)
 
 
-@pytest.mark.parametrize("kind", NORMS)
+@pytest.mark.parametrize("kind", [name for name in NORMS if name != "none"])
 def test_a_norm_has_a_bounded_slope_where_nothing_varies(kind):
     norm, x = NORMS[kind](4).double(), torch.ones(1, 5, 4, dtype=torch.float64)
     assert torch.autograd.functional.jacobian(norm, x).abs().max() < 32
@@ -216,7 +213,7 @@ def test_instance_norm_is_that_of_torch():
 
 
 def test_batch_norm_is_refused_with_the_reason():
-    with pytest.raises(ValueError, match=r"layer, instance; batch norm couples the samples.*Gulrajani"):
+    with pytest.raises(ValueError, match=r"layer, instance; batch norm is excluded: it couples the samples.*Gulrajani"):
         CriticNetwork(vocabulary=11, length=6, norm="batch")
 
 
@@ -279,13 +276,6 @@ def test_windows_add_to_the_score_of_the_sequence():
         CriticNetwork(vocabulary=11, length=6, windows=7)
 
 
-@pytest.mark.parametrize("section", [GeneratorConfig, CriticConfig])
-def test_the_config_offers_every_backbone_norm_and_cell(section):
-    hints = typing.get_type_hints(section)
-    offered = {name: set(typing.get_args(hints[name])) for name in ("backbone", "norm", "cell")}
-    assert offered == {"backbone": set(BACKBONES), "norm": {"none", *NORMS}, "cell": set(CELLS)}
-
-
 def test_even_kernels_are_refused():
     with pytest.raises(ValueError, match="odd"):
         Conv1d(2, 2, 4)
@@ -310,7 +300,8 @@ def test_generator_gives_logits_of_the_whole_sequence(noise, position_noise):
 @every_network
 def test_noise_reaches_every_position(options):
     torch.manual_seed(0)
-    generator = GeneratorNetwork(vocabulary=11, length=6, noise=9, position_noise=2, width=8, kernel=1, **options)
+    narrow = {} if "backbone" in options else {"kernel": 1}
+    generator = GeneratorNetwork(vocabulary=11, length=6, noise=9, position_noise=2, width=8, **narrow, **options)
     z = generator.sample_noise(4, np.random.default_rng(0)).requires_grad_()
     logits = generator(z)
     assert logits.shape == (4, 6, 11)
@@ -349,7 +340,7 @@ def test_hard_tokens_in_parts_are_embedded_like_one_hot_ones(name):
     """In value, and in the gradients to the logits, which can be differentiated again, and to the embeddings."""
     critic = CriticNetwork(7, 4, 3, width=4).double()
     logits = doubled((2, 4, 7))
-    relaxed = relaxation(name, 0.6)
+    relaxed = RELAXATIONS[name](0.6)
     results = []
     for relax in (relaxed, relaxed.parts):
         torch.manual_seed(1)
@@ -438,8 +429,8 @@ def test_weights_of_checkpoints_keep_their_names(network):
 @pytest.mark.parametrize("name", RELAXATIONS)
 def test_relaxations_give_distributions_that_gradients_flow_through(name):
     logits = torch.randn(4, 6, 11, requires_grad=True)
-    tokens = relaxation(name, 0.5)(logits)
-    assert relaxation(name, 0.5)(logits.bfloat16()).dtype == torch.float32
+    tokens = RELAXATIONS[name](0.5)(logits)
+    assert RELAXATIONS[name](0.5)(logits.bfloat16()).dtype == torch.float32
     torch.testing.assert_close(tokens.sum(-1), torch.ones(4, 6))
     hard = name.startswith("straight-through")
     assert (tokens.detach().max(-1).values > 1 - 1e-6).all().item() is hard
@@ -456,7 +447,7 @@ def test_the_most_probable_token_is_the_first_of_the_largest(dtype):
 def test_straight_through_has_the_value_of_argmax_and_the_gradient_of_softmax():
     logits, direction = torch.randn(4, 6, 11), torch.randn(4, 6, 11)
     a, b = logits.clone().requires_grad_(), logits.clone().requires_grad_()
-    hard, soft = relaxation("straight-through", 0.7)(a), relaxation("softmax", 0.7)(b)
+    hard, soft = RELAXATIONS["straight-through"](0.7)(a), RELAXATIONS["softmax"](0.7)(b)
     assert torch.equal(hard.argmax(-1), logits.argmax(-1))
     torch.testing.assert_close(soft, (logits / 0.7).softmax(-1))
     (hard * direction).sum().backward()
@@ -468,9 +459,9 @@ def test_straight_through_has_the_value_of_argmax_and_the_gradient_of_softmax():
 def test_detached_tokens_are_the_same_tokens(name):
     logits = torch.randn(4, 6, 11)
     torch.manual_seed(1)
-    tokens = relaxation(name, 0.5)(logits)
+    tokens = RELAXATIONS[name](0.5)(logits)
     torch.manual_seed(1)
-    detached = relaxation(name, 0.5).detached(logits)
+    detached = RELAXATIONS[name](0.5).detached(logits)
     torch.testing.assert_close(detached, tokens.argmax(-1) if "straight" in name else tokens)
 
 
@@ -487,7 +478,7 @@ def test_sampled_ids_follow_the_softmax():
 def test_gumbel_tokens_are_sampled_at_the_same_rates():
     torch.manual_seed(0)
     logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log().expand(1, 40_000, 4)
-    frequency = relaxation("straight-through-gumbel", 0.5)(logits).mean((0, 1))
+    frequency = RELAXATIONS["straight-through-gumbel"](0.5)(logits).mean((0, 1))
     torch.testing.assert_close(frequency, torch.tensor([0.5, 0.3, 0.15, 0.05]), atol=0.01, rtol=0)
 
 
@@ -495,7 +486,7 @@ def test_soft_gumbel_tokens_are_the_softmax_of_logits_with_gumbel_noise():
     """A Gumbel variable has mean 0.5772 and variance pi^2 / 6; the temperature divides it as well."""
     logits = torch.tensor([2.0, -1.0]).expand(40_000, 1, 2)
     for name, temperature in (("gumbel", 0.5), ("gumbel", 1.0)):
-        soft = relaxation(name, temperature)(logits)
+        soft = RELAXATIONS[name](temperature)(logits)
         difference = temperature * (soft[..., 0].log() - soft[..., 1].log())  # of two Gumbel variables: logistic
         assert difference.mean().item() == pytest.approx(3.0, abs=0.05)
         assert difference.var().item() == pytest.approx(torch.pi**2 / 3, rel=0.05)

@@ -22,9 +22,9 @@ from seqgan_gp.models.relaxations import draw_chance, sample_ids
 B, V, L, M, C, E, FEATURES, CLASSES = 13, 11, 6, 9, 8, 7, 10, 12
 NOISE, POSITION_NOISE, BLOCKS, KERNEL, HEADS, WINDOWS, PAD, END = 14, 2, 3, 5, 4, 2, 3, 5
 KINDS = {
-    "convolutional": dict(),
-    "layer norm": dict(norm="layer"),
-    "instance norm": dict(norm="instance"),
+    "convolutional": dict(kernel=KERNEL),
+    "layer norm": dict(kernel=KERNEL, norm="layer"),
+    "instance norm": dict(kernel=KERNEL, norm="instance"),
     "gru": dict(backbone="recurrent"),
     "lstm": dict(backbone="recurrent", cell="lstm"),
     "attention": dict(backbone="attention", heads=HEADS),
@@ -145,7 +145,7 @@ class Plain:
 @every_kind
 def test_the_generator_is_its_formula(kind, given):
     encoder = GIVEN[given]() if GIVEN[given] else None
-    options = dict(width=C, blocks=BLOCKS, kernel=KERNEL, encoder=encoder, **KINDS[kind])
+    options = dict(width=C, blocks=BLOCKS, encoder=encoder, **KINDS[kind])
     network = filled(GeneratorNetwork(V, L, NOISE, POSITION_NOISE, **options))
     noise = torch.randn(B, NOISE + L * POSITION_NOISE, dtype=torch.float64)
     if encoder is None:
@@ -159,7 +159,7 @@ def test_the_generator_is_its_formula(kind, given):
 @every_kind
 def test_the_critic_is_its_formula(kind, given):
     encoder = GIVEN[given]() if GIVEN[given] else None
-    options = dict(width=C, blocks=BLOCKS, kernel=KERNEL, windows=WINDOWS, encoder=encoder, **KINDS[kind])
+    options = dict(width=C, blocks=BLOCKS, windows=WINDOWS, encoder=encoder, **KINDS[kind])
     network = filled(CriticNetwork(V, L, E, **options))
     ids = torch.randint(V, (B, L))
     if encoder is None:

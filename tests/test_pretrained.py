@@ -13,7 +13,7 @@ from torch.nn.functional import one_hot
 
 from seqgan_gp import Critic, Generator, artefacts
 from seqgan_gp.errors import UserError
-from seqgan_gp.models.relaxations import RELAXATIONS, relaxation
+from seqgan_gp.models.relaxations import RELAXATIONS
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +91,7 @@ def test_a_sample_is_lazy(run):
 @pytest.mark.parametrize("name", RELAXATIONS)
 def test_gumbel_generators_sample_and_the_others_take_the_most_probable(name):
     for temperature in (0.3, 1.0):  # of the softmax, which samples do not have
-        assert relaxation(name, temperature).sampling_temperature == (1.0 if "gumbel" in name else 0.0)
+        assert RELAXATIONS[name](temperature).sampling_temperature == (1.0 if "gumbel" in name else 0.0)
 
 
 def test_a_run_means_its_last_checkpoint(run):

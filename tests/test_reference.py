@@ -86,7 +86,7 @@ def test_ten_steps_are_those_of_the_papers(name, monkeypatch):
         c = config.parse([*SMALL, *GAMES[name]]).config
         task = TextTask.load(c)
         ours = Trainer(Accelerator(cpu=True), task)
-        labels = task.conditions[0] if task.conditions else None
+        labels = task.condition_rows
         ids = task.tokenizer.end, task.tokenizer.pad
         state = torch.get_rng_state()  # where the Gumbel noise of both begins
         critic = copied(ours.critic)

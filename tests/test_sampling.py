@@ -14,7 +14,9 @@ from seqgan_gp.cli import main
 from seqgan_gp.images.grid import save_grid
 from seqgan_gp.images.pretrained import build_generator
 from seqgan_gp.models.sequence import SequenceModel
-from seqgan_gp.pretrained import SIDE_BY_SIDE, Reranking, build_critic, condition_of
+from seqgan_gp.networks import build_critic, condition_of
+from seqgan_gp.pretrained import Reranking
+from seqgan_gp.pretrained.generator import SIDE_BY_SIDE
 from seqgan_gp.text.conditions import Labels
 from seqgan_gp.text.tokenizer import Tokenizer
 
@@ -425,7 +427,7 @@ def test_the_command_computes_no_more_at_once_than_its_batch_size(chosen, tmp_pa
     rows = []
 
     def note(module, inputs):
-        if module.__class__.__name__ == "Generator":
+        if module.__class__.__name__ == "GeneratorNetwork":
             rows.append(len(inputs[0]))
 
     hook = nn.modules.module.register_module_forward_pre_hook(note)

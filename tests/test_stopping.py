@@ -16,7 +16,7 @@ from conftest import ROOT, TINY, rows, train, weights
 
 from seqgan_gp import artefacts, config
 from seqgan_gp.errors import UserError
-from seqgan_gp.training import experiment, folder, likelihood, setup, text, trainer
+from seqgan_gp.training import folder, likelihood, loop, setup, text, trainer
 
 
 class Clock:
@@ -49,7 +49,7 @@ def clock(monkeypatch) -> Clock:
     """A step takes a second."""
     clock = Clock()
     clocks = SimpleNamespace(thread_time=lambda: clock.worked, perf_counter=lambda: clock.wall)
-    monkeypatch.setattr(experiment, "time", clocks)
+    monkeypatch.setattr(loop, "time", clocks)
     for kind in (trainer.Trainer, likelihood.LikelihoodTrainer):
         clock.before(monkeypatch, kind, "step", clock.work, 1.0)
     return clock
@@ -249,7 +249,7 @@ def test_a_signal_from_outside_is_a_wish_to_stop(tmp_path):
 
 # What a resumed run may ask for anew; everything else describes weights, data or moments that are there already.
 FREE = (
-    *("clipping", "trackers", "penalty", "evaluation"),
+    *("imports", "clipping", "trackers", "penalty", "evaluation"),
     *(f"train.{key}" for key in ("steps", "seconds", "decay_from", "average", "log_every", "checkpoint_every")),
     *("train.keep", "train.threads", "train.critic.lr", "train.generator.lr", "likelihood.optimizer.lr"),
     *(f"likelihood.{key}" for key in ("clip", "validate_every", "patience", "decay", "decays")),

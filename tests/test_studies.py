@@ -5,7 +5,7 @@ import json
 
 import numpy as np
 import pytest
-from conftest import TINY, train
+from conftest import SIZES, train
 
 from seqgan_gp import Generator
 from seqgan_gp.errors import UserError
@@ -51,7 +51,7 @@ def test_a_toy_that_diverges_ends_and_is_called_so():
 @pytest.mark.slow
 def test_objectives_at_equal_time_go_on_where_they_stopped(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(systems.SYSTEMS, "broken", ("--train.critic.lr=1e30",))
-    options = [o.removeprefix("--") for o in TINY if not o.startswith("--train.steps")]
+    options = [o.removeprefix("--") for o in SIZES if not o.startswith("--train.steps")]
     command = ["objectives", "--systems", "r3gan", "broken", "--seeds=1", "--seconds=0.5", "--jobs=1", "--samples=20"]
     command += [f"--out={tmp_path}", "--options", *options]
     assert main(command) == 0

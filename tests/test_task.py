@@ -85,7 +85,7 @@ def test_what_a_run_wrote_is_what_it_reads(tmp_path):
     assert again.corpus.given == task.corpus.given
     assert len(again.corpus.train) == 30 and len(again.corpus.test) == 8
     np.testing.assert_array_equal(again.real, task.real)
-    np.testing.assert_array_equal(again.conditions[0], task.conditions[0])
+    np.testing.assert_array_equal(again.condition_rows, task.condition_rows)
     assert again.corpus.grammar is not None and again.judge() is not None
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import TINY
+from conftest import SIZES
 
 from seqgan_gp import Generator, cli
 from seqgan_gp import config as configs
@@ -441,7 +441,7 @@ def test_real_sentences_have_a_line_for_each_corpus():
 
 @pytest.mark.slow
 def test_trials_of_both_methods_end_in_a_table_with_the_families_asked_for(tmp_path, monkeypatch):
-    tiny = dict(option.removeprefix("--").split("=", 1) for option in TINY)
+    tiny = dict(option.removeprefix("--").split("=", 1) for option in SIZES)
     del tiny["train.steps"]
     asked = {
         "seconds": 0.5,

@@ -1,11 +1,13 @@
 """Checkpoints of random weights, with which all that enters a network tells; made in no time."""
 
 from pathlib import Path
+from pkgutil import resolve_name
 
 import torch
 
 from seqgan_gp import artefacts, config
-from seqgan_gp.pretrained import METHODS, condition_of
+from seqgan_gp.modality import modality
+from seqgan_gp.networks import condition_of
 from seqgan_gp.text.conditions import Labels
 from seqgan_gp.text.tokenizer import Tokenizer
 
@@ -26,7 +28,8 @@ def checkpoint(folder: Path, *options: str, networks: tuple[str, ...] = ("genera
     tokenizer = Tokenizer.train("word", WORDS, 100)
     condition = condition_of(c, tokenizer, lambda: Labels(COUNTS))
     torch.manual_seed(4)
-    built = {name: METHODS[c.method].networks[name](c, tokenizer, condition) for name in networks}
+    builders = modality(c.modality).methods[c.method].networks
+    built = {name: resolve_name(builders[name])(c, tokenizer, condition) for name in networks}
     with torch.no_grad():
         for network in built.values():
             for parameter in network.parameters():

@@ -47,8 +47,8 @@ class Forgetful(nn.Module):
     def embed(self, tokens: Tensor) -> Tensor:
         return F.dropout1d(self.critic.embed(tokens), self.dropout, self.training)  # whole rows of E
 
-    def score(self, embedded: Tensor, *condition: Tensor) -> Tensor:
-        return self.critic.score(embedded, *condition)
+    def score(self, embedded: Tensor, condition: Tensor | None = None) -> Tensor:
+        return self.critic.score(embedded) if condition is None else self.critic.score(embedded, condition)
 
 
 class Reranker:

@@ -8,11 +8,10 @@ from .experiment import (
     PenaltyConfig,
     RerankingConfig,
     TrainConfig,
-    flat,
 )
 from .files import load, modality_of, save
 from .images import ImageConfig, ImageCriticConfig, ImageGeneratorConfig, ImagesConfig
-from .parser import MODALITIES
+from .schema import flat
 from .text import (
     ConditionConfig,
     Config,
@@ -26,7 +25,6 @@ from .text import (
 )
 
 __all__ = [
-    "MODALITIES",
     "ConditionConfig",
     "Config",
     "CorpusConfig",

@@ -1,17 +1,24 @@
-"""The training command line: an experiment, and what to do with its run folder."""
+"""The training command line: an experiment, and its run folder."""
 
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-from .. import shipped
+from .. import extensions, shipped
 from ..errors import UserError
+from ..fields import is_text
+from ..modality import TEXT
 from .experiment import Experiment
-from .files import load
-from .parser import MODALITIES, TEXT, build, known_modality, new_parser, parse_options
+from .files import default, known_modality, naming, read, read_yaml
+from .help import explain
+from .schema import changed, keys, sections, unknown
 
 
 class Invocation(NamedTuple):
-    """What the training command was asked for: an experiment, its run folder, and what to do with a run in it."""
+    """The training command: an experiment, its run folder, and what to do with a run in it."""
 
     config: Experiment
     output: Path
@@ -19,43 +26,131 @@ class Invocation(NamedTuple):
     overwrite: bool = False
 
 
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(message)
+
+
+def new_parser(prog: str) -> argparse.ArgumentParser:
+    """The options that are no keys of an experiment."""
+    parser = _Parser(prog=prog, allow_abbrev=False, add_help=False)  # --over must not delete a run
+    add = parser.add_argument
+    add("-h", "--help", action="store_true", help="show this help and exit")
+    add("--config", action="append", default=[], metavar="FILE", help="YAML file, by path or by its name in configs/")
+    add(
+        "--import",
+        dest="imports",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="import a module of your own, which registers objectives, backbones and other parts by name",
+    )
+    add("--modality", action="append", default=[], help="kind of samples, which decides on the keys")
+    add("--output", metavar="DIR", help="run folder (default: runs/NAME for --config NAME.yaml)")
+    add("--resume", action="store_true", help="continue the run from its last checkpoint")
+    add("--overwrite", action="store_true", help="delete the run in the run folder and start anew")
+    return parser
+
+
 def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
     """The training command line to an experiment.
 
+    Options override the files, wherever they stand, and a later file overrides an earlier one.
+
     Raises:
-        UserError: an unknown key, a value of another type or out of range, a missing file.
+        UserError: an unknown key, a value of another type or out of range, a missing file or module.
     """
-    files, rest = _take("--config", "a file, or the name of one in configs/", arguments)
-    paths = [shipped.find(f, "configs", ".yaml", "config") for f in files]
-    # The file first, wherever it stood: options override it.
-    loaded = [load(path) for path in paths]  # by itself first, so that an error in it names it
-    named, rest = _take("--modality", f"one of {', '.join(MODALITIES)}", rest)
-    # Which other options there are depends on it: it is read before them, and the last of several wins.
-    modality = known_modality(named[-1]) if named else loaded[-1].modality if loaded else TEXT
-    last = [f"--modality={modality}"] if named else []
-    values = parse_options(new_parser(prog, modality), [*(f"--config={p}" for p in paths), *rest, *last])
-    run = {key: values.pop(key) for key in ("output", "resume", "overwrite")}
-    if run["resume"] and run["overwrite"]:
+    parser = new_parser(prog)
+    given, rest = parser.parse_known_args(arguments)
+    paths = [shipped.find(f, "configs", ".yaml", "config") for f in given.config]
+    files = {path: read(path) for path in paths}
+    named = [name for values in files.values() for name in _list(values.get("imports"))]
+    extensions.load([*named, *given.imports])  # before any key is looked at: they may add some
+    wanted = [*(values.get("modality", TEXT) for values in files.values()), *given.modality]
+    modality = known_modality(wanted[-1] if wanted else TEXT)
+    config = default(modality)
+    if given.help:
+        explain(parser, config)
+        raise SystemExit(0)
+    for path, values in files.items():
+        with naming(path):
+            config = changed(config, values | {"modality": modality})
+            config.check()
+    for values in _values(rest, config):
+        config = changed(config, values)
+    config.imports = [*dict.fromkeys([*config.imports, *given.imports])]
+    config.check()
+    if given.resume and given.overwrite:
         raise UserError("--resume and --overwrite contradict each other: give one of them")
     name = paths[-1].stem if paths else "default"
-    return Invocation(build(values, modality), Path(run["output"] or f"runs/{name}"), run["resume"], run["overwrite"])
+    return Invocation(config, Path(given.output or f"runs/{name}"), given.resume, given.overwrite)
 
 
-def _take(option: str, needs: str, arguments: list[str]) -> tuple[list[str], list[str]]:
-    """The values of an option among the arguments, `--option VALUE` or `--option=VALUE`, and the other arguments.
+def _list(value: Any) -> list[str]:
+    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+
+
+def _values(arguments: list[str], config: Any) -> Iterator[dict[str, Any]]:
+    """Nested values for `--key value` and `--key=value`; backbones come first, since other keys depend on them.
 
     Raises:
-        UserError: its last value is missing; the message says what it `needs`.
+        UserError: no such key, no value, a section without keys, or a value that is no YAML.
     """
-    values, rest, left = [], [], iter(arguments)
-    for argument in left:
-        if argument == option:
-            value = next(left, None)
-            if value is None:
-                raise UserError(f"{option} needs {needs}")
-            values.append(value)
-        elif argument.startswith(f"{option}="):
-            values.append(argument.removeprefix(f"{option}="))
+    known, inner = {key.name: key for key in keys(config)}, sections(config)
+    found: dict[str, Any] = {}
+    for name, text in _pairs(arguments):
+        owner = _owner(name, known)
+        if name in inner:
+            value = _yaml(name, text)
+            if not isinstance(value, dict):
+                options = ", ".join(f"--{key}" for key in known if key.startswith(f"{name}."))
+                raise UserError(f"--{name} is a section of keys and takes no value itself: give one of {options}")
+            found |= {f"{name}.{field}": entry for field, entry in value.items()}
+        elif owner not in known:
+            raise unknown(name, config)
+        elif owner != name:  # an entry of a mapping, such as train.critic.options.weight_decay
+            before = found.get(owner, known[owner].default)
+            found[owner] = before | {name.removeprefix(f"{owner}."): _yaml(name, text)}
         else:
-            rest.append(argument)
-    return values, rest
+            found[name] = text if is_text(known[name].kind) and text != "null" else _yaml(name, text)
+    for first in (True, False):
+        values: dict[str, Any] = {}
+        for name, value in found.items():
+            if (name.rpartition(".")[2] == "backbone") == first:
+                _put(values, name, value)
+        if values:
+            yield values
+
+
+def _pairs(arguments: list[str]) -> Iterator[tuple[str, str]]:
+    """The name of each option, without its hyphens, and its value."""
+    left = iter(arguments)
+    for argument in left:
+        name, equals, text = argument.partition("=")
+        if not name.startswith("--"):
+            raise UserError(f"{argument} stands alone: options are --key value, or --key=value")
+        if not equals:
+            text = next(left, "--")
+            if text.startswith("--"):
+                raise UserError(f"{name} needs a value")
+        yield name[2:], text
+
+
+def _owner(name: str, known: dict[str, Any]) -> str:
+    """The key itself, or the key of the mapping that it is an entry of."""
+    parent = name.rpartition(".")[0]
+    return parent if name not in known and parent in known and isinstance(known[parent].default, dict) else name
+
+
+def _yaml(name: str, text: str) -> Any:
+    try:
+        return read_yaml(text)
+    except UserError as error:
+        raise UserError(f"--{name}: {error}") from None
+
+
+def _put(values: dict[str, Any], name: str, value: Any) -> None:
+    *outer, field = name.split(".")
+    for section in outer:
+        values = values.setdefault(section, {})
+    values[field] = value

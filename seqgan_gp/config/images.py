@@ -1,11 +1,15 @@
 """An experiment on small images."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from ..adversarial.constraints import PARAMETRIZATIONS
 from ..errors import UserError
-from .experiment import Experiment
-from .numbers import NonNegativeInt, PositiveInt
+from ..fields import NonNegativeInt, OneOf, PositiveInt
+from ..modality import modality
+from .experiment import Experiment, OptimizerConfig, TrainConfig
 
 
 @dataclass
@@ -35,6 +39,15 @@ class ImagesConfig:
     holdout: PositiveInt | None = None
     seed: NonNegativeInt = 0
 
+    def check(self, name: str) -> None:
+        """Raise a UserError for sizes that cannot be; `name` is the section's."""
+        for key in ("height", "width"):
+            side = getattr(self, key)
+            if side % 4 or side < 8:
+                raise UserError(f"{name}.{key} is {side}: a multiple of 4, from 8 on, is needed; resize the images")
+        if self.holdout is not None and self.holdout < 4:
+            raise UserError(f"{name}.holdout is {self.holdout}: at least 4 held-out images are needed")
+
 
 @dataclass
 class ImageGeneratorConfig:
@@ -60,7 +73,7 @@ class ImageCriticConfig:
     """
 
     channels: PositiveInt = 32
-    parametrization: Literal["none", "spectral", "weight"] = "none"
+    parametrization: Annotated[str, OneOf(PARAMETRIZATIONS)] = "none"
 
 
 @dataclass(kw_only=True)
@@ -73,17 +86,18 @@ class ImageConfig(Experiment):
     """
 
     modality: Literal["images"] = "images"
-    method: Literal["adversarial"] = "adversarial"
+    method: Annotated[str, OneOf(modality("images").methods)] = "adversarial"
     images: ImagesConfig = field(default_factory=ImagesConfig)
     generator: ImageGeneratorConfig = field(default_factory=ImageGeneratorConfig)
     critic: ImageCriticConfig = field(default_factory=ImageCriticConfig)
+    train: TrainConfig = field(
+        default_factory=lambda: TrainConfig(
+            steps=14_000, batch_size=32, critic=OptimizerConfig(lr=2e-3), generator=OptimizerConfig(lr=2e-3)
+        )
+    )
 
     def check(self) -> None:
         super().check()
-        for key in ("height", "width"):
-            side = getattr(self.images, key)
-            if side % 4 or side < 8:
-                raise UserError(f"images.{key} is {side}: a multiple of 4, from 8 on, is needed; resize the images")
         if self.penalty.space != "embedding":
             raise UserError(
                 f"penalty.space is {self.penalty.space}, but pixels are no tokens: leave it out, and the gradient is "
@@ -96,5 +110,3 @@ class ImageConfig(Experiment):
             )
         if self.evaluation.samples < 2:
             raise UserError("evaluation.samples is 1: a distance needs at least 2 images")
-        if self.images.holdout is not None and self.images.holdout < 4:
-            raise UserError(f"images.holdout is {self.images.holdout}: at least 4 held-out images are needed")

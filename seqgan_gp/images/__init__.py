@@ -1,0 +1,19 @@
+"""Small grey images: the whole modality."""
+
+from ..modality import Method, Modality
+
+MODALITY = Modality(
+    config="seqgan_gp.config.images:ImageConfig",
+    task="seqgan_gp.training.images:ImageTask",
+    sample="seqgan_gp.sampling:sample_images",
+    public=("seqgan_gp.images.pretrained:ImageGenerator", "seqgan_gp.images.pretrained:ImageCritic"),
+    methods={
+        "adversarial": Method(
+            "seqgan_gp.training.trainer:Trainer",
+            {
+                "generator": "seqgan_gp.images.pretrained:build_generator",
+                "critic": "seqgan_gp.images.pretrained:build_critic",
+            },
+        )
+    },
+)

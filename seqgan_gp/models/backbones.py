@@ -1,79 +1,121 @@
-"""What the generator and the critic are made of between their first and their last layer."""
+"""The residual blocks between the first and the last layer of the generator and of the critic."""
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
 
+from ..fields import OneOf, PositiveInt
 from .attention import AttentionBlock
-from .layers import ResidualBlock, relu
-from .recurrent import RecurrentBlock
+from .layers import NO_BATCH_NORM, NORMS, ResidualBlock, relu
+from .recurrent import CELLS, RecurrentBlock
 
 
 @dataclass(frozen=True)
-class Shape:
-    """What a backbone is built from; each kind reads what concerns it.
+class Options:
+    """The options of a backbone that has none. Those of another are a subclass: keys of `generator` and `critic`."""
 
-    Args:
-        length: L, positions.
-        width: C, channels of every hidden layer.
-        blocks: number of residual blocks.
-        kernel: positions that one convolution sees (odd).
-        norm: what normalises before the activations of the convolutional blocks: none, layer or instance.
-        heads: heads of the attention, which share the channels out.
-        cell: the recurrent cell: gru or lstm.
-    """
-
-    length: int
-    width: int
-    blocks: int
-    kernel: int
-    norm: str
-    heads: int
-    cell: str
+    def check(self, width: int) -> None:
+        """Raise a ValueError, which begins with a key, for options that do not fit together or do not fit the width."""
 
 
 def unchanged(block: int, state: Tensor) -> Tensor:
-    """What enters a block of an unconditional network: the state before it, as it is."""
+    """What an unconditional network does to the state (B, L, C) in front of a block: nothing."""
     return state
 
 
 class Backbone(nn.ModuleList):
-    """Residual blocks, (B, L, C) -> hidden states (B, L, C): what enters the first block, then the output of each.
+    """Residual blocks, (B, L, C) -> hidden states (B, L, C): the input of the first block, then the output of each.
 
-    `change` of the number of a block and of a state (B, L, C) is what a condition does to it before it enters.
+    A subclass of your own has a constructor with these arguments, names its `Options`, and registers itself:
+    BACKBONES["mine"] = Mine. The gradient penalty differentiates it twice, so it must allow that, and it must treat
+    each sample by itself.
+
+    Its arguments are `length` (L, positions), `width` (C, channels of every hidden layer), `blocks` (their number) and
+    `options`, an instance of its `Options`.
     """
 
-    def __init__(self, blocks: Iterable[nn.Module]):
-        super().__init__(blocks)
+    Options: ClassVar[type[Options]] = Options
 
     def forward(self, x: Tensor, change: Callable[[int, Tensor], Tensor] = unchanged) -> list[Tensor]:
+        """`change` takes the number of a block and the state in front of it, and gives the state that enters it."""
         states = [x]
         for number, block in enumerate(self):
             states.append(block(change(number, states[-1])))
         return states
 
     def readout(self, state: Tensor) -> Tensor:
-        """What the output layer reads of the last hidden state, (B, L, C) -> (B, L, C)."""
+        """The last hidden state, (B, L, C), as the output layer reads it."""
         return state
+
+
+@dataclass(frozen=True)
+class ConvolutionalOptions(Options):
+    """Options of the convolutional backbone.
+
+    Args:
+        kernel: Positions that one convolution sees (odd).
+        norm: Norm in front of the activations: none, layer (over the channels of a position) or instance (over the
+            positions of a channel). Norms never mix samples, so there is no batch norm.
+    """
+
+    kernel: PositiveInt = 3
+    norm: Annotated[str, OneOf(NORMS, NO_BATCH_NORM)] = "none"
+
+    def check(self, width: int) -> None:
+        if self.kernel % 2 == 0:
+            raise ValueError(f"kernel is {self.kernel}: it must be odd, to see as far left as right")
 
 
 class Convolutional(Backbone):
     """The 1D-convolutional ResNet of Gulrajani et al. 2017 (section 5.3): a block sees 2 (kernel - 1) neighbours."""
 
-    def __init__(self, shape: Shape):
-        super().__init__(ResidualBlock(shape.width, shape.kernel, shape.norm) for _ in range(shape.blocks))
+    Options = ConvolutionalOptions
+
+    def __init__(self, length: int, width: int, blocks: int, options: ConvolutionalOptions):
+        super().__init__(ResidualBlock(width, options.kernel, options.norm) for _ in range(blocks))
 
     def readout(self, state: Tensor) -> Tensor:
         return relu(state)
 
 
+@dataclass(frozen=True)
+class RecurrentOptions(Options):
+    """Options of the recurrent backbone.
+
+    Args:
+        cell: Recurrent cell: gru or lstm.
+    """
+
+    cell: Annotated[str, OneOf(CELLS)] = "gru"
+
+
 class Recurrent(Backbone):
     """Recurrent layers that read in turn from the left and from the right: from two on, every position sees all."""
 
-    def __init__(self, shape: Shape):
-        super().__init__(RecurrentBlock(shape.width, shape.cell, reverse=i % 2 == 1) for i in range(shape.blocks))
+    Options = RecurrentOptions
+
+    def __init__(self, length: int, width: int, blocks: int, options: RecurrentOptions):
+        super().__init__(RecurrentBlock(width, options.cell, reverse=i % 2 == 1) for i in range(blocks))
+
+
+@dataclass(frozen=True)
+class AttentionOptions(Options):
+    """Options of the attention backbone.
+
+    Args:
+        heads: Attention heads, which share the width.
+    """
+
+    heads: PositiveInt = 4
+
+    def check(self, width: int) -> None:
+        if width % self.heads:
+            raise ValueError(
+                f"width is {width} and heads {self.heads}: the heads share the width, so it must be a multiple of them"
+            )
 
 
 class Attention(Backbone):
@@ -82,12 +124,41 @@ class Attention(Backbone):
     No norm stands at the end: it would bend the critic's path along the residuals, whose slope is the same everywhere.
     """
 
-    def __init__(self, shape: Shape):
-        super().__init__(AttentionBlock(shape.width, shape.heads) for _ in range(shape.blocks))
-        self.positions = nn.Parameter(torch.randn(shape.length, shape.width) * 0.1)  # about the size of what they meet
+    Options = AttentionOptions
+
+    def __init__(self, length: int, width: int, blocks: int, options: AttentionOptions):
+        super().__init__(AttentionBlock(width, options.heads) for _ in range(blocks))
+        self.positions = nn.Parameter(torch.randn(length, width) * 0.1)  # about the size of what they are added to
 
     def forward(self, x: Tensor, change: Callable[[int, Tensor], Tensor] = unchanged) -> list[Tensor]:
         return super().forward(x + self.positions, change)
 
 
-BACKBONES = {"convolutional": Convolutional, "recurrent": Recurrent, "attention": Attention}
+BACKBONES: dict[str, type[Backbone]] = {
+    "convolutional": Convolutional,
+    "recurrent": Recurrent,
+    "attention": Attention,
+}
+
+
+def options_of(backbone: str) -> type[Options]:
+    """The dataclass of the options of a backbone by name."""
+    return BACKBONES[backbone].Options
+
+
+def build(backbone: str, length: int, width: int, blocks: int, **options: Any) -> Backbone:
+    """The backbone of that name. Options that are left out have their defaults.
+
+    Raises:
+        TypeError: it has no such option.
+        ValueError: options that do not fit together.
+    """
+    made = options_of(backbone)(**options)
+    made.check(width)
+    kind: Any = BACKBONES[backbone]
+    return kind(length, width, blocks, made)
+
+
+def only_known(backbone: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Those of the options that a backbone has."""
+    return {f.name: options[f.name] for f in fields(options_of(backbone)) if f.name in options}

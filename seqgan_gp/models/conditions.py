@@ -12,8 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import backbones
 from .attention import attend
-from .backbones import BACKBONES, Shape
 from .convolution import Conv1d
 
 
@@ -95,8 +95,7 @@ class ContextEncoder(Encoder):
         self.heads, self.pad = heads, pad
         self.embedding = nn.Parameter(torch.randn(vocabulary, features))
         self.positions = nn.Parameter(torch.randn(positions, features) * 0.1)
-        shape = Shape(positions, features, blocks, kernel, norm="none", heads=heads, cell="gru")
-        self.blocks = BACKBONES["convolutional"](shape)
+        self.blocks = backbones.build("convolutional", positions, features, blocks, kernel=kernel)
         self.keys = nn.Linear(features, 2 * features, bias=False)
         self.queries = nn.Parameter(torch.randn(heads, length, features // heads))
         self.output = nn.Linear(features, features, bias=False)  # which would make all contexts alike

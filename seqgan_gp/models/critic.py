@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .backbones import BACKBONES, Shape
+from . import backbones
 from .conditions import Encoder, Projection, encode
 from .convolution import Conv1d
 from .layers import relu
@@ -73,9 +73,11 @@ class CriticNetwork(nn.Module):
         embedding_std: standard deviation of the raw embeddings at the start; the smaller, the faster an optimiser
             rotates the unit vectors.
         backbone: one of BACKBONES.
-        width, blocks, kernel, norm, heads, cell: as in Shape.
+        width: C, channels of every hidden layer.
+        blocks: number of residual blocks.
         windows: positions of a window that has a score of its own, see WindowScore; 0 does without.
         encoder: of the condition; None for an unconditional critic.
+        options: of the backbone; those left out have its defaults.
     """
 
     def __init__(
@@ -87,12 +89,9 @@ class CriticNetwork(nn.Module):
         backbone: str = "convolutional",
         width: int = 64,
         blocks: int = 2,
-        kernel: int = 3,
-        norm: str = "none",
-        heads: int = 4,
-        cell: str = "gru",
         windows: int = 0,
         encoder: Encoder | None = None,
+        **options: Any,
     ):
         super().__init__()
         if windows > length:
@@ -100,7 +99,7 @@ class CriticNetwork(nn.Module):
         self.vocabulary, self.length = vocabulary, length
         self.embedding = nn.Parameter(torch.randn(vocabulary, embedding) * embedding_std)
         self.input_projection = Conv1d(embedding, width, 1)
-        self.blocks = BACKBONES[backbone](Shape(length, width, blocks, kernel, norm, heads, cell))
+        self.blocks = backbones.build(backbone, length, width, blocks, **options)
         self.output = nn.Linear(length * width, 1)
         self.window_score = WindowScore(embedding, windows, width) if windows else None
         self.encoder = encoder

@@ -1,12 +1,14 @@
 """The generator: noise to the logits of a whole sequence at once."""
 
 from collections.abc import Callable
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .backbones import BACKBONES, Shape, unchanged
+from . import backbones
+from .backbones import unchanged
 from .conditions import Encoder, Modulation, encode
 from .convolution import Conv1d
 from .relaxations import draw_chance, sample_ids
@@ -24,9 +26,13 @@ class GeneratorNetwork(SequenceModel):
         noise: size of the noise that the whole sequence shares.
         position_noise: size of the noise that each position has to itself.
         backbone: one of BACKBONES.
-        width, blocks, kernel, norm, heads, cell: as in Shape.
+        width: C, channels of every hidden layer.
+        blocks: number of residual blocks.
         encoder: of the condition; None for an unconditional generator.
+        options: of the backbone; those left out are DEFAULTS, then the backbone's own defaults.
     """
+
+    DEFAULTS: ClassVar[dict[str, Any]] = {"kernel": 5}
 
     def __init__(
         self,
@@ -37,11 +43,8 @@ class GeneratorNetwork(SequenceModel):
         backbone: str = "convolutional",
         width: int = 64,
         blocks: int = 2,
-        kernel: int = 5,
-        norm: str = "none",
-        heads: int = 4,
-        cell: str = "gru",
         encoder: Encoder | None = None,
+        **options: Any,
     ):
         super().__init__()
         if noise + position_noise < 1:
@@ -52,7 +55,8 @@ class GeneratorNetwork(SequenceModel):
         # Without shared noise, and its bias at each position, something else has to tell the positions apart.
         self.positions = None if noise else nn.Parameter(torch.zeros(length, width))
         self.project_position_noise = nn.Linear(position_noise, width, bias=False) if position_noise else None
-        self.blocks = BACKBONES[backbone](Shape(length, width, blocks, kernel, norm, heads, cell))
+        options = backbones.only_known(backbone, self.DEFAULTS) | options
+        self.blocks = backbones.build(backbone, length, width, blocks, **options)
         self.logits = Conv1d(width, vocabulary, 1)
         self.encoder = encoder
         self.modulations = nn.ModuleList(Modulation(encoder.features, width) for _ in range(blocks) if encoder)

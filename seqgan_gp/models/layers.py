@@ -57,21 +57,23 @@ class InstanceNorm(nn.Module):
         return rows * self.weight + self.bias
 
 
-NORMS: dict[str, Callable[[int], nn.Module]] = {"layer": layer_norm, "instance": InstanceNorm}
+NO_BATCH_NORM = (
+    "batch norm is excluded: it couples the samples of a batch, and the penalty needs the gradient of each sample "
+    "(Gulrajani et al. 2017, section 4)"
+)
+NORMS: dict[str, Callable[[int], nn.Module] | None] = {"none": None, "layer": layer_norm, "instance": InstanceNorm}
 
 
 def norms(kind: str, width: int) -> list[nn.Module]:
-    """What normalises (B, L, C) before an activation, each sample by itself: nothing for none, else the one of NORMS.
+    """The norm of (B, L, C) in front of an activation, by its name in NORMS; an empty list for none.
 
     Raises:
         ValueError: there is no such norm.
     """
-    if kind != "none" and kind not in NORMS:
-        raise ValueError(
-            f"norm {kind}: there are none, {', '.join(NORMS)}; batch norm couples the samples of a batch, which a "
-            "penalty on the gradient of each sample forbids (Gulrajani et al. 2017, section 4)"
-        )
-    return [] if kind == "none" else [NORMS[kind](width)]
+    if kind not in NORMS:
+        raise ValueError(f"norm is {kind}: there are {', '.join(NORMS)}; {NO_BATCH_NORM}")
+    norm = NORMS[kind]
+    return [norm(width)] if norm else []
 
 
 class ResidualBlock(nn.Module):

@@ -1,14 +1,14 @@
 """From logits (B, L, V) to a sequence that the critic reads and gradients flow through."""
 
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 
-class StraightThrough(torch.autograd.Function):
+class OneHot(torch.autograd.Function):
     """One-hot tokens (B, L, V) of ids (B, L) in value, with the gradient of `soft` (B, L, V) (Bengio et al. 2013)."""
 
     @staticmethod
@@ -21,8 +21,8 @@ class StraightThrough(torch.autograd.Function):
 
 
 class HardTokens(NamedTuple):
-    """The tokens of StraightThrough as their parts, without one number of V set in every position: `Critic.embed` looks
-    the ids up, and hands the gradient to the soft tokens.
+    """The tokens of `OneHot` in two parts, which spares a tensor (B, L, V) of zeros and ones: the critic looks the ids
+    up and hands the gradient to the soft tokens.
 
     Args:
         ids: (B, L) int64.
@@ -66,56 +66,81 @@ def sample_ids(logits: Tensor, temperature: float, chance: Tensor) -> Tensor:
     return torch.searchsorted(passed, point, right=True).squeeze(-1)
 
 
-@dataclass
-class Relaxation:
-    """How logits become a sequence. Gumbel noise comes from torch's global random state.
+class Relaxation(ABC):
+    """From logits (B, L, V) to tokens that the critic reads and gradients flow through.
+
+    A subclass of your own defines `parts` and registers itself: RELAXATIONS["mine"] = Mine.
 
     Args:
-        gumbel: add Gumbel noise, so that tokens are sampled (Jang et al. 2017; Maddison et al. 2017); else the noise
-            of the generator is the only chance.
-        hard: give one-hot tokens with the gradient of the soft ones (straight-through); else the soft ones.
-        temperature: of the softmax, over 0; towards 0 the soft tokens become one-hot.
+        temperature: of the softmax, over 0; towards 0 soft tokens become one-hot.
     """
 
-    gumbel: bool
-    hard: bool
-    temperature: float = 1.0
+    sampling_temperature: ClassVar[float] = 0.0
+    """The temperature of `sample_ids` that gives the tokens of training: 1 where tokens are sampled, 0 where the most
+    probable ones are taken."""
+
+    def __init__(self, temperature: float = 1.0):
+        self.temperature = temperature
+
+    @abstractmethod
+    def parts(self, logits: Tensor) -> Tensor | HardTokens:
+        """Tokens with a gradient: soft ones (B, L, V) that add up to 1 over V, or one-hot ones in their two parts."""
 
     def __call__(self, logits: Tensor) -> Tensor:
-        """Tokens (B, L, V) that add up to 1 over V, with a gradient."""
+        """The same tokens as one tensor (B, L, V)."""
         tokens = self.parts(logits)
-        return StraightThrough.apply(tokens.soft, tokens.ids) if isinstance(tokens, HardTokens) else tokens
-
-    def parts(self, logits: Tensor) -> Tensor | HardTokens:
-        """The same tokens, in parts where they are one-hot: the cheapest that a critic can embed."""
-        logits = self._perturbed(logits)
-        # A division by 1 would be a pass over (B, L, V) forward, and one backward.
-        soft = (logits if self.temperature == 1 else logits / self.temperature).softmax(dim=-1)
-        return HardTokens(most_probable(logits), soft) if self.hard else soft
+        return OneHot.apply(tokens.soft, tokens.ids) if isinstance(tokens, HardTokens) else tokens
 
     def detached(self, logits: Tensor) -> Tensor:
         """The same tokens where no gradient is needed: ids (B, L) where they are one-hot, else (B, L, V)."""
-        return most_probable(self._perturbed(logits)) if self.hard else self(logits)
+        tokens = self.parts(logits)
+        return tokens.ids if isinstance(tokens, HardTokens) else tokens
 
-    def _perturbed(self, logits: Tensor) -> Tensor:
-        logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+class Softmax(Relaxation):
+    """Soft tokens, softmax(logits / temperature). The generator's noise is the only chance."""
+
+    def parts(self, logits: Tensor) -> Tensor | HardTokens:
+        return self.soft(self.scores(logits))
+
+    def scores(self, logits: Tensor) -> Tensor:
+        """The logits that tokens are made of, (B, L, V), in float32 or wider."""
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+    def soft(self, scores: Tensor) -> Tensor:
+        # A division by 1 would be a pass over (B, L, V) forward, and one backward.
+        return (scores if self.temperature == 1 else scores / self.temperature).softmax(dim=-1)
+
+
+class StraightThrough(Softmax):
+    """One-hot tokens of the largest scores, with the gradient of the soft ones (Bengio et al. 2013)."""
+
+    def parts(self, logits: Tensor) -> Tensor | HardTokens:
+        scores = self.scores(logits)
+        return HardTokens(most_probable(scores), self.soft(scores))
+
+    def detached(self, logits: Tensor) -> Tensor:
+        return most_probable(self.scores(logits))  # without the softmax
+
+
+class Gumbel(Softmax):
+    """Soft tokens of logits with Gumbel noise (Jang et al. 2017; Maddison et al. 2017), from torch's random state."""
+
+    sampling_temperature = 1.0
+
+    def scores(self, logits: Tensor) -> Tensor:
+        logits = super().scores(logits)
         # Minus the logarithm of an exponential variable is a Gumbel variable.
-        return logits - torch.empty_like(logits).exponential_().log() if self.gumbel else logits
-
-    @property
-    def sampling_temperature(self) -> float:
-        """The default of `sample_ids`: 1 where Gumbel noise samples tokens, else 0, the most probable one."""
-        return 1.0 if self.gumbel else 0.0
+        return logits - torch.empty_like(logits).exponential_().log()
 
 
-RELAXATIONS = {
-    "softmax": dict(gumbel=False, hard=False),
-    "straight-through": dict(gumbel=False, hard=True),
-    "gumbel": dict(gumbel=True, hard=False),
-    "straight-through-gumbel": dict(gumbel=True, hard=True),
+class StraightThroughGumbel(StraightThrough, Gumbel):
+    """One-hot tokens that are sampled: the largest of the scores with Gumbel noise."""
+
+
+RELAXATIONS: dict[str, type[Relaxation]] = {
+    "softmax": Softmax,
+    "straight-through": StraightThrough,
+    "gumbel": Gumbel,
+    "straight-through-gumbel": StraightThroughGumbel,
 }
-
-
-def relaxation(name: str, temperature: float = 1.0) -> Relaxation:
-    """The relaxation of that name, one of RELAXATIONS."""
-    return Relaxation(**RELAXATIONS[name], temperature=temperature)

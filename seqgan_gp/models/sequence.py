@@ -1,4 +1,4 @@
-"""What every model of sentences can do, whatever it is inside: draw some."""
+"""The interface of every model of sentences: it draws some."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -24,6 +24,8 @@ class SequenceModel(nn.Module, ABC):
 
     vocabulary: int
     length: int
+    temperature: float = 1.0
+    """The temperature that samples as the training did: 1, or 0 for the most probable token at each position."""
 
     @abstractmethod
     def draw(
@@ -34,16 +36,16 @@ class SequenceModel(nn.Module, ABC):
         tokens: np.random.Generator,
         condition: Tensor | None = None,
     ) -> Callable[[], Tensor]:
-        """What computes ids (num, L) int64, on the model's device. All that is random is drawn at once, so that batches
-        can be drawn one after another and computed side by side.
+        """A function that computes ids (num, L) int64 on the model's device. This call draws all random numbers, so
+        batches can be drawn one after another and computed side by side.
 
-        Both streams are numpy's and are read row by row, so that rows do not depend on how they are cut into batches,
-        nor on the device, but for rounding.
+        Both streams are numpy's and are read row by row. So rows do not depend on the batches that they are drawn in,
+        and on the device only by rounding.
 
         Args:
             temperature: tokens come from softmax(logits / temperature); 0 takes the most probable.
-            noise: where a latent comes from; a model without one leaves it alone.
-            tokens: where the token at each position comes from.
+            noise: the stream of latent noise; a model without a latent leaves it alone.
+            tokens: the stream that tokens are drawn with.
             condition: of each row, for a conditional model.
 
         Raises:

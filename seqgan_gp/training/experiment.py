@@ -1,36 +1,25 @@
-"""One experiment from its config to its run folder: prepare, step, log, evaluate, save, stop and go on."""
+"""One experiment, from its config to its run folder."""
 
 from __future__ import annotations
 
-import math
-import sys
-import time
-from collections.abc import Mapping
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from tqdm import tqdm
 
 from .. import artefacts
 from .. import config as configs
 from ..config import Experiment
 from ..errors import UserError
 from ..machine import best_device, crowded, prepare
+from ..modality import modality
 from . import checkpoint, folder
 from .base import BaseTrainer
-from .monitor import Monitor
+from .loop import Loop
 from .setup import StopRequest, check_trackers, make_optimizer
-from .task import Evaluator, task_of
-from .window import Diverged, Window, first_diverged
-
-# By name, so that a run imports nothing of the other methods.
-TRAINERS = {
-    "adversarial": "seqgan_gp.training.trainer:Trainer",
-    "likelihood": "seqgan_gp.training.likelihood:LikelihoodTrainer",
-}
+from .task import task_of
 
 
 def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool = False) -> int:
@@ -50,7 +39,7 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
     """
     prepare(config.train.threads)
     check_trackers(config.trackers)
-    method: type[BaseTrainer] = resolve_name(TRAINERS[config.method])
+    method: type[BaseTrainer] = resolve_name(modality(config.modality).methods[config.method].trainer)
     kind = task_of(config)
     for key, optimizer in method.optimizers(config).items():
         make_optimizer(key, optimizer, [torch.nn.Parameter(torch.zeros(1))], method.BETAS)
@@ -67,137 +56,35 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
         if not resume:
             task = kind.load(config)
             method.check(task)
-            folder.create(output, config, task.write)
+            folder.create(output, task.config, task.write)
     accelerator.wait_for_everyone()
+    asked, config = config, config.settled(configs.load(output / artefacts.CONFIG))
 
     trainer = method(accelerator, kind.read(config, output))
     if resume:
         checkpoint.load(accelerator, output)
         if trainer.progress.step > config.train.steps:
-            done, asked = trainer.progress.step, config.train.steps
-            raise UserError(f"{output} is at step {done} already, train.steps is {asked}: resume with more steps")
+            done, steps = trainer.progress.step, config.train.steps
+            raise UserError(f"{output} is at step {done} already, train.steps is {steps}: resume with more steps")
     if accelerator.is_main_process:
         configs.save(config, output / artefacts.CONFIG)  # a resumed run may have other steps
         first, *rest = trainer.task.describe()
+        rest += _chosen(asked, config)
         if on_cpu and (crowd := crowded()):
             rest.append(crowd)
         print(f"{output}: {first}, from step {trainer.progress.step}", *rest, sep="\n")
     accelerator.init_trackers("seqgan_gp", config={k: _trackable(v) for k, v in configs.flat(config).items()})
     with StopRequest().listening() as stop:
-        code = loop(trainer, output, stop)
+        code = Loop(trainer, output, stop).run()
     accelerator.end_training()
     return code
 
 
-def loop(trainer: BaseTrainer, output: Path, stop: StopRequest) -> int:
-    """Step until the end or until asked to stop."""
-    accelerator, config, progress = trainer.accelerator, trainer.config, trainer.progress
-    main, steps = accelerator.is_main_process, config.train.steps
-    if main:
-        evaluator = trainer.task.evaluator()
-        monitor = Monitor(accelerator, output, progress.step, evaluator.PANELS)
-        if monitor.file.empty:
-            monitor.log(0, "real", evaluator.real)
-    # In a log file a line every half minute is enough.
-    interval = 0.5 if sys.stderr.isatty() else 30
-    bar = tqdm(
-        total=None if config.train.seconds else steps,
-        initial=progress.step,
-        unit="step",
-        disable=not main,
-        mininterval=interval,
-    )
-    window = Window(accelerator)
-    # On a CPU the time of this thread, which is that of its steps: other load does not cut a run short.
-    clock = time.thread_time if accelerator.device.type == "cpu" else time.perf_counter
-    start, saved = time.perf_counter(), progress.step
-    while not trainer.finished and not _should_stop(accelerator, stop, progress.step):
-        began = clock()
-        parts = trainer.step()
-        progress.seconds += clock() - began
-        step, stepped = progress.step, time.perf_counter()
-        _stop_if(window.append(step, parts), trainer, output)
-        bar.update()
-        if validation := trainer.validate():
-            _stop_if(first_diverged([(step, validation)]), trainer, output)
-            if main:
-                monitor.log(step, "validation", validation)
-            start += time.perf_counter() - stepped  # validation, evaluation and saving are not training speed
-        last = trainer.finished
-        save_due = last or step % config.train.checkpoint_every == 0
-        evaluation_due = last or step % config.evaluation.every == 0
-        if not (save_due or evaluation_due or step % config.train.log_every == 0):
-            continue
-        values, diverged = window.read()
-        _stop_if(diverged, trainer, output)
-        values["steps_per_second"] = len(window) / (time.perf_counter() - start)
-        values["seconds"] = progress.seconds
-        values |= trainer.learning_rates()
-        if main:
-            monitor.log(step, "train", values)
-            shown = {"W": "wasserstein", "penalty": "penalty", "|grad|": "gradient_norm", "loss": "loss"}
-            bar.set_postfix({k: f"{values[v]:.3g}" for k, v in shown.items() if v in values}, refresh=False)
-        if main and evaluation_due:
-            samples = output / "samples" / f"step-{step:07d}"
-            samples.parent.mkdir(exist_ok=True)
-            scores, lines = evaluator(trainer.sampler(), samples)
-            monitor.log(step, "eval", scores)
-            monitor.draw()
-            bar.write("\n    ".join([_summary(step, scores, evaluator), *lines]))
-        if save_due:
-            _save(trainer, output)
-            saved = step
-        window.clear()
-        start = time.perf_counter()
-    bar.close()
-    if trainer.finished:
-        if main:
-            print(f"done: {output}; sample with: seqgan-gp sample {output} {trainer.task.EXAMPLE}")
-        return 0
-    if len(window):
-        _stop_if(window.read()[1], trainer, output)
-    if saved != progress.step:
-        _save(trainer, output)
-    if main:
-        again = "continue with the same command and --resume"
-        print(f"\nstopped after step {progress.step}, checkpoint saved; {again}", file=sys.stderr)
-    return 130
-
-
-def _should_stop(accelerator: Accelerator, stop: StopRequest, step: int) -> bool:
-    """Whether any process was asked to stop; they have to agree on the step, and ask one another every tenth."""
-    if accelerator.num_processes == 1:
-        return stop.requested
-    if step % 10:
-        return False
-    return bool(accelerator.reduce(torch.tensor(float(stop.requested), device=accelerator.device)).item())
-
-
-def _save(trainer: BaseTrainer, output: Path) -> None:
-    """A checkpoint, unless the last update has spoilt the weights, whose losses were still finite before it."""
-    for name, network in trainer.networks().items():
-        for key, weight in network.state_dict().items():
-            if not weight.isfinite().all():
-                _stop_if(Diverged(trainer.progress.step, f"the weight {name}.{key}", math.nan), trainer, output)
-    trainer.save(output)
-
-
-def _stop_if(diverged: Diverged | None, trainer: BaseTrainer, output: Path) -> None:
-    if diverged:
-        found = artefacts.checkpoints(output)
-        last = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"
-        rates = " and ".join(f"{key}.lr" for key in trainer.optimizers(trainer.config))
-        raise UserError(f"diverged: {diverged.key} is {diverged.value} at step {diverged.step}; {last}; lower {rates}")
-
-
-def _summary(step: int, scores: Mapping[str, Any], evaluator: Evaluator) -> str:
-    real = evaluator.real
-    numbers = "  ".join(
-        f"{k} {scores[k]:.3f} (real {real[k]:.3f})"
-        for k in evaluator.HEADLINE
-        if scores.get(k) is not None and real.get(k) is not None
-    )
-    return f"step {step}: {numbers}"
+def _chosen(asked: Experiment, config: Experiment) -> list[str]:
+    """A line with the values that were chosen from the data, if any were."""
+    open_, values = configs.flat(asked), configs.flat(config)
+    chosen = [f"{key}={values[key]}" for key in values if open_[key] is None and values[key] is not None]
+    return [f"chosen from the data: {', '.join(chosen)}; options of the same names set them"] if chosen else []
 
 
 def _trackable(value: Any) -> Any:

@@ -25,13 +25,12 @@ from ..errors import UserError
 from ..files import atomic_write
 
 METRICS = "metrics.jsonl"
-# A resumed run must agree on these; the rest may change.
-FIXED = (
-    *("modality", "seed", "method", "objective", "corpus", "images"),
-    *("tokenizer", "condition", "generator", "relaxation", "critic", "reranking", "language_model"),
-    *("likelihood.validation", "likelihood.optimizer.name", "likelihood.optimizer.options"),
-    *("train.batch_size", "train.critic_steps", "train.critic.name", "train.generator.name"),
-    *("train.critic.options", "train.generator.options"),
+# A resumed run may change these keys and sections. It must agree on all others.
+FREE = (
+    *("imports", "clipping", "trackers", "penalty", "evaluation"),
+    *(f"train.{key}" for key in ("steps", "seconds", "decay_from", "average", "log_every", "checkpoint_every")),
+    *("train.keep", "train.threads", "train.critic.lr", "train.generator.lr", "likelihood.optimizer.lr"),
+    *(f"likelihood.{key}" for key in ("clip", "validate_every", "patience", "decay", "decays")),
 )
 
 
@@ -46,7 +45,8 @@ def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) 
             raise UserError(
                 f"{output} holds no run to resume: leave out --resume, or give the run's folder with --output"
             )
-        _check_same(configs.load(output / CONFIG), config, output)
+        saved = configs.load(output / CONFIG)
+        _check_same(saved, config.settled(saved) if type(saved) is type(config) else config, output)
     elif is_run(output):
         if not overwrite:
             raise UserError(
@@ -60,10 +60,10 @@ def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) 
 
 def _check_same(saved: Experiment, asked: Experiment, output: Path) -> None:
     was, now = configs.flat(saved), configs.flat(asked)
-    for key in was:
-        if was[key] != now.get(key) and any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED):
+    for key in (*was, *now):
+        if was.get(key) != now.get(key) and not any(key == free or key.startswith(f"{free}.") for free in FREE):
             raise UserError(
-                f"{output} was trained with {key}={was[key]}, not {now.get(key)}: resume with the same value, "
+                f"{output} was trained with {key}={was.get(key)}, not {now.get(key)}: resume with the same value, "
                 "or start anew in another --output"
             )
 

@@ -12,7 +12,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from .. import pretrained
+from .. import networks, pretrained
 from ..artefacts import evaluating
 from ..config import Config, LikelihoodConfig, OptimizerConfig
 from ..errors import UserError
@@ -95,14 +95,14 @@ class LikelihoodTrainer(BaseTrainer):
         self.tokenizer = tokenizer
 
         torch.manual_seed(config.seed)
-        model = pretrained.build_language_model(config, tokenizer)
+        model = networks.build_language_model(config, tokenizer)
         torch.manual_seed(config.seed + accelerator.process_index)
         self.step_module, self.optimizer = accelerator.prepare(
             LikelihoodStep(model),
             make_optimizer("likelihood.optimizer", config.likelihood.optimizer, model.parameters(), self.BETAS),
         )
         self.model = model
-        self.best = pretrained.build_language_model(config, tokenizer).to(accelerator.device)
+        self.best = networks.build_language_model(config, tokenizer).to(accelerator.device)
         self.plateau = Plateau()
         accelerator.register_for_checkpointing(self.best, self.plateau, self.progress)
 

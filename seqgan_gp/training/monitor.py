@@ -1,4 +1,4 @@
-"""What one sees of a run: metrics.jsonl, trackers, and curves.png."""
+"""The measurements of a run, as you see them: metrics.jsonl, trackers, and curves.png."""
 
 from __future__ import annotations
 
@@ -49,10 +49,11 @@ def draw_curves(rows: list[dict[str, Any]], panels: Sequence[Panel], path: Path)
     real = {k.removeprefix("real/"): v for row in rows for k, v in row.items() if k.startswith("real/")}
     measured = {k for row in rows for k, v in row.items() if v is not None}
     panels = [panel for panel in panels if measured.intersection(panel[1])]  # each way to train has its own
-    figure = Figure(figsize=(13, 6.5))
+    lines = max(2, math.ceil(len(panels) / 3))
+    figure = Figure(figsize=(13, 3.25 * lines))
     # Margins by hand: a layout that measures the text draws everything a second time, for all of which training waits.
     figure.subplots_adjust(left=0.04, right=0.99, bottom=0.08, top=0.89, wspace=0.14, hspace=0.34)
-    grid = figure.subplots(2, 3).flat
+    grid = figure.subplots(lines, 3).flat
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     for axes, (title, keys) in zip(grid, panels, strict=False):

@@ -12,9 +12,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..config import Experiment
-
-# By name, so that a run imports nothing of the other modalities.
-TASKS = {"text": "seqgan_gp.training.text:TextTask", "images": "seqgan_gp.training.images:ImageTask"}
+from ..modality import modality
 
 Panel = tuple[str, tuple[str, ...]]
 """A picture among the curves: its title, and the keys of metrics.jsonl that it shows."""
@@ -55,9 +53,9 @@ class Task(ABC, Generic[Kind]):
         """Training samples (N, ...), as the critic embeds them."""
 
     @property
-    def conditions(self) -> tuple[np.ndarray, ...]:
-        """What each of them is given: one array (N, ...), which both networks take as second argument; or nothing."""
-        return ()
+    def condition_rows(self) -> np.ndarray | None:
+        """The condition of each of them, (N, ...), which both networks take as second argument, if there is one."""
+        return None
 
     @classmethod
     @abstractmethod
@@ -99,7 +97,9 @@ class Task(ABC, Generic[Kind]):
         may give the same in a form that is cheaper to embed.
         """
 
-    def candidates(self, generator: nn.Module, num: int, rng: np.random.Generator, *condition: Tensor) -> Tensor:
+    def candidates(
+        self, generator: nn.Module, num: int, rng: np.random.Generator, condition: Tensor | None = None
+    ) -> Tensor:
         """Samples (num, ...) to choose from, as the critic embeds them, where `config.reranker` asks for some."""
         raise NotImplementedError
 
@@ -114,6 +114,6 @@ class Task(ABC, Generic[Kind]):
         """The evaluator of this data."""
 
 
-def task_of(config: Experiment) -> type[Task]:
+def task_of(config: Experiment) -> type[Task[Any]]:
     """The task of the config's modality."""
-    return resolve_name(TASKS[config.modality])
+    return resolve_name(modality(config.modality).task)

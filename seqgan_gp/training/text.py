@@ -12,14 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import pretrained
+from .. import networks, pretrained
 from ..artefacts import LABELS, TOKENIZER, evaluating
 from ..config import Config
 from ..files import atomic_write
 from ..models.critic import CriticNetwork
-from ..models.relaxations import HardTokens, Relaxation, relaxation
+from ..models.relaxations import HardTokens, Relaxation
 from ..models.sequence import SequenceModel, finish
 from ..scoring import Real, Values, defined, score
+from ..text.choices import kind_of, length_of
 from ..text.conditions import Condition, Judge, Labels
 from ..text.corpus import Corpus, Given, load_corpus, load_grammar
 from ..text.tokenizer import Encoded, Tokenizer
@@ -36,9 +37,9 @@ class RelaxedGenerator(nn.Module):
         super().__init__()
         self.generator, self.relaxation = generator, relaxation
 
-    def forward(self, noise: Tensor, *condition: Tensor) -> Tensor | HardTokens:
+    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor | HardTokens:
         relax = self.relaxation.parts if torch.is_grad_enabled() else self.relaxation.detached
-        return relax(self.generator(noise, *condition))
+        return relax(self.generator(noise, condition))
 
 
 class Evaluator(task.Evaluator):
@@ -119,20 +120,25 @@ class TextTask(task.Task[Config]):
         """
         c, t = config.corpus, config.tokenizer
         corpus = load_corpus(c.train, c.test, c.column, c.size, c.holdout, c.seed, c.given)
+        kind = t.kind
         if t.file:
             tokenizer = Tokenizer.load(t.file)
             tokenizer.check_size(t.vocabulary)
         else:
+            kind = kind or kind_of(corpus.train)
             contexts = corpus.given.train if corpus.given and c.context else ()
-            tokenizer = Tokenizer.train(t.kind, [*corpus.train, *contexts], t.vocabulary, t.lowercase)
-        corpus.train, corpus.test = (tokenizer.cut(sentences, t.length) for sentences in (corpus.train, corpus.test))
+            tokenizer = Tokenizer.train(kind, [*corpus.train, *contexts], t.vocabulary, t.lowercase)
+        # A window of the critic must not be longer than a sequence.
+        length = t.length or max(length_of(corpus.train, tokenizer), config.critic.windows)
+        config = replace(config, tokenizer=replace(t, kind=kind, length=length))
+        corpus.train, corpus.test = (tokenizer.cut(sentences, length) for sentences in (corpus.train, corpus.test))
         task = cls._with(config, corpus, tokenizer, lambda: Labels.of(cast(Given, corpus.given)))
         task.judge()  # refuses a grammar that cannot judge what it gives
         return task
 
     @classmethod
     def _with(cls, config: Config, corpus: Corpus, tokenizer: Tokenizer, labels: Callable[[], Labels]) -> TextTask:
-        return cls(config, corpus, tokenizer, pretrained.condition_of(config, tokenizer, labels))
+        return cls(config, corpus, tokenizer, networks.condition_of(config, tokenizer, labels))
 
     @classmethod
     def read(cls, config: Config, run: Path) -> TextTask:
@@ -166,7 +172,7 @@ class TextTask(task.Task[Config]):
 
     @functools.cached_property
     def encoded(self) -> Encoded:
-        return self.tokenizer.encode(self.corpus.train, self.config.tokenizer.length)
+        return self.tokenizer.encode(self.corpus.train, self.config.tokenizer.positions)
 
     @property
     def real(self) -> np.ndarray:
@@ -174,10 +180,10 @@ class TextTask(task.Task[Config]):
         return self.encoded.ids
 
     @functools.cached_property
-    def conditions(self) -> tuple[np.ndarray, ...]:
+    def condition_rows(self) -> np.ndarray | None:
         if not (self.condition and self.corpus.given):
-            return ()
-        return (self.condition.encode(self.corpus.given.train),)
+            return None
+        return self.condition.encode(self.corpus.given.train)
 
     def judge(self) -> Judge | None:
         """What tells how far sentences keep to what they are given: only a grammar can.
@@ -204,32 +210,34 @@ class TextTask(task.Task[Config]):
         return lines
 
     def build_generator(self) -> nn.Module:
-        return pretrained.build_generator(self.config, self.tokenizer, self.condition)
+        return networks.build_generator(self.config, self.tokenizer, self.condition)
 
     def build_critic(self) -> nn.Module:
-        return pretrained.build_critic(self.config, self.tokenizer, self.condition)
+        return networks.build_critic(self.config, self.tokenizer, self.condition)
 
     @property
     def relaxation(self) -> Relaxation:
-        return relaxation(self.config.relaxation.kind, self.config.relaxation.temperature)
+        return networks.make_relaxation(self.config)
 
     def player(self, generator: nn.Module) -> RelaxedGenerator:
         return RelaxedGenerator(generator, self.relaxation)
 
-    def candidates(self, generator: nn.Module, num: int, rng: np.random.Generator, *condition: Tensor) -> Tensor:
+    def candidates(
+        self, generator: nn.Module, num: int, rng: np.random.Generator, condition: Tensor | None = None
+    ) -> Tensor:
         """Ids (num, L) int64, with padding after the end of each sentence: what comes after it is never seen."""
         assert isinstance(generator, SequenceModel)
         with evaluating(generator):
-            ids = generator.draw(num, self.config.reranking.temperature, rng, rng, *condition)()
+            ids = generator.draw(num, self.config.reranking.temperature, rng, rng, condition)()
         return finish(ids, self.tokenizer.end, self.tokenizer.pad)
 
     def sampler(self, generator: nn.Module, discriminator: nn.Module | None = None) -> pretrained.Generator:
         assert isinstance(generator, SequenceModel)
-        temperature, reranking = self.relaxation.sampling_temperature, None
+        reranking = None
         if discriminator is not None:
             assert isinstance(discriminator, CriticNetwork)
             reranking = pretrained.Reranking.of(self.config.reranking, discriminator, self.tokenizer)
-        return pretrained.Generator(generator, self.tokenizer, temperature, self.condition, reranking)
+        return pretrained.Generator(generator, self.tokenizer, condition=self.condition, reranking=reranking)
 
     def evaluator(self) -> Evaluator:
         return Evaluator(self.corpus, self.tokenizer.unit, self.config.evaluation.samples, self.judge())

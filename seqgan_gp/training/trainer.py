@@ -86,16 +86,19 @@ class Trainer(BaseTrainer):
         """A step of the reranker on the real samples of a batch and as many candidates, given the same."""
         assert self.reranker is not None
         rows = self.batches[self.progress.step * self.config.train.critic_steps]
-        given = [torch.from_numpy(g[rows]).to(self.accelerator.device) for g in self.task.conditions]
-        fake = self.task.candidates(self.average.module, len(rows), self.progress.rng, *given)[self.share]
+        known = self.task.condition_rows
+        given = None if known is None else torch.from_numpy(known[rows]).to(self.accelerator.device)
+        fake = self.task.candidates(self.average.module, len(rows), self.progress.rng, given)[self.share]
         factor = (1 - self.done) / (1 - self.game_ends)
-        return self.reranker.update(self.critic, self._real(rows), fake, factor, *(g[self.share] for g in given))
+        condition = None if given is None else given[self.share]
+        return self.reranker.update(self.critic, self._real(rows), fake, factor, condition)
 
     def draw(self, number: int) -> Batch:
         """This process's part of the batch of a critic update by its number."""
         rows = self.batches[number]
         alpha = self.game.penalty.mix(self.progress.rng, len(rows), self.task.real.shape[1])
-        condition = next((self._share(given[rows]) for given in self.task.conditions), None)
+        known = self.task.condition_rows
+        condition = None if known is None else self._share(known[rows])
         return Batch(self._real(rows), self._noise(), self._share(alpha), condition)
 
     def _real(self, rows: np.ndarray) -> Tensor:

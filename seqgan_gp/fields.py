@@ -1,0 +1,136 @@
+"""Types of the fields of a config: numbers with a range, and names that a registry must know.
+
+To a type checker they are plain numbers and texts. `check` refuses a value that does not fit, and `describe` says in
+words what fits; --help and the errors print the same words.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import types
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+
+from .errors import UserError
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words for a type, in front of "is needed"."""
+
+    text: str
+
+
+PositiveInt = Annotated[int, Field(strict=True, ge=1), Words("a whole number of at least 1")]
+NonNegativeInt = Annotated[int, Field(strict=True, ge=0), Words("a whole number of at least 0")]
+PositiveFloat = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False), Words("a finite number over 0")]
+NonNegativeFloat = Annotated[
+    float, Field(strict=True, ge=0, allow_inf_nan=False), Words("a finite number of at least 0")
+]
+UnitInterval = Annotated[float, Field(strict=True, ge=0, le=1), Words("a number from 0 to 1")]
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """The name of an entry of a registry, which modules of the user's own may add to.
+
+    Args:
+        registry: the entries by name.
+        note: a sentence for the error about another name.
+    """
+
+    registry: Collection[str]
+    note: str = ""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return handler(Annotated[source, AfterValidator(self._known)])
+
+    def _known(self, name: str) -> str:
+        if name not in self.registry:
+            raise ValueError(name)
+        return name
+
+    def __hash__(self) -> int:
+        return id(self.registry)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OneOf) and other.registry is self.registry
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?` where a name is close to one that is known, else nothing."""
+    close = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.7)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def describe(kind: Any) -> str:
+    """A type in words, as they stand in front of "is needed"."""
+    extras: tuple[Any, ...] = ()
+    if get_origin(kind) is Annotated:
+        kind, *rest = get_args(kind)
+        extras = tuple(rest)
+    for extra in extras:
+        if isinstance(extra, Words):
+            return extra.text
+        if isinstance(extra, OneOf):
+            return f"one of {', '.join(extra.registry)}"
+    if get_origin(kind) in (Union, types.UnionType):
+        return " or ".join("null" if part is type(None) else describe(part) for part in get_args(kind))
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(map(str, get_args(kind)))}"
+    if get_origin(kind) is list:
+        return f"a list, each entry {describe(get_args(kind)[0])}"
+    return {int: "a whole number", float: "a number", str: "a text", bool: "true or false"}.get(kind, "a mapping")
+
+
+def is_text(kind: Any) -> bool:
+    """Whether the values of a type are texts: on the command line they stand as they are, not as YAML."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if get_origin(kind) in (Union, types.UnionType):
+        return any(is_text(part) for part in get_args(kind))
+    return kind is str or (get_origin(kind) is Literal and all(isinstance(v, str) for v in get_args(kind)))
+
+
+@functools.cache
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(kind)
+
+
+def check(key: str, kind: Any, value: Any) -> Any:
+    """The value of a key, which must fit a type; a whole number where a float is wanted becomes one.
+
+    Raises:
+        UserError: it does not fit. The message names the key, the value and what fits.
+    """
+    try:
+        return _adapter(kind).validate_python(value)
+    except ValidationError:
+        pass
+    if value is None:
+        raise UserError(f"{key} has no value: give one, or leave the key out")
+    if get_origin(kind) is list and isinstance(value, list):  # the entry that does not fit says more than the list
+        for entry in value:
+            check(key, get_args(kind)[0], entry)
+    names = _names(kind)
+    hint = nearest(str(value), names)
+    if not hint and (registry := _registry(kind)):
+        hint = f"; {registry.note or 'a name of your own needs --import MODULE, the module that registers it'}"
+    raise UserError(f"{key}: {describe(kind)} is needed, not {value}{hint}")
+
+
+def _names(kind: Any) -> list[str]:
+    """The names that a type allows, where it allows a few only."""
+    if get_origin(kind) is Literal:
+        return [str(name) for name in get_args(kind)]
+    return [name for part in get_args(kind) for name in (part.registry if isinstance(part, OneOf) else _names(part))]
+
+
+def _registry(kind: Any) -> OneOf | None:
+    """The registry whose names a type allows, if it is of that kind."""
+    found = (part if isinstance(part, OneOf) else _registry(part) for part in get_args(kind))
+    return next(filter(None, found), None)

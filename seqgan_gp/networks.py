@@ -1,0 +1,122 @@
+"""From a config to the networks of text, and back from a checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from pkgutil import resolve_name
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from torch import nn
+
+from .adversarial.constraints import PARAMETRIZATIONS
+from .artefacts import FILES, LABELS, TOKENIZER, check_complete, load_weights, read_config
+from .config import Config
+from .errors import UserError
+from .modality import modality
+from .models.conditions import ContextEncoder, Encoder, LabelEncoder
+from .models.critic import CriticNetwork
+from .models.generator import GeneratorNetwork
+from .models.language_model import LanguageModelNetwork
+from .models.relaxations import RELAXATIONS, Relaxation
+from .text.conditions import Condition, Contexts, Labels
+from .text.tokenizer import Tokenizer
+
+
+def condition_of(config: Config, tokenizer: Tokenizer, labels: Callable[[], Labels]) -> Condition | None:
+    """The kind of condition that the sentences of an experiment have, if they have one.
+
+    Args:
+        labels: gets the labels that there are, where the condition is one.
+    """
+    if config.corpus.label:
+        return labels()
+    if config.corpus.context:
+        return Contexts(tokenizer, config.condition.length or config.tokenizer.positions)
+    return None
+
+
+def _label_encoder(config: Config, labels: Labels) -> Encoder:
+    return LabelEncoder(len(labels.counts), config.condition.features)
+
+
+def _context_encoder(config: Config, contexts: Contexts) -> Encoder:
+    options = dataclasses.asdict(config.condition)
+    sizes = options.pop("length") or config.tokenizer.positions, config.tokenizer.positions
+    return ContextEncoder(len(contexts.tokenizer), contexts.tokenizer.pad, *sizes, **options)
+
+
+ENCODERS: dict[type[Condition], Callable[[Config, Any], Encoder]] = {
+    Labels: _label_encoder,
+    Contexts: _context_encoder,
+}
+
+
+def _encoder(config: Config, condition: Condition | None) -> Encoder | None:
+    """The module that makes a network conditional."""
+    return ENCODERS[type(condition)](config, condition) if condition else None
+
+
+def make_relaxation(config: Config) -> Relaxation:
+    """The relaxation that a config describes."""
+    return RELAXATIONS[config.relaxation.kind](config.relaxation.temperature)
+
+
+def build_generator(config: Config, tokenizer: Tokenizer, condition: Condition | None = None) -> GeneratorNetwork:
+    sizes, encoder = (len(tokenizer), config.tokenizer.positions), _encoder(config, condition)
+    network = GeneratorNetwork(*sizes, **dataclasses.asdict(config.generator), encoder=encoder)
+    network.temperature = make_relaxation(config).sampling_temperature
+    return network
+
+
+def build_critic(config: Config, tokenizer: Tokenizer, condition: Condition | None = None) -> CriticNetwork:
+    options = dataclasses.asdict(config.critic)
+    parametrize = PARAMETRIZATIONS[options.pop("parametrization")]
+    sizes, encoder = (len(tokenizer), config.tokenizer.positions), _encoder(config, condition)
+    network = CriticNetwork(*sizes, **options, encoder=encoder)
+    parametrize(network)
+    return network
+
+
+def build_language_model(
+    config: Config, tokenizer: Tokenizer, condition: Condition | None = None
+) -> LanguageModelNetwork:
+    if condition is not None:
+        raise UserError("a language model takes no corpus.label and no corpus.context: leave them out")
+    sizes = len(tokenizer), config.tokenizer.positions, tokenizer.pad, tokenizer.end
+    return LanguageModelNetwork(*sizes, **dataclasses.asdict(config.language_model))
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+class Loaded(NamedTuple, Generic[Network]):
+    """A network of a checkpoint, and the meaning of its inputs and outputs."""
+
+    network: Network
+    tokenizer: Tokenizer
+    condition: Condition | None
+    config: Config
+
+
+def load_network(folder: Path, part: str, kind: type[Network], what: str) -> Loaded[Network]:
+    """The network `part` of a checkpoint.
+
+    Args:
+        kind: the class that it must have.
+        what: a user's words for that class.
+
+    Raises:
+        UserError: the checkpoint is incomplete, of another modality or method, or its files do not belong together.
+    """
+    config = read_config(folder, Config)
+    check_complete(folder, FILES)
+    tokenizer = Tokenizer.load(folder / TOKENIZER)
+    condition = condition_of(config, tokenizer, lambda: Labels.load(folder / LABELS))
+    builder = modality(config.modality).methods[config.method].networks.get(part)
+    network = resolve_name(builder)(config, tokenizer, condition) if builder else None
+    if not isinstance(network, kind):
+        raise UserError(f"{folder} was trained by method={config.method} and has no {what}: give a run that has one")
+    load_weights(folder, part, network)
+    return Loaded(network.eval(), tokenizer, condition, config)

@@ -1,0 +1,200 @@
+"""Generators with their tokenizer: sentences from checkpoints."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar, Self, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..artefacts import evaluating, locate, saved_networks
+from ..errors import UserError
+from ..machine import side_by_side
+from ..models.critic import CriticNetwork
+from ..models.language_model import LanguageModelNetwork
+from ..models.sequence import SequenceModel
+from ..networks import load_network
+from ..text.conditions import Condition
+from ..text.tokenizer import Tokenizer
+from .given import Given, encode
+from .reranking import Reranking
+
+Read = TypeVar("Read")
+
+SIDE_BY_SIDE = 128  # sentences of a batch; smaller ones gain nothing from threads: Python overhead (the GIL) dominates
+
+
+@dataclasses.dataclass(frozen=True)
+class Sampling:
+    """How to sample; see `Generator.sample`."""
+
+    seed: int = 0
+    temperature: float | None = None
+    batch_size: int = 256
+    given: Given = None
+    candidates: int | None = None
+
+
+class Generator:
+    """A network that samples, however it was trained, with its tokenizer.
+
+    Args:
+        network: draws ids (B, L).
+        tokenizer: ids to sentences.
+        temperature: the default temperature of `sample`, unless it is that of the network; 0 takes the most probable
+            token at each position.
+        condition: the kind of condition of a conditional network.
+        reranking: how each sample is chosen among candidates; None takes each as the generator writes it.
+    """
+
+    kind: ClassVar[type[SequenceModel]] = SequenceModel  # type: ignore[type-abstract]
+    what: ClassVar[str] = "generator"
+
+    def __init__(
+        self,
+        network: SequenceModel,
+        tokenizer: Tokenizer,
+        temperature: float | None = None,
+        condition: Condition | None = None,
+        reranking: Reranking | None = None,
+    ):
+        self.network, self.tokenizer, self.condition, self.reranking = network, tokenizer, condition, reranking
+        self.temperature = network.temperature if temperature is None else temperature
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Self:
+        """From a run folder (its last checkpoint), a checkpoint, or a hub id.
+
+        Raises:
+            UserError: there is none, it is incomplete, it is of another kind, its files do not belong together, or it
+                needs a module that has not been imported.
+        """
+        folder = locate(source)
+        network, tokenizer, condition, config = load_network(folder, "generator", cls.kind, cls.what)
+        generator = cls(network.to(device), tokenizer, condition=condition)
+        if "discriminator" in saved_networks(folder):
+            discriminator = load_network(folder, "discriminator", CriticNetwork, "discriminator").network
+            generator.reranking = Reranking.of(config.reranking, discriminator.to(device), tokenizer)
+        return generator
+
+    def __call__(self, inputs: Tensor, given: Given = None) -> Tensor:
+        """Logits (B, L, V), with a gradient.
+
+        Args:
+            inputs: noise (B, noise_size), which `network.sample_noise` draws. For a language model, ids (B, L): the
+                logits are those of each token given the tokens before it.
+            given: the label or the context of each row, for a conditional network.
+        """
+        condition = encode(self.condition, given, len(inputs), inputs.device)
+        return self.network(inputs) if condition is None else self.network(inputs, condition)
+
+    def sample_ids(
+        self,
+        num: int,
+        seed: int = 0,
+        temperature: float | None = None,
+        batch_size: int = 256,
+        given: Given = None,
+        candidates: int | None = None,
+    ) -> Iterator[np.ndarray]:
+        """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed. See `sample`."""
+        return self._batches(lambda ids: ids, num, Sampling(seed, temperature, batch_size, given, candidates))
+
+    def sample(
+        self,
+        num: int,
+        seed: int = 0,
+        temperature: float | None = None,
+        batch_size: int = 256,
+        given: Given = None,
+        candidates: int | None = None,
+    ) -> Iterator[str]:
+        """`num` sentences, which are drawn batch by batch while you read them; the same for the same seed.
+
+        Args:
+            temperature: tokens are drawn from softmax(logits / temperature), position by position; 0 takes the most
+                probable; default: the temperature of the training, 1 for a language model.
+            batch_size: sentences, or candidates for them, that are computed at once.
+            given: the label of each of them or the context that each answers, or one for all; default: labels in the
+                proportions of the training sentences.
+            candidates: for each sentence, among which the discriminator chooses it; 1 is the generator's own sentence;
+                default: the number that the run was trained for.
+
+        Raises:
+            UserError: a condition is missing, unknown, or given to a generator without one; or there is no
+                discriminator to choose among candidates.
+        """
+        options = Sampling(seed, temperature, batch_size, given, candidates)
+        for sentences in self._batches(self.tokenizer.decode, num, options):
+            yield from sentences
+
+    def _batches(self, read: Callable[[np.ndarray], Read], num: int, options: Sampling) -> Iterator[Read]:
+        """`read` of each batch of ids (<= batch_size, L)."""
+        reranking = self._reranking(options.candidates)
+        temperature, given = options.temperature, options.given
+        if temperature is None:
+            temperature = reranking.temperature if reranking else self.temperature
+        noise, tokens, labels, chance = map(np.random.default_rng, np.random.SeedSequence(options.seed).spawn(4))
+        if given is None and self.condition is not None:
+            given = self.condition.draw(num, labels)
+        device = next(self.network.parameters()).device
+        condition = encode(self.condition, given, num, device)
+
+        each = reranking.candidates if reranking else 1
+        at_once = max(1, options.batch_size // each)
+
+        def batches() -> Iterator[Callable[[], Tensor]]:
+            for start in range(0, num, at_once):
+                size = min(at_once, num - start)
+                part = None if condition is None else condition[start : start + at_once]
+                repeated = None if part is None else part.repeat_interleave(each, 0)
+                draw = self.network.draw(size * each, temperature, noise, tokens, repeated)
+                yield reranking.among(draw, chance.standard_exponential((size, each)), part) if reranking else draw
+
+        def compute(ids: Callable[[], Tensor]) -> Read:
+            with torch.no_grad():  # each thread has its own
+                return read(ids().cpu().numpy())
+
+        with evaluating(self.network):
+            large = device.type == "cpu" and options.batch_size >= SIDE_BY_SIDE
+            yield from side_by_side(compute, batches()) if large else map(compute, batches())
+
+    def _reranking(self, candidates: int | None) -> Reranking | None:
+        """How samples are reranked, if they are, where a caller may ask for a number of candidates."""
+        if candidates in (None, 1):
+            return self.reranking if candidates is None else None
+        if self.reranking is None:
+            raise UserError(
+                f"there is no discriminator to choose among {candidates} candidates: leave candidates out, or give a "
+                "run that was trained to its end with reranking.candidates over 1"
+            )
+        return dataclasses.replace(self.reranking, candidates=candidates)
+
+
+class LanguageModel(Generator):
+    """A generator that also knows the probability of a sentence: one trained by maximum likelihood."""
+
+    network: LanguageModelNetwork
+    kind = LanguageModelNetwork
+    what = "language model"
+
+    def log_likelihood(self, sentences: Sequence[str], batch_size: int = 512) -> tuple[np.ndarray, np.ndarray]:
+        """The log-probability of each sentence in nats, (N,) float64, and its number of tokens with the end token, (N,)
+        int64.
+
+        A sentence longer than L tokens counts by its first L, and an unknown word by the unknown token.
+        """
+        ids = self.tokenizer.encode(sentences, self.network.length).ids
+        tokens = self.network.counted(torch.from_numpy(ids)).sum(dim=1).numpy()
+        nats = np.empty(len(ids))
+        order = np.argsort(tokens, kind="stable")  # equal lengths together: no time goes to padding
+        with evaluating(self.network):
+            for start in range(0, len(ids), batch_size):
+                rows = order[start : start + batch_size]
+                batch = torch.from_numpy(ids[rows]).to(self.network.bias.device)
+                nats[rows] = self.network.log_probability(batch).cpu().numpy()
+        return nats, tokens

@@ -1,0 +1,57 @@
+"""Reranking: each sample is one of several candidates of a generator, chosen by a discriminator."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..adversarial.reranker import resample
+from ..config import RerankingConfig
+from ..models.critic import CriticNetwork
+from ..models.sequence import finish
+from ..text.tokenizer import Tokenizer
+
+
+@dataclasses.dataclass(frozen=True)
+class Reranking:
+    """How samples are reranked.
+
+    Args:
+        discriminator: ids to log p(real) / p(generated), up to a constant.
+        tokenizer: knows where a sentence ends. The discriminator does not see what a generator puts behind that.
+        candidates: k, for each sample, unless another number is asked for.
+        temperature: the temperature of the candidates' tokens, unless another one is asked for.
+    """
+
+    discriminator: CriticNetwork
+    tokenizer: Tokenizer
+    candidates: int
+    temperature: float
+
+    @classmethod
+    def of(cls, config: RerankingConfig, discriminator: CriticNetwork, tokenizer: Tokenizer) -> Reranking:
+        """The reranking that a config describes."""
+        return cls(discriminator, tokenizer, config.candidates, config.temperature)
+
+    def among(
+        self, draw: Callable[[], Tensor], chance: np.ndarray, condition: Tensor | None = None
+    ) -> Callable[[], Tensor]:
+        """A function that computes ids (B, L): one of every k rows of `draw`, (B * k, L).
+
+        Args:
+            chance: standard exponential variables, (B, k).
+            condition: of each of the B samples, (B, ...), if there is one.
+        """
+
+        def reranked() -> Tensor:
+            ids = finish(draw(), self.tokenizer.end, self.tokenizer.pad)
+            repeated = [] if condition is None else [condition.repeat_interleave(chance.shape[1], 0)]
+            scores = self.discriminator(ids, *repeated).view(chance.shape)
+            kept = resample(scores, torch.from_numpy(chance).to(ids.device))
+            return ids.unflatten(0, chance.shape)[torch.arange(len(kept), device=ids.device), kept]
+
+        return reranked

@@ -1,0 +1,160 @@
+"""The loop of a run: step, log, evaluate, save, and stop where asked."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from tqdm import tqdm
+
+from .. import artefacts
+from ..errors import UserError
+from .base import BaseTrainer
+from .monitor import Monitor
+from .setup import StopRequest
+from .task import Evaluator
+from .window import Diverged, Window, first_diverged
+
+SHOWN = {"W": "wasserstein", "penalty": "penalty", "|grad|": "gradient_norm", "loss": "loss"}  # beside the bar
+
+
+class Loop:
+    """The steps of a trainer until it has finished or is asked to stop. The main process logs and evaluates.
+
+    Args:
+        trainer: takes the steps.
+        output: the run folder.
+        stop: the user's wish to stop.
+    """
+
+    def __init__(self, trainer: BaseTrainer, output: Path, stop: StopRequest):
+        self.trainer, self.output, self.stop = trainer, output, stop
+        self.accelerator, self.config, self.progress = trainer.accelerator, trainer.config, trainer.progress
+        self.window = Window(self.accelerator)
+        if self.accelerator.is_main_process:
+            self.evaluator = trainer.task.evaluator()
+            self.monitor = Monitor(self.accelerator, output, self.progress.step, self.evaluator.PANELS)
+            if self.monitor.file.empty:
+                self.monitor.log(0, "real", self.evaluator.real)
+        self.bar = tqdm(
+            total=None if self.config.train.seconds else self.config.train.steps,
+            initial=self.progress.step,
+            unit="step",
+            disable=not self.accelerator.is_main_process,
+            mininterval=0.5 if sys.stderr.isatty() else 30,  # a log file needs no more than a line every half minute
+        )
+
+    def run(self) -> int:
+        """The exit code: 0 after the last step, 130 after a stop, which saves a checkpoint."""
+        trainer, progress, train = self.trainer, self.progress, self.config.train
+        # On a CPU the time of this thread, which is that of its steps: other load does not cut a run short.
+        clock = time.thread_time if self.accelerator.device.type == "cpu" else time.perf_counter
+        self.start, saved = time.perf_counter(), progress.step
+        while not trainer.finished and not self._should_stop():
+            began = clock()
+            parts = trainer.step()
+            progress.seconds += clock() - began
+            stepped = time.perf_counter()
+            self._end_if(self.window.append(progress.step, parts))
+            self.bar.update()
+            if validation := trainer.validate():
+                self._log_validation(validation)
+                self.start += time.perf_counter() - stepped  # validation, evaluation and saving are not training speed
+            save_due, evaluation_due, log_due = (
+                trainer.finished or progress.step % every == 0
+                for every in (train.checkpoint_every, self.config.evaluation.every, train.log_every)
+            )
+            if not (save_due or evaluation_due or log_due):
+                continue
+            self._log_training()
+            if evaluation_due and self.accelerator.is_main_process:
+                self._evaluate()
+            if save_due:
+                self._save()
+                saved = progress.step
+            self.window.clear()
+            self.start = time.perf_counter()
+        self.bar.close()
+        return self._finish() if trainer.finished else self._stop(saved)
+
+    def _log_validation(self, values: Mapping[str, float]) -> None:
+        self._end_if(first_diverged([(self.progress.step, dict(values))]))
+        if self.accelerator.is_main_process:
+            self.monitor.log(self.progress.step, "validation", values)
+
+    def _log_training(self) -> None:
+        """Means over the steps since the last time."""
+        values, diverged = self.window.read()
+        self._end_if(diverged)
+        values["steps_per_second"] = len(self.window) / (time.perf_counter() - self.start)
+        values["seconds"] = self.progress.seconds
+        values |= self.trainer.learning_rates()
+        if self.accelerator.is_main_process:
+            self.monitor.log(self.progress.step, "train", values)
+            self.bar.set_postfix({k: f"{values[v]:.3g}" for k, v in SHOWN.items() if v in values}, refresh=False)
+
+    def _evaluate(self) -> None:
+        step = self.progress.step
+        samples = self.output / "samples" / f"step-{step:07d}"
+        samples.parent.mkdir(exist_ok=True)
+        scores, lines = self.evaluator(self.trainer.sampler(), samples)
+        self.monitor.log(step, "eval", scores)
+        self.monitor.draw()
+        self.bar.write("\n    ".join([_summary(step, scores, self.evaluator), *lines]))
+
+    def _save(self) -> None:
+        """A checkpoint, unless the last update has spoilt the weights: its losses were finite before that."""
+        for name, network in self.trainer.networks().items():
+            for key, weight in network.state_dict().items():
+                if not weight.isfinite().all():
+                    self._end_if(Diverged(self.progress.step, f"the weight {name}.{key}", math.nan))
+        self.trainer.save(self.output)
+
+    def _finish(self) -> int:
+        if self.accelerator.is_main_process:
+            print(f"done: {self.output}; sample with: seqgan-gp sample {self.output} {self.trainer.task.EXAMPLE}")
+        return 0
+
+    def _stop(self, saved: int) -> int:
+        """Save the steps since the checkpoint of step `saved`."""
+        if len(self.window):
+            self._end_if(self.window.read()[1])
+        if saved != self.progress.step:
+            self._save()
+        if self.accelerator.is_main_process:
+            again = "continue with the same command and --resume"
+            print(f"\nstopped after step {self.progress.step}, checkpoint saved; {again}", file=sys.stderr)
+        return 130
+
+    def _should_stop(self) -> bool:
+        """Whether any process was asked to stop. They have to agree on the step, and ask one another every tenth."""
+        if self.accelerator.num_processes == 1:
+            return self.stop.requested
+        if self.progress.step % 10:
+            return False
+        asked = torch.tensor(float(self.stop.requested), device=self.accelerator.device)
+        return bool(self.accelerator.reduce(asked).item())
+
+    def _end_if(self, diverged: Diverged | None) -> None:
+        """Raise a UserError where a number is not finite."""
+        if diverged:
+            found = artefacts.checkpoints(self.output)
+            last = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"
+            rates = " and ".join(f"{key}.lr" for key in self.trainer.optimizers(self.config))
+            number = f"{diverged.key} is {diverged.value} at step {diverged.step}"
+            raise UserError(f"diverged: {number}; {last}; lower {rates}")
+
+
+def _summary(step: int, scores: Mapping[str, Any], evaluator: Evaluator) -> str:
+    real = evaluator.real
+    numbers = "  ".join(
+        f"{k} {scores[k]:.3f} (real {real[k]:.3f})"
+        for k in evaluator.HEADLINE
+        if scores.get(k) is not None and real.get(k) is not None
+    )
+    return f"step {step}: {numbers}"
