@@ -102,7 +102,7 @@ def read_config(folder: Path, kind: type[Kind]) -> Kind:
     """
     config = configs.load(folder / CONFIG)
     if not isinstance(config, kind):
-        asked = next(name for name, known in configs.MODALITIES.items() if known is kind)
+        asked = next(name for name in configs.MODALITIES if configs.kind_of(name) is kind)
         raise UserError(f"{folder} was trained with modality={config.modality}: give a run with modality={asked}")
     return config
 

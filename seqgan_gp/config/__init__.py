@@ -1,5 +1,7 @@
 """One typed description of an experiment: the keys of a YAML file and of the command line, explained by --help."""
 
+from typing import TYPE_CHECKING, Any
+
 from .command_line import Invocation, parse
 from .experiment import (
     EvaluationConfig,
@@ -11,8 +13,7 @@ from .experiment import (
     flat,
 )
 from .files import load, modality_of, save
-from .images import ImageConfig, ImageCriticConfig, ImageGeneratorConfig, ImagesConfig
-from .parser import MODALITIES
+from .parser import MODALITIES, kind_of
 from .text import (
     ConditionConfig,
     Config,
@@ -24,6 +25,9 @@ from .text import (
     RelaxationConfig,
     TokenizerConfig,
 )
+
+if TYPE_CHECKING:
+    from ..images.config import ImageConfig, ImageCriticConfig, ImageGeneratorConfig, ImagesConfig
 
 __all__ = [
     "MODALITIES",
@@ -48,8 +52,18 @@ __all__ = [
     "TokenizerConfig",
     "TrainConfig",
     "flat",
+    "kind_of",
     "load",
     "modality_of",
     "parse",
     "save",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # The config of images imports this package: it is imported when it is asked for, not before.
+    if name in ("ImageConfig", "ImageCriticConfig", "ImageGeneratorConfig", "ImagesConfig"):
+        from ..images import config
+
+        return getattr(config, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,18 +5,18 @@ import difflib
 import json
 import re
 import warnings
+from pkgutil import resolve_name
 from typing import Any, NoReturn
 
 from jsonargparse import ArgumentParser, Namespace
 
 from ..errors import UserError
 from .experiment import Experiment
-from .images import ImageConfig
 from .numbers import NUMBERS
-from .text import Config
 
 TEXT = "text"  # the modality where none is named
-MODALITIES: dict[str, type[Experiment]] = {TEXT: Config, "images": ImageConfig}
+# By name, so that an experiment imports nothing of the other modalities.
+MODALITIES = {TEXT: "seqgan_gp.config.text:Config", "images": "seqgan_gp.images.config:ImageConfig"}
 
 
 class _Parser(ArgumentParser):
@@ -52,7 +52,7 @@ class _Parser(ArgumentParser):
             return ""
         wrong = ".".join(nested.groups()) if nested else flat.group(1)  # type: ignore[union-attr]
         section = wrong.partition(".")[0]
-        others = [name for name, kind in MODALITIES.items() if section in {f.name for f in dataclasses.fields(kind)}]
+        others = [name for name in MODALITIES if section in {f.name for f in dataclasses.fields(kind_of(name))}]
         if others and self.modality not in others:
             return f"; {section} is for modality={others[0]}, and this experiment has modality={self.modality}"
         close = difflib.get_close_matches(wrong, keys, n=1, cutoff=0.6)
@@ -78,8 +78,13 @@ def new_parser(prog: str = "run.py", modality: str = TEXT) -> ArgumentParser:
     )
     parser.add_argument("--resume", action="store_true", help="Continue the run from its last checkpoint.")
     parser.add_argument("--overwrite", action="store_true", help="Delete the run in the run folder and start anew.")
-    parser.add_class_arguments(MODALITIES[modality])
+    parser.add_class_arguments(kind_of(modality))
     return parser
+
+
+def kind_of(modality: str) -> type[Experiment]:
+    """The class of the experiments of a modality."""
+    return resolve_name(MODALITIES[modality])
 
 
 def known_modality(modality: Any) -> str:
@@ -107,7 +112,7 @@ def build(values: Namespace, modality: str) -> Experiment:
 
 def default(modality: str) -> Any:
     """An experiment of `modality` with nothing changed."""
-    return MODALITIES[modality]()  # type: ignore[call-arg]  # each gives what Experiment leaves open
+    return kind_of(modality)()  # type: ignore[call-arg]  # each gives what Experiment leaves open
 
 
 def _instance(default: Any, values: dict[str, Any], section: str) -> Any:

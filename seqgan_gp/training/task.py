@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..config import Experiment
 
 # By name, so that a run imports nothing of the other modalities.
-TASKS = {"text": "seqgan_gp.training.text:TextTask", "images": "seqgan_gp.training.images:ImageTask"}
+TASKS = {"text": "seqgan_gp.training.text:TextTask", "images": "seqgan_gp.images.task:ImageTask"}
 
 Panel = tuple[str, tuple[str, ...]]
 """A picture among the curves: its title, and the keys of metrics.jsonl that it shows."""
