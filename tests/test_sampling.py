@@ -425,7 +425,7 @@ def test_the_command_computes_no_more_at_once_than_its_batch_size(chosen, tmp_pa
     rows = []
 
     def note(module, inputs):
-        if module.__class__.__name__ == "Generator":
+        if module.__class__.__name__ == "GeneratorNetwork":
             rows.append(len(inputs[0]))
 
     hook = nn.modules.module.register_module_forward_pre_hook(note)
