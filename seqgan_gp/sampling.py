@@ -1,4 +1,4 @@
-"""The command `sample`: draw samples from a checkpoint of any modality, and write them."""
+"""Carry out the command `sample`: draw samples from a checkpoint of any modality, and write them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
 
 
 def _given(condition: Condition | None, options: argparse.Namespace) -> list[str] | None:
-    """The label or the context that the options give to each sentence, or None.
+    """Read the label or the context that the options give to each sentence; None if they give none.
 
     Raises:
         UserError: the run takes no such condition, or a context is empty.

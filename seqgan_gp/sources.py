@@ -24,7 +24,7 @@ class Kind:
     """A kind of data, in the words that messages to the user need.
 
     Args:
-        name: what stands before the name of a source, such as "corpus".
+        name: the word that stands before the name of a source, such as "corpus".
         rows: the word for rows, such as "sentences".
         remedy: which sources there are, as an order to the user.
         split_remedy: how splits of a folder have to be named, as an order to the user.
@@ -85,7 +85,7 @@ def load_dataset(kind: Kind, source: str, loader: str, **options: Any) -> dict[s
 
 
 def with_train(kind: Kind, source: str, splits: dict[str, Split]) -> dict[str, Split]:
-    """The splits with one that is named train; a single split gets that name.
+    """Make sure that a split is named train; a single split gets that name.
 
     Raises:
         UserError: there are several splits, and none is named train.
@@ -98,7 +98,7 @@ def with_train(kind: Kind, source: str, splits: dict[str, Split]) -> dict[str, S
 
 
 def default_holdout(kind: Kind, size: int) -> int:
-    """The number of rows to hold out of `size` rows by default: a tenth, but at most 2,000."""
+    """Compute how many of `size` rows to hold out by default: a tenth, but at most 2,000."""
     return min(HOLDOUT, max(kind.least_held_out, size // 10))
 
 

@@ -1,4 +1,4 @@
-"""Small pictures of bars, which a classifier learns in no time, and a tiny run on them."""
+"""Make small pictures of bars, which a classifier learns in no time, and train a tiny run on them."""
 
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ TINY = [
 
 
 def bars(num: int, seed: int = 0) -> Images:
-    """Noisy pictures of two classes: bright above and dark below, or the other way round."""
+    """Make noisy pictures of two classes: bright above and dark below, or the other way round."""
     rng = np.random.default_rng(seed)
     labels = rng.integers(2, size=num)
     upper = np.arange(HEIGHT)[:, None] < HEIGHT // 2

@@ -1,4 +1,4 @@
-"""Loads a corpus as an experiment does, with only the options that a test is about."""
+"""Load a corpus as an experiment does, with only the options that a test is about."""
 
 from pathlib import Path
 from typing import Any

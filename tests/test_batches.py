@@ -1,4 +1,4 @@
-"""The rows that each step of the training sees."""
+"""Test which rows each step of the training sees."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Labels and contexts in the networks: encoders, modulation, projection and the penalty at a fixed condition."""
+"""Test labels and contexts in the networks: encoders, modulation, projection and penalty."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Labels and contexts as numbers, and how far sentences keep to them."""
+"""Test labels and contexts as numbers, and how far sentences keep to them."""
 
 import collections
 

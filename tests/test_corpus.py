@@ -1,4 +1,4 @@
-"""The sentences of a corpus: the sources that it takes, and the sentences that it holds out."""
+"""Test which sources a corpus takes, and which sentences it holds out."""
 
 import gzip
 import itertools

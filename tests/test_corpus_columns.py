@@ -1,4 +1,4 @@
-"""Labels and contexts in the corpus: the columns that hold them, and the sentences that they belong to."""
+"""Test the columns of a corpus that hold labels or contexts."""
 
 import json
 

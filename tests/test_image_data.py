@@ -1,4 +1,4 @@
-"""The images of an experiment: the sources that they come from, and the images that are held out."""
+"""Test which sources images come from, and which images are held out."""
 
 import datasets
 import numpy as np

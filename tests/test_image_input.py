@@ -1,4 +1,4 @@
-"""Bad images and bad options of a run on images: one line, exit code 2, and nothing written."""
+"""Test bad images and bad options: they give one line and exit code 2, and nothing is written."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The generator and the critic of images: shapes, penalty, singular values and defaults."""
+"""Test the generator and the critic of images."""
 
 import inspect
 from dataclasses import asdict

@@ -1,4 +1,4 @@
-"""Runs on images by the loop that trains on text: folders, samples, checkpoints, modalities."""
+"""Test runs on images by the loop that trains on text."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Scores of known sets of images, and the evaluations of a run on images."""
+"""Test scores of known sets of images, and the evaluations of a run on images."""
 
 from collections.abc import Iterator
 

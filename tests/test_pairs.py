@@ -1,4 +1,4 @@
-"""Labels and contexts in the grammars: records of sentences, and which answers fit which contexts."""
+"""Test labels and contexts in the grammars, and which answers fit which contexts."""
 
 import collections
 import itertools

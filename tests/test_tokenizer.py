@@ -1,4 +1,4 @@
-"""Words, lines and tokenizers."""
+"""Test how words, lines and tokenizers take sentences apart and put them together."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""An experiment on small images."""
+"""Describe an experiment on small images."""
 
 from dataclasses import dataclass, field
 from typing import Literal

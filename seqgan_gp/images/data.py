@@ -36,7 +36,7 @@ class Images(NamedTuple):
     labels: np.ndarray | None = None
 
     def take(self, rows: slice | Sequence[int] | np.ndarray) -> Images:
-        """The images with these numbers."""
+        """Select the images with these numbers."""
         return Images(self.pixels[rows], None if self.labels is None else self.labels[rows])
 
     def save(self, path: Path) -> None:

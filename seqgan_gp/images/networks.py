@@ -1,4 +1,4 @@
-"""The generator and the critic of small grey images: DCGAN (Radford et al. 2016) without batch norm.
+"""Define the generator and the critic of small grey images, a DCGAN (Radford et al. 2016) without batch norm.
 
 Images are tensors (B, 1, H, W) with pixels in [-1, 1].
 """
@@ -54,6 +54,7 @@ class ImageGeneratorNetwork(nn.Module):
         return torch.from_numpy(rng.standard_normal((batch, self.noise_size), dtype=np.float32))
 
     def forward(self, noise: Tensor) -> Tensor:
+        """Turn noise (B, noise) into images (B, 1, H, W) in [-1, 1]."""
         hidden = self.project_noise(noise).relu().unflatten(1, self.grid)
         return self.output(self.middle(hidden).relu()).tanh()
 
@@ -100,7 +101,7 @@ class ImageCriticNetwork(nn.Module):
         return images.to(self.output.bias.dtype) / 127.5 - 1
 
     def hidden_states(self, embedded: Tensor) -> list[Tensor]:
-        """The output (B, C, h, w) of each convolution, the finest grid first."""
+        """Compute the output (B, C, h, w) of each convolution, the finest grid first."""
         states = []
         for layer in self.layers:
             embedded = leaky_relu(layer(embedded))
@@ -112,6 +113,7 @@ class ImageCriticNetwork(nn.Module):
         return self.output(self.hidden_states(embedded)[-1].flatten(1)).squeeze(1)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Score images (B, 1, H, W), uint8 or floating in [-1, 1]: (B,)."""
         return self.score(self.embed(images))
 
 

@@ -117,7 +117,7 @@ class ImageCritic:
         return self.network.score(embedded)
 
     def features(self, images: Tensor, layer: int = -1) -> Tensor:
-        """The output (B, C, h, w) of one convolution; 0 is the finest, -1 the coarsest.
+        """Compute the output (B, C, h, w) of one convolution; 0 is the finest, -1 the coarsest.
 
         Raises:
             IndexError: there is no such layer.

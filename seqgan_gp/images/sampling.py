@@ -1,4 +1,4 @@
-"""The command `sample` for a run on images."""
+"""Carry out the command `sample` for a run on images."""
 
 from __future__ import annotations
 

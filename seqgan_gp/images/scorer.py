@@ -32,6 +32,7 @@ class Classifier(nn.Module):
         self.logits = nn.Linear(FEATURES, classes)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Compute the logits (B, K) of images (B, 1, H, W) in [0, 1]."""
         return self.logits(self.features(images))
 
 
@@ -72,7 +73,7 @@ class ImageScorer:
     With labels there are more:
 
     - `frechet`: the Frechet distance to the reference, in the last hidden layer of the classifier. It
-      is to small images what FID is to photographs (Heusel et al. 2017).
+      is FID (Heusel et al. 2017) with a classifier of the small images in place of Inception.
     - `confidence`: the largest probability that the classifier gives to a class, averaged over images.
     - `class_0`, `class_1`, ...: the fraction of the images in each class; `smallest_class` and
       `largest_class`: the extremes of these fractions.
@@ -124,11 +125,11 @@ class ImageScorer:
         return scores
 
     def _components(self, pixels: np.ndarray) -> np.ndarray:
-        """The principal components (N, at most FEATURES) of images (N, H, W) uint8."""
+        """Compute the principal components (N, at most FEATURES) of images (N, H, W) uint8."""
         return self.components.transform(pixels.reshape(len(pixels), -1) / 255.0)
 
     def _classified(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The features (N, FEATURES) and the probabilities (N, K) of the classifier for images (N, H, W) uint8."""
+        """Compute features (N, FEATURES) and class probabilities (N, K) of images (N, H, W) uint8."""
         assert self.classifier is not None
         chunks = (_scaled(pixels[i : i + CHUNK]) for i in range(0, len(pixels), CHUNK))
         features = torch.cat([self.classifier.features(chunk) for chunk in chunks])

@@ -81,7 +81,7 @@ class ImageTask(task.Task[ImageConfig]):
 
     @property
     def real(self) -> np.ndarray:
-        """Pixels (N, 1, H, W) uint8."""
+        """The pixels of the training images: uint8 (N, 1, H, W)."""
         return self.splits.train.pixels[:, None]
 
     def describe(self) -> list[str]:

@@ -23,7 +23,7 @@ class Adherence(ABC):
 
     @abstractmethod
     def __call__(self, given: Sequence[str], sentences: Sequence[str]) -> dict[str, float]:
-        """Fractions of N sentences, by name.
+        """Measure N sentences; the results are fractions of them, by name.
 
         Args:
             given: the label or the context of each sentence.

@@ -1,4 +1,4 @@
-"""The condition of a sentence, a label or a context to answer, as numbers that networks take."""
+"""Turn the condition of a sentence, a label or a context to answer, into numbers for networks."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Condition(ABC):
 
     @abstractmethod
     def adherence(self, grammar: Grammar) -> Adherence:
-        """The measure of how far sentences keep to conditions of this kind.
+        """Build the measure of how far sentences keep to conditions of this kind.
 
         Raises:
             UserError: the grammar does not know such conditions.
@@ -57,7 +57,7 @@ class Condition(ABC):
 
     @abstractmethod
     def save(self, path: Path) -> None:
-        """Write to a file what the config and the tokenizer do not tell, or nothing if they tell all."""
+        """Write a file with the facts that the config and the tokenizer lack; write none if they lack nothing."""
 
 
 class Labels(Condition):
@@ -76,7 +76,7 @@ class Labels(Condition):
 
     @classmethod
     def of(cls, train: Sequence[str], test: Sequence[str]) -> Self:
-        """The labels of the training sentences, the most frequent label first.
+        """Collect the labels of the training sentences, the most frequent label first.
 
         Args:
             train, test: the label of each training and of each held-out sentence.

@@ -1,4 +1,4 @@
-"""Load the sentences of an experiment, and what each of them is given: a label, or a context to answer.
+"""Load the sentences of an experiment, perhaps each with a label or with a context that it answers.
 
 They come from a grammar, a file, a folder of files, or a data set of the Hugging Face hub.
 """
@@ -42,10 +42,11 @@ class Sentences:
     given: list[str] | None = None
 
     def __len__(self) -> int:
+        """Count the sentences."""
         return len(self.text)
 
     def take(self, rows: Iterable[int]) -> Sentences:
-        """The sentences with these numbers."""
+        """Select the sentences with these numbers."""
         return Sentences([self.text[i] for i in rows], self.given and [self.given[i] for i in rows])
 
 
@@ -71,7 +72,7 @@ class CorpusOptions(Protocol):
         holdout: the number of sentences to hold out. If it is None, 2,000 sentences are held out, or a
             tenth of all where that is less.
         seed: the seed of the draw and of the split.
-        given: the column that holds what each sentence is given, or None. A grammar has the column
+        given: the column of labels or contexts, or None. A grammar has the column
             `label`, and a grammar of pairs also `context`.
     """
 
@@ -138,7 +139,7 @@ def _hold_out(sentences: Sentences, options: CorpusOptions) -> dict[str, Sentenc
 
 
 def _stream(grammar: Grammar, seed: int, given: str | None) -> Callable[[int], Sentences]:
-    """A function that draws the next `size` sentences of a grammar each time it is called."""
+    """Build a function that draws the next `size` sentences of a grammar each time it is called."""
     if given is None:
         sentences = grammar.sentences(seed)
         return lambda size: Sentences(list(itertools.islice(sentences, size)))
@@ -207,7 +208,7 @@ def _load_files(
 
 
 def _sentences(splits: Mapping[str, Any], source: str, column: str, given: str | None) -> dict[str, Sentences]:
-    """The sentences in each split of `datasets`.
+    """Read the sentences in each split of `datasets`.
 
     Raises:
         UserError: a column is missing or holds no text, or a row lacks a label or a context.
@@ -231,7 +232,7 @@ def _sentences(splits: Mapping[str, Any], source: str, column: str, given: str |
 
 
 def _names(split: Any, column: str, source: str) -> list[str | None]:
-    """The values of a column as text; the column holds text, whole numbers, or classes that have names."""
+    """Read the values of a column as text; the column holds text, whole numbers, or classes that have names."""
     feature, values = split.features[column], split[column]
     if hasattr(feature, "int2str"):  # a missing class is -1 or None
         return [None if value is None or value < 0 else feature.int2str(value) for value in values]
@@ -242,7 +243,7 @@ def _names(split: Any, column: str, source: str) -> list[str | None]:
 
 
 def _lines(values: Iterable[str | None]) -> list[str]:
-    """Each value on one line; missing and blank values become empty."""
+    """Put each value on one line; missing and blank values become empty."""
     return [next(one_line([value or ""]), "") for value in values]
 
 

@@ -42,17 +42,17 @@ class Pairs:
 
     @staticmethod
     def _side(grammar: Grammar, place: int) -> Grammar:
-        """The grammar of the sentences that stand at one place of a pair: 0 before the bar, 2 after it."""
+        """Build the grammar of the sentences that stand at one place of a pair: 0 before the bar, 2 after it."""
         chances: dict[RightSide, float] = defaultdict(float)
         for opening in grammar.openings:
             chances[opening[place],] += grammar.probability[grammar.start, opening]
         return grammar.beginning(chances)
 
     def disagreements(self, context: str, answer: str) -> tuple[str, ...]:
-        """The features in which an answer does not fit its context; an empty tuple if it fits.
+        """Find the features in which an answer does not fit its context; none if it fits.
 
-        If a sentence has several readings, those two readings count that differ in the fewest
-        features. The result is `("grammar",)` if a sentence is not in the language of its side, and
+        If a sentence has several readings, the two readings count that differ in the fewest features.
+        The result is `("grammar",)` if a sentence is not in the language of its side, and
         `("combination",)` if two symbols share all features but no production.
         """
         asked, said = self._symbols(self.contexts, context), self._symbols(self.answers, answer)
@@ -66,11 +66,11 @@ class Pairs:
         )
 
     def agree(self, contexts: Sequence[str], answers: Sequence[str]) -> list[bool]:
-        """Whether each answer fits its context."""
+        """Check whether each answer fits its context."""
         return [not self.disagreements(*pair) for pair in zip(contexts, answers, strict=True)]
 
     def _symbols(self, side: Grammar, sentence: str) -> frozenset[Symbol]:
-        """The symbols that derive a sentence and that its side of a pair can begin with."""
+        """Find the symbols of one side of the pairs that derive a sentence."""
         if (side, sentence) not in self._known:
             usage = side.parse([sentence])[1][0]
             self._known[side, sentence] = frozenset(
@@ -80,11 +80,12 @@ class Pairs:
 
 
 def _differences(left: str, right: str) -> tuple[str, ...]:
-    """The features that have another value in the name of one symbol than in that of the other."""
+    """Find the features that have another value in the name of one symbol than in that of the other."""
     one, other = _features(left.split("/")[1:]), _features(right.split("/")[1:])
     names = tuple(name for name, value in one.items() if other.get(name, value) != value)
     return names or ("combination",)
 
 
 def _features(parts: Iterable[str]) -> dict[str, str]:
+    """Read the features of a symbol, such as `person-third`, as names and values."""
     return {name: value for name, _, value in (part.partition("-") for part in parts)}

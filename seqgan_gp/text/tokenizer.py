@@ -35,7 +35,7 @@ class Encoded(NamedTuple):
 
 
 def _word(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
-    """Words and punctuation marks. A token includes the space before it, so that decoding restores the sentence."""
+    """Split into words and punctuation marks; each takes the space before it along, so that decoding restores it."""
     backend = Backend(models.WordLevel(unk_token=UNKNOWN))
     backend.normalizer = normalizers.Sequence([normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()])
     space = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
@@ -48,7 +48,7 @@ def _word(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
 
 
 def _character(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
-    """Single characters, spaces too."""
+    """Split into single characters; a space is one of them."""
     backend = Backend(models.WordLevel(unk_token=UNKNOWN))
     backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     backend.decoder = decoders.Fuse()
@@ -56,7 +56,7 @@ def _character(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
 
 
 def _bpe(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
-    """Byte-level byte-pair encoding (Sennrich et al. 2016; Radford et al. 2019). A byte not seen is unknown."""
+    """Use byte-level byte-pair encoding (Sennrich et al. 2016; Radford et al. 2019); an unseen byte is unknown."""
     backend = Backend(models.BPE(unk_token=UNKNOWN))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
@@ -98,6 +98,7 @@ class Tokenizer:
         self._model_unknown = vocabulary.get(getattr(backend.model, "unk_token", None) or UNKNOWN, self.unknown)
 
     def __len__(self) -> int:
+        """Count the tokens, special tokens included."""
         return self.backend.get_vocab_size()
 
     @classmethod
@@ -189,12 +190,12 @@ class Tokenizer:
         return [" ".join(s.splitlines()) for s in sentences]  # a sentence is one line, even if BPE decodes line breaks
 
     def well_formed(self, ids: np.ndarray) -> np.ndarray:
-        """Whether only padding follows the first end or padding token, for each row of ids (N, L): bool (N,)."""
+        """Check that only padding follows the first end or padding token, for each row of ids (N, L): bool (N,)."""
         after = np.arange(ids.shape[1]) > self._lengths(ids)[:, None]
         return ~((ids != self.pad) & after).any(axis=1)
 
     def _lengths(self, ids: np.ndarray) -> np.ndarray:
-        """The number of tokens before the first end or padding token, for each row of ids (N, L): (N,)."""
+        """Count the tokens before the first end or padding token, for each row of ids (N, L): (N,)."""
         stop = (ids == self.pad) | (ids == self.end)
         return np.where(stop.any(axis=1), stop.argmax(axis=1), ids.shape[1])
 

@@ -88,7 +88,7 @@ class Evaluator(task.Evaluator):
         return scores, lines[:3]
 
     def _kept(self, sentences: Sentences) -> Values:
-        """How far sentences keep to their condition, if they have one and a grammar can tell."""
+        """Measure how far sentences keep to their condition; empty without a condition or a grammar."""
         if not (self.adherence and sentences.given):
             return {}
         return defined({**self.adherence(sentences.given, sentences.text)})
@@ -165,6 +165,7 @@ class TextTask(task.Task[Config]):
         self.save(run)
 
     def save(self, folder: Path) -> None:
+        """Write the tokenizer, and the labels if there are any."""
         self.tokenizer.save(folder / TOKENIZER)
         if self.condition:
             self.condition.save(folder / LABELS)
@@ -175,7 +176,7 @@ class TextTask(task.Task[Config]):
 
     @property
     def real(self) -> np.ndarray:
-        """Ids (N, L) int64."""
+        """The token ids of the training sentences: int64 (N, L)."""
         return self.encoded.ids
 
     @functools.cached_property
@@ -185,7 +186,7 @@ class TextTask(task.Task[Config]):
         return (self.condition.encode(self.corpus.train.given),)
 
     def adherence(self) -> Adherence | None:
-        """The measure of how far sentences keep to their condition; None without a condition or a grammar.
+        """Build the measure of how far sentences keep to their condition; None without a condition or a grammar.
 
         Raises:
             UserError: the grammar does not know the conditions of the sentences.
@@ -222,7 +223,7 @@ class TextTask(task.Task[Config]):
         return RelaxedGenerator(generator, self.relaxation)
 
     def candidates(self, generator: nn.Module, num: int, rng: np.random.Generator, *condition: Tensor) -> Tensor:
-        """Ids (num, L) int64, with padding after the end of each sentence: what comes after it is never seen."""
+        """Draw candidates: int64 (num, L), with padding in place of all tokens after the end of a sentence."""
         assert isinstance(generator, SequenceModel)
         with evaluating(generator):
             ids = generator.draw(num, self.config.reranking.temperature, rng, rng, *condition)()

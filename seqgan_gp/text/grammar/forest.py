@@ -1,4 +1,4 @@
-"""All parses of a sentence, as a packed forest: parses share the nodes that they have in common."""
+"""Collect all parses of a sentence in a packed forest, where parses share the nodes that they have in common."""
 
 from __future__ import annotations
 

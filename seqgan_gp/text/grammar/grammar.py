@@ -1,4 +1,4 @@
-"""A grammar as the rest of the project uses it: sentences from it, and probabilities of sentences."""
+"""Draw sentences from a grammar, and compute the probabilities of sentences: the entry point of this folder."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Grammar(Rules):
             raise UserError(f"{path}: {error}") from None
 
     def beginning(self, openings: Mapping[RightSide, float]) -> Grammar:
-        """The same grammar with other right sides of the start symbol, each with its probability."""
+        """Build the same grammar with other right sides of the start symbol, each with its probability."""
         return Grammar(self.source_beginning(openings))
 
     def sample(self, rng: random.Random) -> list[str]:
@@ -82,7 +82,7 @@ class Grammar(Rules):
         return openings_by_label(self)
 
     def log_probability(self, sentences: Iterable[str]) -> np.ndarray:
-        """The exact log-probability of each of N sentences, summed over all parses of the sentence.
+        """Compute the exact log-probability of each of N sentences, summed over its parses.
 
         Returns:
             float64 (N,), in nats; minus infinity for a sentence that is not in the language.
@@ -103,7 +103,7 @@ class Grammar(Rules):
         return self._parser.parse(sentences)
 
     def label_probability(self, labels: Sequence[str], sentences: Sequence[str]) -> np.ndarray:
-        """The probability of each label, given the words of its sentence: float32 (N,).
+        """Compute the probability of each label, given the words of its sentence: float32 (N,).
 
         It is 0 for a sentence that is not in the language, and 0 or 1 for every sentence if no
         sentence of the grammar can have two labels.

@@ -42,7 +42,7 @@ class Parser:
         return np.array([seen[sentence][0] for sentence in order]), usage
 
     def _parse(self, sentence: tuple[str, ...]) -> tuple[float, np.ndarray]:
-        """The log-probability of one sentence in nats, and its expected usage of the productions (float64)."""
+        """Compute the log-probability of one sentence in nats, and its expected usage of the productions (float64)."""
         rules = self._rules
         if 0 < len(sentence) <= rules.max_length and rules.vocabulary.issuperset(sentence):
             forest = self._forest(tuple(self._representative[word] for word in sentence))
@@ -77,7 +77,7 @@ class Parser:
 
 
 def _production_at(left: Nonterminal, right: RightSide, word: str) -> tuple[Nonterminal, RightSide]:
-    """The production of a node, with the word of the sentence in place of its representative."""
+    """Find the production of a node, with the word of the sentence in place of its representative."""
     return left, (word,) if len(right) == 1 and isinstance(right[0], str) else right
 
 

@@ -14,7 +14,7 @@ BETWEEN = "|"  # the word between the context and the answer, in a grammar of pa
 
 
 def openings_by_label(rules: Rules) -> dict[str, list[RightSide]]:
-    """The labels of a grammar, each with the right sides of the start symbol that begin with it.
+    """Find the labels of a grammar, each with the right sides of the start symbol that begin with it.
 
     A label is the first symbol on a right side of the start symbol, in lower case.
 

@@ -137,7 +137,7 @@ class Rules:
         return np.array([uses[symbols[left]] * probability for (left, _), probability in self.probability.items()])
 
     def source_beginning(self, openings: Mapping[RightSide, float]) -> str:
-        """The text of the same grammar with other openings, without the symbols that these cannot reach.
+        """Write the same grammar with other openings, without the symbols that these cannot reach.
 
         Args:
             openings: right sides of the start symbol, each with its probability.
@@ -169,7 +169,7 @@ def _read(source: str) -> PCFG:
 
 
 def _by_left_side(grammar: PCFG) -> dict[Nonterminal, list[ProbabilisticProduction]]:
-    """The productions of each symbol; raise a UserError where a production is empty."""
+    """Sort the productions by their symbols; raise a UserError where a production is empty."""
     productions: dict[Nonterminal, list[ProbabilisticProduction]] = defaultdict(list)
     for production in grammar.productions():
         if not production.rhs():

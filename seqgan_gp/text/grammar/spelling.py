@@ -1,4 +1,4 @@
-"""How the words of a grammar are written as a sentence: with spaces between them, or joined."""
+"""Write the words of a grammar as a sentence, with spaces between them or joined, and read them back."""
 
 from __future__ import annotations
 
