@@ -1,4 +1,4 @@
-"""The command `sample`, for each modality: what it draws from a checkpoint, and how it is written."""
+"""Carry out the command `sample`: draw samples from a checkpoint of any modality, and write them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-import numpy as np
 from tqdm import tqdm
 
 from . import config as configs
@@ -32,7 +31,7 @@ def sample(options: argparse.Namespace) -> int:
 
 
 def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
-    """A sentence a line, as they are drawn: of a label if one is asked for, or the answer to each line of a file."""
+    """Write one sentence on each line, with the label that the options give, or as answers to the lines of a file."""
     from .pretrained import Generator
 
     generator = Generator.from_pretrained(checkpoint, best_device())
@@ -50,10 +49,10 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
 
 
 def _given(condition: Condition | None, options: argparse.Namespace) -> list[str] | None:
-    """What the options give each sentence; None where they give nothing.
+    """Read the label or the context that the options give to each sentence; None if they give none.
 
     Raises:
-        UserError: the run takes something else, or a context is empty.
+        UserError: the run takes no such condition, or a context is empty.
     """
     from .text.conditions import Contexts, Labels
     from .text.words import read_lines
@@ -75,26 +74,3 @@ def _given(condition: Condition | None, options: argparse.Namespace) -> list[str
             file=sys.stderr,
         )
     return lines
-
-
-def sample_images(checkpoint: Path, options: argparse.Namespace) -> int:
-    """All of them as one picture."""
-    from .images.grid import save_grid
-    from .images.pretrained import ImageGenerator
-
-    if options.candidates is not None:
-        raise UserError("--candidates is for text: nothing chooses among images; leave it out")
-    if options.temperature is not None:
-        raise UserError("--temperature is for text: pixels are not drawn from a softmax; leave it out")
-    if options.label is not None or options.context is not None:
-        raise UserError("--label and --context are for text: images are given neither; leave them out")
-    if options.out in (None, "-") or Path(options.out).suffix.lower() != ".png":
-        raise UserError(f"--out is {options.out or 'not given'}: images need the name of a file that ends in .png")
-    generator = ImageGenerator.from_pretrained(checkpoint, best_device())
-    with tqdm(total=options.num, unit="image", unit_scale=True, disable=None) as bar:
-        parts = []
-        for pixels in generator.sample(options.num, options.seed, options.batch_size):
-            parts.append(pixels)
-            bar.update(len(pixels))
-    save_grid(np.concatenate(parts), options.out)
-    return 0

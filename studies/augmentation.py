@@ -106,8 +106,8 @@ def run(options: argparse.Namespace, out: Path) -> tuple[dict[str, Any], str]:
     if not isinstance(generator.condition, Labels):
         raise UserError(f"{options.run} has no labels: train one with corpus.label, such as configs/conditional.yaml")
     corpus = TextTask.read(read_config(options.run, Config), options.run).corpus
-    assert corpus.given
-    real, test = Labelled(corpus.train, corpus.given.train), Labelled(corpus.test, corpus.given.test)
+    assert corpus.train.given and corpus.test.given
+    real, test = Labelled(corpus.train.text, corpus.train.given), Labelled(corpus.test.text, corpus.test.given)
     if max(options.sizes) > len(real):
         raise UserError(f"--sizes: there are {len(real):,} real sentences, not {max(options.sizes):,}")
     labels = generator.condition.draw(options.generated, np.random.default_rng(options.seed))

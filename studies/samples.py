@@ -48,7 +48,7 @@ def real(path: Path, num: int, seed: int) -> list[str]:
     Raises:
         UserError: there are fewer.
     """
-    held_out = TextTask.read(read_config(path, Config), path).corpus.test
+    held_out = TextTask.read(read_config(path, Config), path).corpus.test.text
     if num > len(held_out):
         raise UserError(f"--num is {num}: {path} has {len(held_out)} held-out sentences")
     rows = np.random.default_rng(seed).choice(len(held_out), num, replace=False)

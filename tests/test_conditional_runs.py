@@ -44,10 +44,11 @@ def weights(run):
 
 def test_a_run_with_labels_keeps_them_with_its_sentences_and_its_weights(labelled):
     task = TextTask.read(artefacts.read_config(labelled, configs.Config), labelled)
-    own = task.corpus.grammar.label_probability(task.corpus.given.train[:50], task.corpus.train[:50])
+    training = task.corpus.train
+    own = task.corpus.grammar.label_probability(training.given[:50], training.text[:50])
     np.testing.assert_allclose(own, 1, atol=1e-6)
     counts = json.loads((labelled / "labels.json").read_text())
-    assert counts == {name: task.corpus.given.train.count(name) for name in counts} and sum(counts.values()) == 400
+    assert counts == {name: training.given.count(name) for name in counts} and sum(counts.values()) == 400
     for checkpoint in artefacts.checkpoints(labelled):
         assert (checkpoint / "labels.json").read_text() == (labelled / "labels.json").read_text()
     shapes = {name: tuple(tensor.shape) for name, tensor in weights(labelled).items()}
@@ -79,10 +80,10 @@ def test_real_and_generated_sentences_are_given_the_same(options, objective):
     task = TextTask.load(config)
     trainer = Trainer(Accelerator(cpu=True), task)
     # Each row of the corpus is given what belongs to it, as the grammar says.
-    values = task.judge()(task.corpus.given.train, task.tokenizer.decode(task.real))
+    values = task.adherence()(task.corpus.train.given, task.tokenizer.decode(task.real))
     assert values.get("obedient", values.get("agreement")) == 1
     given = torch.from_numpy(task.condition_rows)
-    assert torch.equal(given, torch.from_numpy(task.condition.encode(task.corpus.given.train)))
+    assert torch.equal(given, torch.from_numpy(task.condition.encode(task.corpus.train.given)))
     written, points, scored = [], [], []
 
     def writes(player, inputs, tokens):
@@ -245,7 +246,7 @@ def test_any_two_columns_make_a_run_with_labels_or_with_contexts(tmp_path):
         (("--corpus.context=context",), "the grammar has no column 'context'"),
         (("--corpus.label=sort",), "the grammar has no column 'sort': what it tells of its sentences is label"),
         (("--corpus.label=label", "--condition.kernel=2"), "condition.kernel is 2: it must be odd"),
-        ((*CONTEXTS, "--condition.heads=3"), "the heads share the features out"),
+        ((*CONTEXTS, "--condition.heads=3"), "the heads share the features, so"),
     ],
 )
 def test_conditions_that_cannot_be_are_refused_before_anything_is_written(options, message, tmp_path, capsys):

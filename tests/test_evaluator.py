@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from conftest import rows
 
-from seqgan_gp.text.conditions import Judge
-from seqgan_gp.text.corpus import Corpus, Given
+from seqgan_gp.text.adherence import Adherence
+from seqgan_gp.text.corpus import Corpus, Sentences
 from seqgan_gp.text.grammar import Grammar
 from seqgan_gp.text.tokenizer import Tokenizer
 from seqgan_gp.training.text import Evaluator
@@ -37,7 +37,7 @@ class Sampler:
 
 
 def test_samples_are_compared_with_held_out_sentences_and_are_novel_against_the_training_ones(tmp_path):
-    evaluator = Evaluator(Corpus(TRAIN, TEST), "word", 20)
+    evaluator = Evaluator(Corpus(Sentences(TRAIN), Sentences(TEST)), "word", 20)
     for sentences, novel, distance, overlap in ((TRAIN, 0, 1, 4), (TEST, 1, 0.205, 0)):
         scores, _ = evaluator(Sampler(sentences), tmp_path / "step")
         assert (scores["count"], scores["novel"], scores["longest_overlap"]) == (20, novel, overlap)
@@ -49,16 +49,16 @@ def test_samples_are_compared_with_held_out_sentences_and_are_novel_against_the_
 
 
 def test_there_are_no_more_real_sentences_than_those_of_the_training():
-    assert Evaluator(Corpus(TRAIN[:9], TEST), "word", 20).real["count"] == 9
+    assert Evaluator(Corpus(Sentences(TRAIN[:9]), Sentences(TEST)), "word", 20).real["count"] == 9
 
 
 def test_real_sentences_are_drawn_from_all_of_the_training_ones():
     train = ["one two"] * 200 + ["one two three four"] * 200
-    assert 2.5 < Evaluator(Corpus(train, TEST), "word", 60).real["mean_length"] < 3.5
+    assert 2.5 < Evaluator(Corpus(Sentences(train), Sentences(TEST)), "word", 60).real["mean_length"] < 3.5
 
 
 def test_every_evaluation_draws_with_the_same_noise_and_writes_what_it_scores(tmp_path):
-    evaluator, sampler = Evaluator(Corpus(TRAIN, TEST), "word", 20), Sampler(TEST)
+    evaluator, sampler = Evaluator(Corpus(Sentences(TRAIN), Sentences(TEST)), "word", 20), Sampler(TEST)
     first, lines = evaluator(sampler, tmp_path / "step-3")
     again, _ = evaluator(sampler, tmp_path / "step-6")
     assert first == again and sampler.asked == [(20, 0, None)] * 2 and lines == TEST[:3]
@@ -74,18 +74,18 @@ def test_samples_with_tokens_behind_their_end_are_not_well_formed(tmp_path):
             ids[:5, 6] = ids[0, 0]  # behind the end
             yield ids
 
-    scores, _ = Evaluator(Corpus(TRAIN, TEST), "word", 20)(Broken(TEST), tmp_path / "step")
+    scores, _ = Evaluator(Corpus(Sentences(TRAIN), Sentences(TEST)), "word", 20)(Broken(TEST), tmp_path / "step")
     assert scores["well_formed"] == 0.75 and scores["mean_length"] == 4
 
 
 def test_sentences_are_scored_in_the_unit_of_the_run(tmp_path):
-    evaluator = Evaluator(Corpus(TRAIN, TEST), "character", 20)
+    evaluator = Evaluator(Corpus(Sentences(TRAIN), Sentences(TEST)), "character", 20)
     scores, _ = evaluator(Sampler(TEST), tmp_path / "step")
     assert scores["mean_length"] == np.mean([len(s) for s in TEST[:20]])
     assert evaluator.real["mean_length"] > 20
 
 
-class FirstWord(Judge):
+class FirstWord(Adherence):
     """Sentences keep to a word that they begin with."""
 
     language = Grammar("S -> 'anything' [1.0]")
@@ -99,9 +99,9 @@ def firsts(sentences):
 
 
 def test_samples_are_given_what_held_out_sentences_are_and_real_ones_are_judged_with_their_own(tmp_path):
-    corpus = Corpus(TRAIN, TEST, None, Given(firsts(TRAIN), firsts(TEST)))
+    corpus = Corpus(Sentences(TRAIN, firsts(TRAIN)), Sentences(TEST, firsts(TEST)))
     evaluator, by_first = Evaluator(corpus, "word", 20, FirstWord()), {s.split()[0]: s for s in TEST}
-    assert evaluator.real["obedience"] == 1 and evaluator.real["grammatical"] == 0  # the judge knows the language
+    assert evaluator.real["obedience"] == 1 and evaluator.real["grammatical"] == 0  # FirstWord knows the language
     sampler = Sampler(lambda given: [by_first[g] for g in given])
     scores, lines = evaluator(sampler, tmp_path / "step-1")
     (_, _, given), sentences = sampler.asked[0], (tmp_path / "step-1.txt").read_text().splitlines()
@@ -114,7 +114,7 @@ def test_samples_are_given_what_held_out_sentences_are_and_real_ones_are_judged_
 
 
 def test_held_out_contexts_are_answered_more_than_once_where_there_are_few():
-    corpus = Corpus(TRAIN, TEST[:3], None, Given(firsts(TRAIN), firsts(TEST[:3])))
+    corpus = Corpus(Sentences(TRAIN, firsts(TRAIN)), Sentences(TEST[:3], firsts(TEST[:3])))
     evaluator = Evaluator(corpus, "word", 20)
     assert len(evaluator.given) == 20 and set(evaluator.given) == set(firsts(TEST[:3]))
     assert "obedience" not in evaluator.real
@@ -124,7 +124,7 @@ def test_a_run_is_compared_with_the_sentences_that_it_held_out(run):
     rows = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     train, test = ((run / "corpus" / f"{name}.txt").read_text().splitlines() for name in ("train", "test"))
     assert (len(train), len(test)) == (400, 100)
-    expected = Evaluator(Corpus(train, test, Grammar.load("text")), "word", 20).real
+    expected = Evaluator(Corpus(Sentences(train), Sentences(test), Grammar.load("text")), "word", 20).real
     assert {k.removeprefix("real/"): v for k, v in rows[0].items() if k.startswith("real/")} == expected
 
 

@@ -10,13 +10,14 @@ import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
 from conftest import TINY, rows, weights
+from corpora import load
 from safetensors.torch import load_file
 
 from seqgan_gp import Critic, Generator, LanguageModel, artefacts, config
 from seqgan_gp.cli import main
 from seqgan_gp.errors import UserError
 from seqgan_gp.models import language_model
-from seqgan_gp.text.corpus import Corpus, load_corpus
+from seqgan_gp.text.corpus import Corpus, Sentences
 from seqgan_gp.text.tokenizer import Tokenizer
 from seqgan_gp.training import likelihood
 from seqgan_gp.training.text import TextTask
@@ -57,8 +58,8 @@ def train(output: Path, *options: str) -> int:
 def build(options: list[str], sentences: list[str] | None = None) -> likelihood.LikelihoodTrainer:
     """A trainer on the tiny settings, without a run folder."""
     c = config.parse([*TINY, *SMALL, *options]).config
-    sentences = sentences or load_corpus(c.corpus.train, None, "text", 200, 10, 0).train
-    task = TextTask(c, Corpus(sentences, []), Tokenizer.train("word", sentences, 300))
+    sentences = sentences or load(c.corpus.train, size=200, holdout=10).train.text
+    task = TextTask(c, Corpus(Sentences(sentences), Sentences([])), Tokenizer.train("word", sentences, 300))
     return likelihood.LikelihoodTrainer(Accelerator(cpu=True), task)
 
 
@@ -202,7 +203,7 @@ def test_training_lowers_the_perplexity_and_the_best_weights_are_what_is_measure
 
 def test_fit_gives_a_model_in_memory_and_leaves_the_random_state_alone():
     c = config.parse([*TINY, *SMALL, "--train.steps=20"]).config
-    sentences = load_corpus(c.corpus.train, None, "text", 200, 10, 0).train
+    sentences = load(c.corpus.train, size=200, holdout=10).train.text
     tokenizer, before = Tokenizer.train("word", sentences, 300), torch.get_rng_state()
     one, other = (likelihood.fit(sentences, tokenizer, c) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), before)

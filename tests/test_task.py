@@ -23,11 +23,8 @@ def test_the_tokenizer_knows_the_words_of_contexts_and_none_of_held_out_sentence
     task = task_of(f"--corpus.train={tmp_path / 'a.jsonl'}", "--corpus.holdout=10", "--corpus.context=context")
     words = set(task.tokenizer.backend.get_vocab())
     known = {word.strip("▁") for word in words}
-    for sentences, contexts, training in (
-        (task.corpus.train, task.corpus.given.train, True),
-        (task.corpus.test, task.corpus.given.test, False),
-    ):
-        for sentence, context in zip(sentences, contexts, strict=True):
+    for part, training in ((task.corpus.train, True), (task.corpus.test, False)):
+        for sentence, context in zip(part.text, part.given, strict=True):
             assert sentence.split()[0].removeprefix("answer") == context.split()[0].removeprefix("question")
             assert (sentence.split()[0] in known) == (context.split()[0] in known) == training
 
@@ -82,11 +79,11 @@ def test_what_a_run_wrote_is_what_it_reads(tmp_path):
     task.write(tmp_path)
     again = TextTask.read(task.config, tmp_path)
     assert (again.corpus.train, again.corpus.test) == (task.corpus.train, task.corpus.test)
-    assert again.corpus.given == task.corpus.given
+    assert again.corpus.train.given is not None
     assert len(again.corpus.train) == 30 and len(again.corpus.test) == 8
     np.testing.assert_array_equal(again.real, task.real)
     np.testing.assert_array_equal(again.condition_rows, task.condition_rows)
-    assert again.corpus.grammar is not None and again.judge() is not None
+    assert again.corpus.grammar is not None and again.adherence() is not None
 
 
 @pytest.mark.parametrize(

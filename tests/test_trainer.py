@@ -5,9 +5,9 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from conftest import TINY, weights
+from corpora import load
 
 from seqgan_gp import config
-from seqgan_gp.text.corpus import load_corpus
 from seqgan_gp.text.tokenizer import Tokenizer
 from seqgan_gp.training import setup, trainer
 from seqgan_gp.training.text import TextTask
@@ -16,8 +16,8 @@ from seqgan_gp.training.text import TextTask
 def build(options: list[str], precision: str = "no") -> trainer.Trainer:
     """A trainer on the tiny settings, without a run folder."""
     c = config.parse([*TINY, *options]).config
-    corpus = load_corpus(c.corpus.train, None, "text", 64, 10, 0)
-    tokenizer = Tokenizer.train("word", corpus.train, 300)
+    corpus = load(c.corpus.train, size=64, holdout=10)
+    tokenizer = Tokenizer.train("word", corpus.train.text, 300)
     return trainer.Trainer(Accelerator(cpu=True, mixed_precision=precision), TextTask(c, corpus, tokenizer))
 
 

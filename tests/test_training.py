@@ -367,5 +367,5 @@ def test_a_run_compares_with_held_out_sentences_cut_like_its_own(tmp_path):
     options = ["--tokenizer.kind=character", "--tokenizer.length=5", "--corpus.holdout=20", "--corpus.test=null"]
     parsed = config.parse([f"--corpus.train={tmp_path / 't.txt'}", *options]).config
     corpus = text.TextTask.load(parsed).corpus
-    assert set(corpus.train) == set(corpus.test) == {"hello"} and len(corpus.test) == 20
+    assert set(corpus.train.text) == set(corpus.test.text) == {"hello"} and len(corpus.test) == 20
     assert text.Evaluator(corpus, "character", 10).real["jsd_4"] == 0

@@ -1,5 +1,8 @@
 """One typed description of an experiment: the keys of a YAML file and of the command line, explained by --help."""
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .command_line import Invocation, parse
 from .experiment import (
     EvaluationConfig,
@@ -10,19 +13,21 @@ from .experiment import (
     TrainConfig,
 )
 from .files import load, modality_of, save
-from .images import ImageConfig, ImageCriticConfig, ImageGeneratorConfig, ImagesConfig
 from .schema import flat
-from .text import (
-    ConditionConfig,
-    Config,
-    CorpusConfig,
-    CriticConfig,
-    GeneratorConfig,
-    LanguageModelConfig,
-    LikelihoodConfig,
-    RelaxationConfig,
-    TokenizerConfig,
-)
+
+if TYPE_CHECKING:
+    from ..images.config import ImageConfig, ImageCriticConfig, ImageGeneratorConfig, ImagesConfig
+    from .text import (
+        ConditionConfig,
+        Config,
+        CorpusConfig,
+        CriticConfig,
+        GeneratorConfig,
+        LanguageModelConfig,
+        LikelihoodConfig,
+        RelaxationConfig,
+        TokenizerConfig,
+    )
 
 __all__ = [
     "ConditionConfig",
@@ -51,3 +56,11 @@ __all__ = [
     "parse",
     "save",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Only when asked for: a run imports nothing of the other modalities.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    room = "seqgan_gp.images.config" if name.startswith("Image") else "seqgan_gp.config.text"
+    return getattr(importlib.import_module(room), name)

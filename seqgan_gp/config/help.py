@@ -9,7 +9,6 @@ from docstring_parser import parse
 
 from ..fields import describe
 from ..modality import MODALITIES
-from ..models.backbones import options_of
 from .schema import Key, keys, sections
 
 
@@ -42,9 +41,7 @@ def _meaning(section: type) -> str:
 
 def _text(key: Key) -> str:
     """The meaning of a key, as the docstring of its section says it."""
-    kinds = [kind for kind in key.section.__mro__ if kind is not object]
-    if backbone := getattr(key.section, "backbone", None):
-        kinds.append(options_of(key.asked_by.rpartition("=")[2] or backbone))
+    kinds = [*key.section.__mro__[:-1], *filter(None, [getattr(key.section, "OPTIONS", None)])]
     field = key.name.rpartition(".")[2]
     for kind in kinds:
         for entry in parse(kind.__doc__ or "").params:

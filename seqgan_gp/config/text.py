@@ -147,7 +147,7 @@ class Blocks:
     @classmethod
     def section(cls) -> type[Self]:
         """The section without the options of a backbone."""
-        return next(kind for kind in cls.__mro__ if not hasattr(kind, "HAS_OPTIONS"))
+        return next(kind for kind in cls.__mro__ if not hasattr(kind, "OPTIONS"))
 
     def variant(self, values: Mapping[str, Any], prefix: str) -> Self:
         """The section with the options of the backbone that `values` ask for. Another backbone than before starts from
@@ -242,7 +242,7 @@ def _with_options(section: Any, options: Any) -> Any:
         for f in dataclasses.fields(options)
     ]
     made: Any = dataclasses.make_dataclass(section.__name__, more, bases=(section,), kw_only=True)
-    made.__doc__, made.__module__, made.HAS_OPTIONS = section.__doc__, section.__module__, True
+    made.__doc__, made.__module__, made.OPTIONS = section.__doc__, section.__module__, options
     return made
 
 

@@ -3,9 +3,9 @@
 from ..modality import Method, Modality
 
 MODALITY = Modality(
-    config="seqgan_gp.config.images:ImageConfig",
-    task="seqgan_gp.training.images:ImageTask",
-    sample="seqgan_gp.sampling:sample_images",
+    config="seqgan_gp.images.config:ImageConfig",
+    task="seqgan_gp.images.task:ImageTask",
+    sample="seqgan_gp.images.sampling:sample_images",
     public=("seqgan_gp.images.pretrained:ImageGenerator", "seqgan_gp.images.pretrained:ImageCritic"),
     methods={
         "adversarial": Method(

@@ -1,53 +1,62 @@
-"""Where real images come from: .npz and .parquet files, folders of pictures, or a data set of the Hugging Face hub."""
+"""Load the images of an experiment: from .npz or .parquet files, folders of pictures, or the Hugging Face hub."""
 
 from __future__ import annotations
 
 import glob
-import os
-import re
-import sys
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from tqdm import tqdm
 
+from .. import sources
 from ..errors import UserError
 
-HOLDOUT = 2_000
 PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
-REMEDY = "give an .npz or .parquet file, a folder of pictures or of .parquet files, or a hub id"
+KIND = sources.Kind(
+    name="images",
+    rows="images",
+    remedy="give an .npz or .parquet file, a folder of pictures or of .parquet files, or a hub id",
+    split_remedy="name them train and test",
+    least_held_out=4,
+)
 
 
 class Images(NamedTuple):
-    """Grey images (N, H, W) uint8, and the label of each (N,), if there are labels."""
+    """Grey images, perhaps with labels.
+
+    Args:
+        pixels: uint8 (N, H, W).
+        labels: whole numbers (N,), or None.
+    """
 
     pixels: np.ndarray
     labels: np.ndarray | None = None
 
-    def take(self, rows: Any) -> Images:
-        """Some of them, by numbers or a slice."""
+    def take(self, rows: slice | Sequence[int] | np.ndarray) -> Images:
+        """Select the images with these numbers."""
         return Images(self.pixels[rows], None if self.labels is None else self.labels[rows])
 
     def save(self, path: Path) -> None:
-        """An .npz file such as `load` reads."""
+        """Write an .npz file that `load` reads."""
         arrays = {"images": self.pixels} | ({} if self.labels is None else {"labels": self.labels})
         np.savez_compressed(path, allow_pickle=False, **arrays)
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """An .npz file with `images` (N, H, W) uint8 and perhaps whole numbers `labels` (N,).
+        """Read an .npz file with `images` (N, H, W) uint8, and perhaps with whole numbers `labels` (N,).
 
         Raises:
-            UserError: it is anything else.
+            UserError: the file is missing, or holds anything else.
         """
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in ("images", "labels") if name in file}
                 names = list(file)
         except FileNotFoundError:
-            raise UserError(f"{path}: no such file; {REMEDY}") from None
+            raise UserError(f"{path}: no such file; {KIND.remedy}") from None
         except (ValueError, OSError, EOFError, zipfile.BadZipFile, TypeError, AttributeError):
             raise UserError(f"{path}: not an .npz file of plain arrays; write one with numpy.savez") from None
         if "images" not in arrays:
@@ -66,65 +75,75 @@ class Images(NamedTuple):
 
 
 class Splits(NamedTuple):
-    """Training and held-out images."""
+    """Training images and held-out images."""
 
     train: Images
     test: Images
 
 
-def load_images(
-    train: str,
-    test: str | None,
-    column: str,
-    label: str,
-    height: int,
-    width: int,
-    holdout: int | None,
-    seed: int,
-) -> Splits:
-    """Load the images of an experiment, with their labels numbered from 0 on.
+class ImagesOptions(Protocol):
+    """The options of real images: those of `images.config.ImagesConfig`.
 
-    Args:
-        train: an .npz file, a .parquet file, a folder of such or of pictures, or a hub id.
-        test: the same for held-out images; without it, those of a split named `test` if there is one, else `holdout`
-            images drawn at random from `train`.
-        column, label: the columns of the images and of their labels; of no effect for .npz files.
-        height, width: that all images must have, in pixels.
-        holdout: how many images to hold out; None for 2,000, or a tenth of them where that is less.
-        seed: of the draw.
+    Attributes:
+        train: an .npz file, a .parquet file, a folder of .parquet files or of pictures, or a hub id.
+        test: the source of the held-out images, given like `train`. If it is None, they are the split
+            named `test` of `train`, or else a random part of `train`.
+        column, label: the columns of the images and of their labels; .npz files have no columns.
+        height, width: the size of all images, in pixels.
+        holdout: the number of images to hold out. If it is None, 2,000 images are held out, or a tenth
+            of all where that is less.
+        seed: the seed of the split.
+    """
+
+    train: str
+    test: str | None
+    column: str
+    label: str
+    height: int
+    width: int
+    holdout: int | None
+    seed: int
+
+
+def load_images(options: ImagesOptions) -> Splits:
+    """Load the images of an experiment; their labels are numbered from 0.
 
     Raises:
-        UserError: nothing there, no images, of another size or of several, labels of some only, or too few images.
+        UserError: the source is missing or has no images, images have another size than the options
+            say, only some images have labels, or there are too few images.
     """
-    splits = _load_splits(train, column, label)
-    if test is not None:
-        other = _load_splits(test, column, label)
-        splits["test"] = other.get("test") or other["train"]
-    for source, name in ((train, "train"), (test or train, "test")):
+    splits = _load_splits(options.train, options)
+    if options.test is not None:
+        other = _load_splits(options.test, options)
+        splits["test"] = other.get("test", other["train"])
+    test_source = options.test or options.train
+    for source, name in ((options.train, "train"), (test_source, "test")):
         if name in splits:
-            _check_size(splits[name], source, height, width)
+            _check_size(splits[name], source, options.height, options.width)
     if "test" not in splits:
-        images = splits["train"]
-        held_out = holdout or min(HOLDOUT, max(4, len(images.pixels) // 10))
-        if len(images.pixels) < 2 * held_out:
-            raise UserError(
-                f"{train}: {len(images.pixels)} images are too few to hold out {held_out} of them: pass fewer with "
-                "--images.holdout, or held-out images with --images.test FILE"
-            )
-        order = np.random.default_rng(seed).permutation(len(images.pixels))
-        splits = {"train": images.take(np.sort(order[held_out:])), "test": images.take(np.sort(order[:held_out]))}
-    made = Splits(splits["train"], splits["test"])
-    if len(made.train.pixels) < 2 or len(made.test.pixels) < 4:
-        sizes = f"{len(made.train.pixels)} training and {len(made.test.pixels)} held-out images"
-        raise UserError(f"{train}: {sizes}; at least 2 and 4 are needed")
-    if (made.train.labels is None) != (made.test.labels is None):
-        bare = train if made.train.labels is None else test or train
+        splits = _hold_out(splits["train"], options)
+    train, test = splits["train"], splits["test"]
+    if len(train.pixels) < 2 or len(test.pixels) < 4:
+        sizes = f"{len(train.pixels)} training and {len(test.pixels)} held-out images"
+        raise UserError(f"{options.train}: {sizes}; at least 2 and 4 are needed")
+    if (train.labels is None) != (test.labels is None):
+        bare = options.train if train.labels is None else test_source
         raise UserError(f"{bare} has images without labels and the other split has labels: label both, or none")
-    return _numbered(made, train)
+    return _numbered(Splits(train, test), options.train)
+
+
+def _hold_out(images: Images, options: ImagesOptions) -> dict[str, Images]:
+    """Hold random images out; both parts keep the order of the source."""
+    size = len(images.pixels)
+    holdout = options.holdout or sources.default_holdout(KIND, size)
+    remedy = "pass fewer with --images.holdout, or held-out images with --images.test FILE"
+    sources.check_holdout(KIND, options.train, size, holdout, remedy)
+    train, test = sources.divide(np.random.default_rng(options.seed).permutation(size).tolist(), holdout)
+    return {"train": images.take(train), "test": images.take(test)}
 
 
 def _numbered(splits: Splits, source: str) -> Splits:
-    """With labels int64 from 0 on, in the order of what they were."""
+    """Number the labels of the training images from 0, in ascending order, and the labels of both splits alike."""
     train, test = splits
     if train.labels is None or test.labels is None:
         return splits
@@ -138,58 +157,48 @@ def _numbered(splits: Splits, source: str) -> Splits:
 
 
 def _check_size(images: Images, source: str, height: int, width: int) -> None:
+    """Raise a UserError if the images have another size."""
     there = images.pixels.shape[1:]
     if there != (height, width):
         pass_them = f"pass --images.height {there[0]} --images.width {there[1]}, or resize the images"
         raise UserError(f"{source}: images of {there[0]} x {there[1]} pixels, not {height} x {width}: {pass_them}")
 
 
-def _load_splits(source: str, column: str, label: str) -> dict[str, Images]:
-    """The images of each split of a file, a folder or a hub data set; there is always a split named train."""
-    path = Path(source)
-    if path.suffix.lower() == ".npz" and not path.is_dir():
-        return {"train": Images.load(path)}
-    loaded = _load_dataset(path, source)
-    if "train" not in loaded:
-        if len(loaded) > 1:
-            raise UserError(f"{source}: no split named train among {', '.join(loaded)}; name them train and test")
-        loaded = {"train": next(iter(loaded.values()))}
-    kept = {name: split for name, split in loaded.items() if name in ("train", "test")}
-    return {name: _images(split, source, column, label) for name, split in kept.items()}
+def _load_splits(source: str, options: ImagesOptions) -> dict[str, Images]:
+    """Load the splits train and test of a file, a folder or a hub data set; there is always a split train."""
+    if Path(source).suffix.lower() == ".npz" and not Path(source).is_dir():
+        return {"train": Images.load(source)}
+    splits = sources.with_train(KIND, source, _load_dataset(source))
+    kept = {name: split for name, split in splits.items() if name in ("train", "test")}
+    return {name: _images(split, source, options.column, options.label) for name, split in kept.items()}
 
 
-def _load_dataset(path: Path, source: str) -> dict[str, Any]:
-    # Without a network the hub's client would retry for minutes: short time-outs, unless the user set their own.
-    os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", "5")
-    os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "10")
-    import datasets  # takes a second: .npz files do without
-
-    datasets.logging.set_verbosity(datasets.logging.CRITICAL)
-    if path.is_dir():
-        kinds = {file.suffix.lower() for file in path.rglob("*") if file.is_file()}
+def _load_dataset(source: str) -> dict[str, Any]:
+    """Load each split of a .parquet file, a folder or a hub data set with the library `datasets`."""
+    place = sources.place_of(source, [".parquet"])
+    if place == "folder":
+        kinds = {file.suffix.lower() for file in Path(source).rglob("*") if file.is_file()}
         parquet, pictures = ".parquet" in kinds, bool(kinds.intersection(PICTURES))
         if parquet == pictures:
-            what = "both pictures and .parquet files" if parquet else "neither pictures nor .parquet files"
-            raise UserError(f"{source}: the folder holds {what}; {REMEDY}")
-        call: tuple[str, dict[str, Any]] = ("parquet" if parquet else "imagefolder", {"data_dir": source})
-    elif path.suffix.lower() == ".parquet":
-        call = "parquet", {"data_files": glob.escape(source)}
-    elif re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)?", source) and not path.exists():
-        print(f"{source}: no such file or folder here, asking the hub", file=sys.stderr)
-        call = source, {}
-    else:
-        raise UserError(
-            f"images '{source}': {'not a kind that can be read' if path.exists() else 'not found'}; {REMEDY}"
-        )
-    try:
-        return dict(datasets.load_dataset(call[0], **call[1]))
-    except Exception as error:  # every loader has its own
-        cause = " ".join(str(error.__cause__ or error).split())[:300]
-        raise UserError(f"images '{source}' cannot be loaded ({type(error).__name__}: {cause}); {REMEDY}") from None
+            found = "both pictures and .parquet files" if parquet else "neither pictures nor .parquet files"
+            raise UserError(f"{source}: the folder holds {found}; {KIND.remedy}")
+        return sources.load_dataset(KIND, source, "parquet" if parquet else "imagefolder", data_dir=source)
+    if place == "hub":
+        return sources.load_dataset(KIND, source, source)
+    if Path(source).suffix.lower() == ".parquet":
+        return sources.load_dataset(KIND, source, "parquet", data_files=glob.escape(source))
+    raise UserError(
+        f"images '{source}': {'not found' if place == 'nowhere' else 'not a kind that can be read'}; {KIND.remedy}"
+    )
 
 
 def _images(split: Any, source: str, column: str, label: str) -> Images:
-    """The grey images of a split of `datasets`, and its labels if it has any."""
+    """Turn a split of `datasets` into grey images, with labels if there is a column of labels.
+
+    Raises:
+        UserError: the column is missing, empty or holds no images, the images have several sizes, or
+            only some of them have labels.
+    """
     import datasets
 
     if column not in split.column_names:
@@ -198,7 +207,7 @@ def _images(split: Any, source: str, column: str, label: str) -> Images:
     try:
         split = split.cast_column(column, datasets.Image())
         pixels = [np.asarray(picture.convert("L")) for picture in tqdm(split[column], unit="image", disable=None)]
-    except Exception as error:  # no pictures, or damaged ones: each has its own
+    except Exception as error:  # each way to be no picture has its own exception
         cause = " ".join(str(error).split())[:200]
         raise UserError(f"{source}: column '{column}' cannot be read as images ({cause})") from None
     if not pixels:

@@ -1,4 +1,4 @@
-"""Many images as one picture."""
+"""Put many images into one picture."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ GAP = 2  # pixels between images
 
 
 def grid(pixels: np.ndarray, columns: int | None = None) -> np.ndarray:
-    """Images (N, H, W) uint8 row by row in one (R * (H + 2) - 2, C * (W + 2) - 2), as square as may be by default."""
+    """Place images (N, H, W) uint8 row by row, with gaps of 2 pixels, in one picture.
+
+    Args:
+        columns: the number C of images in a row; by default it is close to the number R of rows.
+
+    Returns:
+        uint8 (R * (H + 2) - 2, C * (W + 2) - 2).
+    """
     columns = columns or math.ceil(math.sqrt(len(pixels)))
     rows = math.ceil(len(pixels) / columns)
     number, height, width = pixels.shape

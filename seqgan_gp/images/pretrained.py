@@ -1,4 +1,4 @@
-"""The networks of a run on images, from a checkpoint: to sample images, and to probe."""
+"""Load the generator and the critic of a run on images from its checkpoint."""
 
 from __future__ import annotations
 
@@ -12,17 +12,19 @@ from torch import Tensor
 
 from ..adversarial.constraints import PARAMETRIZATIONS
 from ..artefacts import evaluating, load_weights, locate, read_config
-from ..config import ImageConfig
 from . import networks
+from .config import ImageConfig
 
 
 def build_generator(config: ImageConfig) -> networks.ImageGeneratorNetwork:
+    """Build the generator that a config describes, with random weights."""
     return networks.ImageGeneratorNetwork(
         config.images.height, config.images.width, **dataclasses.asdict(config.generator)
     )
 
 
 def build_critic(config: ImageConfig) -> networks.ImageCriticNetwork:
+    """Build the critic that a config describes, with random weights."""
     options = dataclasses.asdict(config.critic)
     parametrize = PARAMETRIZATIONS[options.pop("parametrization")]
     network = networks.ImageCriticNetwork(config.images.height, config.images.width, **options)
@@ -31,10 +33,10 @@ def build_critic(config: ImageConfig) -> networks.ImageCriticNetwork:
 
 
 class ImageGenerator:
-    """What samples images.
+    """A generator that samples images.
 
     Args:
-        network: noise to images in [-1, 1].
+        network: the network that turns noise into images in [-1, 1].
     """
 
     def __init__(self, network: networks.ImageGeneratorNetwork):
@@ -42,10 +44,14 @@ class ImageGenerator:
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> ImageGenerator:
-        """From a run folder (its last checkpoint), a checkpoint, or a hub id.
+        """Load a checkpoint.
+
+        Args:
+            source: a run folder, whose last checkpoint is taken, a checkpoint, or a hub id.
 
         Raises:
-            UserError: there is none, it is incomplete, of another modality, or its files do not belong together.
+            UserError: there is no checkpoint, it is incomplete, it is of another modality, or its files
+                do not belong together.
         """
         folder = locate(source)
         network = build_generator(read_config(folder, ImageConfig))
@@ -53,11 +59,14 @@ class ImageGenerator:
         return cls(network.eval().to(device))
 
     def __call__(self, noise: Tensor) -> Tensor:
-        """Images (B, 1, H, W) in [-1, 1], with a gradient, of noise (B, noise_size) of `network.sample_noise`."""
+        """Turn noise (B, noise_size), as from `network.sample_noise`, into images (B, 1, H, W) in [-1, 1].
+
+        Gradients flow to the noise.
+        """
         return self.network(noise)
 
     def sample(self, num: int, seed: int = 0, batch_size: int = 1024) -> Iterator[np.ndarray]:
-        """Batches of grey images (<= batch_size, H, W) uint8, `num` in all; the same for the same seed."""
+        """Sample `num` images in batches (at most batch_size, H, W) uint8; the same seed gives the same images."""
         rng = np.random.default_rng(seed)
         device = self.network.project_noise.weight.device
         for start in range(0, num, batch_size):
@@ -68,10 +77,12 @@ class ImageGenerator:
 
 
 class ImageCritic:
-    """A trained critic of images (B, 1, H, W), uint8 or pixels in [-1, 1]; gradients flow to the latter.
+    """A trained critic of images (B, 1, H, W), which are uint8, or floating in [-1, 1].
+
+    Gradients flow to floating images.
 
     Args:
-        network: images to scores.
+        network: the network that turns images into scores.
     """
 
     def __init__(self, network: networks.ImageCriticNetwork):
@@ -79,10 +90,14 @@ class ImageCritic:
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> ImageCritic:
-        """From a run folder (its last checkpoint), a checkpoint, or a hub id.
+        """Load a checkpoint.
+
+        Args:
+            source: a run folder, whose last checkpoint is taken, a checkpoint, or a hub id.
 
         Raises:
-            UserError: there is none, it is incomplete, of another modality, or its files do not belong together.
+            UserError: there is no checkpoint, it is incomplete, it is of another modality, or its files
+                do not belong together.
         """
         folder = locate(source)
         network = build_critic(read_config(folder, ImageConfig))
@@ -90,19 +105,19 @@ class ImageCritic:
         return cls(network.eval().requires_grad_(False).to(device))
 
     def __call__(self, images: Tensor) -> Tensor:
-        """Scores (B,): higher is more like real images. Only differences between scores mean anything."""
+        """Score images: (B,), where higher means more like real images; only differences have a meaning."""
         return self.score(self.embed(images))
 
     def embed(self, images: Tensor) -> Tensor:
-        """Pixels in [-1, 1], (B, 1, H, W), on the critic's device."""
+        """Turn images into pixels (B, 1, H, W) in [-1, 1] on the device of the critic."""
         return self.network.embed(images.to(self.network.output.bias.device))
 
     def score(self, embedded: Tensor) -> Tensor:
-        """Scores (B,) of pixels in [-1, 1], (B, 1, H, W)."""
+        """Score pixels (B, 1, H, W) in [-1, 1]: (B,)."""
         return self.network.score(embedded)
 
     def features(self, images: Tensor, layer: int = -1) -> Tensor:
-        """Hidden states (B, C, h, w) of one convolution, 0 the finest, -1 the coarsest.
+        """Compute the output (B, C, h, w) of one convolution; 0 is the finest, -1 the coarsest.
 
         Raises:
             IndexError: there is no such layer.

@@ -1,6 +1,4 @@
-"""What a sentence is given, a class label or a context to answer: as numbers that networks take, and how far sentences
-keep to it.
-"""
+"""Turn the condition of a sentence, a label or a context to answer, into numbers for networks."""
 
 from __future__ import annotations
 
@@ -9,71 +7,65 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Self
 
 import numpy as np
 
 from ..errors import UserError
 from ..files import atomic_write
-from .corpus import Given
+from .adherence import Adherence, Agreement, Obedience
 from .grammar import Grammar
-from .pairs import Pairs
 from .tokenizer import Tokenizer
 
 
-class Judge(ABC):
-    """What the grammar of a corpus says of sentences and what each of them was given.
+class Condition(ABC):
+    """A kind of condition.
 
     Attributes:
-        language: the grammar of the sentences by themselves.
+        EXAMPLE: options of `seqgan-gp sample` that suit a run with this kind of condition.
     """
 
-    language: Grammar
-
-    @abstractmethod
-    def __call__(self, given: Sequence[str], sentences: Sequence[str]) -> dict[str, float]:
-        """Fractions of the sentences, by name."""
-
-
-class Condition(ABC):
-    """A kind of condition."""
-
-    EXAMPLE: ClassVar[str]  # of options of `seqgan-gp sample`
+    EXAMPLE: ClassVar[str]
 
     @abstractmethod
     def encode(self, given: Sequence[str]) -> np.ndarray:
-        """Integers (N, ...), a row for each.
+        """Turn N conditions into integers: int64 (N, ...).
 
         Raises:
-            UserError: one of them is not known.
+            UserError: one of the conditions is unknown.
         """
 
     @abstractmethod
     def draw(self, num: int, rng: np.random.Generator) -> list[str]:
-        """`num` of them in the proportions of the training sentences.
+        """Draw `num` conditions with the frequencies that they have among the training sentences.
 
         Raises:
-            UserError: this kind has to be given.
+            UserError: the user has to give conditions of this kind.
         """
 
     @abstractmethod
-    def judge(self, grammar: Grammar) -> Judge:
-        """Raises: UserError: the grammar does not know this kind."""
+    def adherence(self, grammar: Grammar) -> Adherence:
+        """Build the measure of how far sentences keep to conditions of this kind.
+
+        Raises:
+            UserError: the grammar does not know such conditions.
+        """
 
     @abstractmethod
-    def describe(self, given: Given) -> str:
-        """A line that tells the user what the sentences are given."""
+    def describe(self, given: Sequence[str]) -> str:
+        """Describe the conditions of the training sentences to the user, in one line."""
 
     @abstractmethod
     def save(self, path: Path) -> None:
-        """Write what has to be known besides the config and the tokenizer, if anything has."""
+        """Write a file with the facts that the config and the tokenizer lack; write none if they lack nothing."""
 
 
 class Labels(Condition):
-    """A class for each sentence.
+    """Every sentence has a label, the name of its class.
 
     Args:
-        counts: training sentences of each class, by its name; their order is that of the ids.
+        counts: the number of training sentences of each class, by its name. The order of the names is
+            that of the ids.
     """
 
     EXAMPLE = "--label NAME --num 1000 --out samples.txt"
@@ -83,14 +75,17 @@ class Labels(Condition):
         self._ids = {name: i for i, name in enumerate(self.counts)}
 
     @classmethod
-    def of(cls, given: Given) -> Labels:
-        """The classes of training sentences, the most frequent first.
+    def of(cls, train: Sequence[str], test: Sequence[str]) -> Self:
+        """Collect the labels of the training sentences, the most frequent label first.
+
+        Args:
+            train, test: the label of each training and of each held-out sentence.
 
         Raises:
-            UserError: there are too few to learn from, of classes or of sentences in one; or a held-out sentence has
-                a label of its own.
+            UserError: there is one label only, a label has one training sentence only, or a label
+                occurs among the held-out sentences only.
         """
-        counts = Counter(given.train)
+        counts = Counter(train)
         ordered = sorted(counts, key=lambda name: (-counts[name], name))
         if len(counts) < 2:
             raise UserError(f"all training sentences have the label '{ordered[0]}': leave out corpus.label")
@@ -99,18 +94,18 @@ class Labels(Condition):
                 f"one training sentence only has the label '{ordered[-1]}' (and {list(counts.values()).count(1):,} of "
                 f"{len(counts):,} labels have only one): give more of them, or leave them out"
             )
-        if unknown := sorted(set(given.test) - counts.keys()):
+        if unknown := sorted(set(test) - counts.keys()):
             raise UserError(
                 f"the label '{unknown[0]}' is in the held-out sentences only: give training sentences that have it too"
             )
         return cls({name: counts[name] for name in ordered})
 
     @classmethod
-    def load(cls, path: Path) -> Labels:
-        """What `save` wrote.
+    def load(cls, path: Path) -> Self:
+        """Read the file that `save` wrote.
 
         Raises:
-            UserError: it is not there, or damaged.
+            UserError: the file is missing or damaged.
         """
         try:
             counts = json.loads(path.read_text(encoding="utf-8"))
@@ -123,6 +118,11 @@ class Labels(Condition):
             json.dump(self.counts, file, ensure_ascii=False, indent=2)
 
     def encode(self, given: Sequence[str]) -> np.ndarray:
+        """Turn N labels into ids: int64 (N,).
+
+        Raises:
+            UserError: no training sentence has one of the labels.
+        """
         if unknown := set(given) - self._ids.keys():
             names = ", ".join(list(self.counts)[:20]) + (", ..." if len(self.counts) > 20 else "")
             raise UserError(f"there is no label '{sorted(unknown)[0]}': the training sentences have {names}")
@@ -132,45 +132,21 @@ class Labels(Condition):
         names, counts = list(self.counts), np.array(list(self.counts.values()), dtype=np.float64)
         return [names[i] for i in rng.choice(len(names), num, p=counts / counts.sum())]
 
-    def describe(self, given: Given) -> str:
+    def describe(self, given: Sequence[str]) -> str:
         total, shown = sum(self.counts.values()), list(self.counts.items())[:8]
         names = ", ".join(f"{name} ({count / total:.1%})" for name, count in shown)
         return f"{len(self.counts):,} labels: {names}{', ...' if len(self.counts) > len(shown) else ''}"
 
-    def judge(self, grammar: Grammar) -> Judge:
+    def adherence(self, grammar: Grammar) -> Obedience:
         return Obedience(grammar, list(self.counts))
 
 
-class Obedience(Judge):
-    """How many sentences have the label they were given: `obedient` of all, and `obedience` of those that the grammar
-    accepts, also by label. A sentence that it does not accept has no label.
-
-    Raises:
-        UserError: the grammar has not these labels.
-    """
-
-    def __init__(self, grammar: Grammar, labels: Sequence[str]):
-        if unknown := set(labels) - grammar.labels.keys():
-            raise UserError(f"the grammar has no label '{sorted(unknown)[0]}', it has {', '.join(grammar.labels)}")
-        self.language, self.labels = grammar, labels
-
-    def __call__(self, given: Sequence[str], sentences: Sequence[str]) -> dict[str, float]:
-        obeys = self.language.label_probability(given, sentences)
-        known = np.isfinite(self.language.log_probability(sentences))
-        of = {"obedience": known} | {
-            f"obedience_{label}": known & np.array([g == label for g in given]) for label in self.labels
-        }
-        return {"obedient": float(obeys.mean())} | {
-            key: float(obeys[rows].mean()) for key, rows in of.items() if rows.any()
-        }
-
-
 class Contexts(Condition):
-    """A sentence to answer for each sentence.
+    """Every sentence answers another sentence, its context.
 
     Args:
-        tokenizer: of both.
-        length: tokens of a context, with the end; longer ones are cut.
+        tokenizer: the tokenizer of sentences and contexts.
+        length: the number of token positions of a context, with the end token; longer contexts are cut.
     """
 
     EXAMPLE = "--context questions.txt --out answers.txt"
@@ -179,32 +155,18 @@ class Contexts(Condition):
         self.tokenizer, self.length = tokenizer, length
 
     def encode(self, given: Sequence[str]) -> np.ndarray:
+        """Turn N contexts into token ids: int64 (N, length)."""
         return self.tokenizer.encode(given, self.length).ids
 
     def draw(self, num: int, rng: np.random.Generator) -> list[str]:
         raise UserError("this run answers what it is given: seqgan-gp sample RUN --context FILE, a line each")
 
-    def describe(self, given: Given) -> str:
-        cut = self.tokenizer.encode(given.train, self.length).truncated
-        number = len(set(given.train))
-        return f"{number:,} different contexts; {cut:,} are longer than {self.length} tokens and were cut"
+    def describe(self, given: Sequence[str]) -> str:
+        cut = self.tokenizer.encode(given, self.length).truncated
+        return f"{len(set(given)):,} different contexts; {cut:,} are longer than {self.length} tokens and were cut"
 
     def save(self, path: Path) -> None:
-        pass  # config and tokenizer say it all
+        pass  # the config and the tokenizer tell all
 
-    def judge(self, grammar: Grammar) -> Judge:
+    def adherence(self, grammar: Grammar) -> Agreement:
         return Agreement(grammar)
-
-
-class Agreement(Judge):
-    """The fraction of sentences that answer their context, and of those that fail in each feature of `Pairs`."""
-
-    def __init__(self, grammar: Grammar):
-        self.pairs = Pairs(grammar)
-        self.language = self.pairs.answers
-
-    def __call__(self, given: Sequence[str], sentences: Sequence[str]) -> dict[str, float]:
-        wrong = [self.pairs.disagreements(*pair) for pair in zip(given, sentences, strict=True)]
-        features = sorted({name for names in wrong for name in names})
-        fractions = {f"wrong_{name}": float(np.mean([name in names for names in wrong])) for name in features}
-        return {"agreement": float(np.mean([not names for names in wrong]))} | fractions

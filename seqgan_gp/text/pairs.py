@@ -1,33 +1,31 @@
-"""What answers what, exactly: a grammar of pairs, taken apart into questions and answers."""
+"""Decide which answers fit which contexts, by the two sides of a grammar of pairs."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from ..errors import UserError
 from .grammar import BETWEEN, Grammar
-
-if TYPE_CHECKING:
-    from .grammar import Symbol
+from .grammar.rules import RightSide, Symbol
 
 
 class Pairs:
-    """The two sides of a grammar whose start symbol has productions `left '|' right` only.
+    """The contexts and the answers of a grammar whose start symbol has productions `left '|' right` only.
 
-    An answer agrees with a question if one production makes both. The names of the symbols say in what two of them
-    differ: behind each slash stands a feature, a name and a value with a hyphen between, as in
-    `Answer/person-third/verb-see`.
+    An answer agrees with a context if one production derives both. The names of the symbols say in
+    which features two symbols differ. Each slash in a name starts a feature: its name, a hyphen and
+    its value, as in `Answer/person-third/verb-see`.
 
     Args:
-        grammar: of the pairs.
+        grammar: the grammar of pairs.
 
     Attributes:
-        contexts, answers: the grammar of either side by itself, with the probability that it has in the pairs.
+        contexts, answers: the grammar of each side by itself. It gives a sentence the probability
+            that the sentence has on this side of a random pair.
 
     Raises:
-        UserError: a production of the start symbol is of another form.
+        UserError: a production of the start symbol has another form.
     """
 
     def __init__(self, grammar: Grammar):
@@ -44,14 +42,18 @@ class Pairs:
 
     @staticmethod
     def _side(grammar: Grammar, place: int) -> Grammar:
-        chances: dict[tuple[Symbol, ...], float] = defaultdict(float)
+        """Build the grammar of the sentences that stand at one place of a pair: 0 before the bar, 2 after it."""
+        chances: dict[RightSide, float] = defaultdict(float)
         for opening in grammar.openings:
             chances[opening[place],] += grammar.probability[grammar.start, opening]
         return grammar.beginning(chances)
 
     def disagreements(self, context: str, answer: str) -> tuple[str, ...]:
-        """The features in which an answer does not fit its context, none if it does; the fewest where it has several
-        readings. `("grammar",)` where one of them is no sentence.
+        """Find the features in which an answer does not fit its context; none if it fits.
+
+        If a sentence has several readings, the two readings count that differ in the fewest features.
+        The result is `("grammar",)` if a sentence is not in the language of its side, and
+        `("combination",)` if two symbols share all features but no production.
         """
         asked, said = self._symbols(self.contexts, context), self._symbols(self.answers, answer)
         if not asked or not said:
@@ -64,11 +66,11 @@ class Pairs:
         )
 
     def agree(self, contexts: Sequence[str], answers: Sequence[str]) -> list[bool]:
-        """Whether each answer is one to its context."""
+        """Check whether each answer fits its context."""
         return [not self.disagreements(*pair) for pair in zip(contexts, answers, strict=True)]
 
     def _symbols(self, side: Grammar, sentence: str) -> frozenset[Symbol]:
-        """The symbols that a sentence may come from."""
+        """Find the symbols of one side of the pairs that derive a sentence."""
         if (side, sentence) not in self._known:
             usage = side.parse([sentence])[1][0]
             self._known[side, sentence] = frozenset(
@@ -78,10 +80,12 @@ class Pairs:
 
 
 def _differences(left: str, right: str) -> tuple[str, ...]:
+    """Find the features that have another value in the name of one symbol than in that of the other."""
     one, other = _features(left.split("/")[1:]), _features(right.split("/")[1:])
     names = tuple(name for name, value in one.items() if other.get(name, value) != value)
-    return names or ("combination",)  # no feature of both differs, and the grammar still does not put them together
+    return names or ("combination",)
 
 
 def _features(parts: Iterable[str]) -> dict[str, str]:
+    """Read the features of a symbol, such as `person-third`, as names and values."""
     return {name: value for name, _, value in (part.partition("-") for part in parts)}

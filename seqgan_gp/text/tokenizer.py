@@ -1,6 +1,7 @@
-"""Sentences to token ids and back, on the `tokenizers` library.
+"""Turn sentences into token ids and back, with the library `tokenizers`.
 
-Three ids are the same for every tokenizer trained here: 0 padding, 1 unknown, 2 end of sentence.
+Every tokenizer that is trained here has the same three special ids: 0 for padding, 1 for unknown
+tokens and 2 for the end of a sentence.
 """
 
 from __future__ import annotations
@@ -20,7 +21,13 @@ PAD, UNKNOWN, END = SPECIAL = ("<pad>", "<unk>", "<end>")
 
 
 class Encoded(NamedTuple):
-    """ids (N, L) int64; how many sentences were cut to L; the fraction of tokens that are unknown."""
+    """N sentences as token ids.
+
+    Args:
+        ids: int64 (N, L).
+        truncated: the number of sentences that were cut to L tokens.
+        unknown: the fraction of tokens that are unknown.
+    """
 
     ids: np.ndarray
     truncated: int
@@ -28,7 +35,7 @@ class Encoded(NamedTuple):
 
 
 def _word(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
-    """Words, and punctuation marks apart. A token carries the space before it: decoding gives the sentence back."""
+    """Split into words and punctuation marks; each takes the space before it along, so that decoding restores it."""
     backend = Backend(models.WordLevel(unk_token=UNKNOWN))
     backend.normalizer = normalizers.Sequence([normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()])
     space = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
@@ -41,6 +48,7 @@ def _word(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
 
 
 def _character(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
+    """Split into single characters; a space is one of them."""
     backend = Backend(models.WordLevel(unk_token=UNKNOWN))
     backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
     backend.decoder = decoders.Fuse()
@@ -48,7 +56,7 @@ def _character(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
 
 
 def _bpe(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
-    """Byte-level byte-pair encoding (Sennrich et al. 2016; Radford et al. 2019); an unseen byte is unknown."""
+    """Use byte-level byte-pair encoding (Sennrich et al. 2016; Radford et al. 2019); an unseen byte is unknown."""
     backend = Backend(models.BPE(unk_token=UNKNOWN))
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
@@ -63,9 +71,17 @@ KINDS: dict[str, Callable[[int], tuple[Backend, trainers.Trainer]]] = {
 
 
 class Tokenizer:
-    """Wraps a `tokenizers.Tokenizer`, which stays within reach as `backend`.
+    """Turns sentences into token ids and back.
 
-    A backend that lacks the padding, unknown or end token gets it added to its vocabulary.
+    Args:
+        backend: a tokenizer of the library `tokenizers`. If its vocabulary lacks the padding, unknown
+            or end token, that token is added.
+
+    Attributes:
+        pad, unknown, end: the ids of the special tokens.
+
+    Raises:
+        UserError: the ids of the backend have gaps.
     """
 
     def __init__(self, backend: Backend):
@@ -82,19 +98,21 @@ class Tokenizer:
         self._model_unknown = vocabulary.get(getattr(backend.model, "unk_token", None) or UNKNOWN, self.unknown)
 
     def __len__(self) -> int:
+        """Count the tokens, special tokens included."""
         return self.backend.get_vocab_size()
 
     @classmethod
     def train(cls, kind: str, sentences: Iterable[str], vocabulary: int, lowercase: bool = False) -> Tokenizer:
-        """Learn a vocabulary.
+        """Learn a vocabulary from sentences.
 
         Args:
-            kind: "word", "character" or "bpe".
-            vocabulary: at most so many tokens, with padding, unknown and end; the most frequent are kept.
+            kind: "word", "character" or "bpe", an entry of `KINDS`.
+            vocabulary: the largest number of tokens, special tokens included. The most frequent tokens
+                are kept.
             lowercase: fold case before anything else.
 
         Raises:
-            UserError: bpe cannot represent the corpus in so few tokens (every byte that occurs is a token).
+            UserError: there is no room for the special tokens, or, for bpe, for every byte that occurs.
         """
         if vocabulary <= len(SPECIAL):
             raise UserError(
@@ -110,7 +128,7 @@ class Tokenizer:
         return tokenizer
 
     def check_size(self, vocabulary: int) -> None:
-        """Raise a UserError where there are more tokens than `vocabulary`."""
+        """Raise a UserError if there are more tokens than `vocabulary`."""
         if len(self) > vocabulary:
             raise UserError(
                 f"the tokenizer needs {len(self)} tokens, more than tokenizer.vocabulary={vocabulary} allows: "
@@ -119,7 +137,7 @@ class Tokenizer:
 
     @classmethod
     def load(cls, path: str | Path) -> Tokenizer:
-        """From a `tokenizer.json`, of this project or of any other.
+        """Read a `tokenizer.json` of this project or of any other.
 
         Raises:
             UserError: the file is missing or is not a tokenizer.
@@ -134,10 +152,14 @@ class Tokenizer:
             raise UserError(f"{path}: not a tokenizer.json ({' '.join(str(error).split())})") from None
 
     def save(self, path: str | Path) -> None:
+        """Write a `tokenizer.json`."""
         self.backend.save(str(path))
 
     def encode(self, sentences: Sequence[str], length: int) -> Encoded:
-        """Ids of each sentence, an end token, padding up to `length`; what is longer loses its tail and the end."""
+        """Turn N sentences into ids (N, length): the tokens of a sentence, an end token, then padding.
+
+        A sentence that does not fit with its end token is cut to `length` tokens and has no end token.
+        """
         ids = np.full((len(sentences), length), self.pad, dtype=np.int64)
         truncated = tokens = unknown = 0
         for start in range(0, len(sentences), 10_000):  # the library's own objects are large
@@ -151,7 +173,7 @@ class Tokenizer:
         return Encoded(ids, truncated, unknown / max(tokens, 1))
 
     def cut(self, sentences: Sequence[str], length: int) -> list[str]:
-        """The sentences as far as `length` tokens reach: what is longer loses its tail, as its ids do in `encode`."""
+        """Cut each sentence to the text of its first `length` tokens, which `encode` keeps of it."""
         kept = []
         for start in range(0, len(sentences), 10_000):
             chunk = list(sentences[start : start + 10_000])
@@ -162,26 +184,27 @@ class Tokenizer:
         return kept
 
     def decode(self, ids: np.ndarray) -> list[str]:
-        """The sentence in each row of ids (N, L), up to its first end or padding token."""
+        """Turn ids (N, L) into N sentences; each ends before its first end or padding token."""
         rows = [row[:stop].tolist() for row, stop in zip(ids, self._lengths(ids), strict=True)]
         sentences = self.backend.decode_batch(rows, skip_special_tokens=False)
-        return [" ".join(s.splitlines()) for s in sentences]  # a sentence is one line, whatever bytes BPE makes of it
+        return [" ".join(s.splitlines()) for s in sentences]  # a sentence is one line, even if BPE decodes line breaks
 
     def well_formed(self, ids: np.ndarray) -> np.ndarray:
-        """Whether nothing but padding follows the first end or padding token of each row of ids (N, L): bool (N,)."""
+        """Check that only padding follows the first end or padding token, for each row of ids (N, L): bool (N,)."""
         after = np.arange(ids.shape[1]) > self._lengths(ids)[:, None]
         return ~((ids != self.pad) & after).any(axis=1)
 
     def _lengths(self, ids: np.ndarray) -> np.ndarray:
+        """Count the tokens before the first end or padding token, for each row of ids (N, L): (N,)."""
         stop = (ids == self.pad) | (ids == self.end)
         return np.where(stop.any(axis=1), stop.argmax(axis=1), ids.shape[1])
 
     @property
     def unit(self) -> str:
-        """What sentences are best scored in: "character" where every token is one, else "word"."""
+        """The unit of n-grams that suits the tokens: "character" if every token is one character, else "word"."""
         return "character" if all(len(t) == 1 for t in self.tokens if t not in SPECIAL) else "word"
 
     @functools.cached_property
     def tokens(self) -> list[str]:
-        """The token of each id."""
+        """The token of each id, in the order of the ids."""
         return [self.backend.id_to_token(i) or "" for i in range(len(self))]

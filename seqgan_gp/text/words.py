@@ -1,4 +1,4 @@
-"""Sentences as lines of text files, and as lists of words."""
+"""Read sentences from lines of text files, and split sentences into words or characters."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,19 +6,23 @@ from pathlib import Path
 
 from ..errors import UserError
 
-# A word keeps its hyphens, a clitic ('s, 're) its apostrophe: on captions this comes within .001 of nltk's word
-# tokenizer, in whose terms published BLEU figures are, without its second of import.
+# A word keeps its hyphens, and a clitic ('s, 're) its apostrophe. BLEU of captions then comes within .001 of BLEU
+# with nltk's word tokenizer, which published figures use and which takes a second to import.
 _WORD = re.compile(r"\w+(?:-\w+)*|'\w+|[^\w\s]")
 _NO_SPACE_BEFORE = frozenset(".,;:!?")
 
 
 def words(sentence: str, lowercase: bool = True) -> tuple[str, ...]:
-    """Words, with punctuation marks as words of their own; published BLEU figures are of lower-cased ones."""
+    """Split a sentence into words; a punctuation mark is a word of its own.
+
+    Args:
+        lowercase: fold case first, as published BLEU figures do.
+    """
     return tuple(_WORD.findall(sentence.lower() if lowercase else sentence))
 
 
 def characters(sentence: str) -> tuple[str, ...]:
-    """The characters of a sentence, as they are."""
+    """Split a sentence into characters."""
     return tuple(sentence)
 
 
@@ -26,7 +30,7 @@ UNITS: dict[str, Callable[[str], tuple[str, ...]]] = {"word": words, "character"
 
 
 def join(tokens: Sequence[str]) -> str:
-    """Words to a sentence, with no space before a punctuation mark; `words` takes it apart again."""
+    """Make a sentence of words, with no space before a punctuation mark; `words` splits it again."""
     pieces: list[str] = []
     for token in tokens:
         if pieces and token not in _NO_SPACE_BEFORE:
@@ -36,7 +40,7 @@ def join(tokens: Sequence[str]) -> str:
 
 
 def one_line(sentences: Iterable[str]) -> Iterator[str]:
-    """Each non-blank sentence on one line: line breaks inside become spaces, the ends are stripped."""
+    """Put each sentence on one line: line breaks become spaces, ends are stripped, blank sentences left out."""
     for sentence in sentences:
         line = " ".join(sentence.removeprefix("\ufeff").splitlines()).strip()
         if line:
@@ -44,10 +48,10 @@ def one_line(sentences: Iterable[str]) -> Iterator[str]:
 
 
 def read_lines(path: str | Path) -> list[str]:
-    """The lines of a UTF-8 file, empty ones too (an empty sentence is a sentence).
+    """Read the lines of a UTF-8 file; an empty line counts, since an empty sentence is a sentence.
 
     Raises:
-        UserError: the file is missing, not a file, empty, or not UTF-8 (with the number of the bad line).
+        UserError: the path is missing or no file, or the file is empty or not UTF-8; with the bad line's number.
     """
     path = Path(path)
     try:
@@ -66,6 +70,6 @@ def read_lines(path: str | Path) -> list[str]:
         raise UserError(f"{path}, line {line}: not UTF-8 text; {remedy}") from None
     if not text.strip():
         raise UserError(f"{path}: the file is empty; one sentence a line is expected")
-    # Only \n ends a line (and a \r before it goes too): str.splitlines would also split at form feeds and U+2028.
+    # Only \n ends a line, and a \r before it is dropped: str.splitlines would also split at form feeds and U+2028.
     lines = text.split("\n")
     return [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]

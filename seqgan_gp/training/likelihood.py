@@ -18,7 +18,7 @@ from ..config import Config, LikelihoodConfig, OptimizerConfig
 from ..errors import UserError
 from ..machine import best_device
 from ..models.language_model import LanguageModelNetwork
-from ..text.corpus import Corpus
+from ..text.corpus import Corpus, Sentences
 from ..text.tokenizer import Tokenizer
 from .base import BaseTrainer
 from .batches import Batches
@@ -186,7 +186,8 @@ def fit(sentences: list[str], tokenizer: Tokenizer, config: Config, progress: bo
     """
     with torch.random.fork_rng(), tqdm(total=config.train.steps, unit="step", disable=not progress) as bar:
         accelerator = Accelerator(cpu=best_device().type == "cpu")
-        trainer = LikelihoodTrainer(accelerator, TextTask(config, Corpus(sentences, []), tokenizer))
+        corpus = Corpus(Sentences(sentences), Sentences([]))
+        trainer = LikelihoodTrainer(accelerator, TextTask(config, corpus, tokenizer))
         while not trainer.finished:
             trainer.step()
             bar.update()

@@ -1,12 +1,12 @@
-"""Training on text: sentences, their tokenizer and networks, and how generated sentences are scored."""
+"""Training on text: load sentences, build their tokenizer and networks, and score generated sentences."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -20,17 +20,20 @@ from ..models.critic import CriticNetwork
 from ..models.relaxations import HardTokens, Relaxation
 from ..models.sequence import SequenceModel, finish
 from ..scoring import Real, Values, defined, score
+from ..text.adherence import Adherence
 from ..text.choices import kind_of, length_of
-from ..text.conditions import Condition, Judge, Labels
-from ..text.corpus import Corpus, Given, load_corpus, load_grammar
+from ..text.conditions import Condition, Labels
+from ..text.corpus import Corpus, Sentences, load_corpus, load_grammar
 from ..text.tokenizer import Encoded, Tokenizer
 from ..text.words import read_lines
 from . import task
 
 
 class RelaxedGenerator(nn.Module):
-    """Noise (B, noise_size), and a condition if there is one, to the tokens that the critic scores, one-hot or soft,
-    with a gradient; where gradients are off, ids (B, L) stand for one-hot ones.
+    """Turns noise (B, noise_size) into the tokens that the critic scores, one-hot or soft, with a gradient.
+
+    Where gradients are off, it returns ids (B, L) for one-hot tokens. A condition is passed on to the
+    generator if there is one.
     """
 
     def __init__(self, generator: nn.Module, relaxation: Relaxation):
@@ -43,13 +46,14 @@ class RelaxedGenerator(nn.Module):
 
 
 class Evaluator(task.Evaluator):
-    """Scores samples of a generator against the held-out sentences, beside what as many real sentences score.
+    """Scores samples of a generator, and as many training sentences, against the held-out sentences.
 
     Args:
-        corpus: real sentences.
-        unit: what n-grams are made of, "word" or "character".
-        samples: sentences to draw each time.
-        judge: of what sentences are given, if the corpus has something and a grammar.
+        corpus: the real sentences.
+        unit: the unit of n-grams, "word" or "character".
+        samples: the number of sentences to draw for an evaluation.
+        adherence: the measure of how far sentences keep to their condition, if the corpus has
+            conditions and a grammar.
     """
 
     SEED = 0  # the same noise at every evaluation: curves show the generator, not the draw
@@ -61,19 +65,17 @@ class Evaluator(task.Evaluator):
         ("fractions", ("eval/grammatical", "eval/unique", "eval/well_formed", "eval/obedience", "eval/agreement")),
     )
 
-    def __init__(self, corpus: Corpus, unit: str, samples: int, judge: Judge | None = None):
-        self.samples, self.judge = samples, judge
-        self.yardstick = Real(corpus.test, corpus.train, judge.language if judge else corpus.grammar, unit)
+    def __init__(self, corpus: Corpus, unit: str, samples: int, adherence: Adherence | None = None):
+        self.samples, self.adherence = samples, adherence
+        train, test = corpus.train, corpus.test
+        self.yardstick = Real(test.text, train.text, adherence.language if adherence else corpus.grammar, unit)
         rng = np.random.default_rng(self.SEED)
-        drawn = rng.choice(len(corpus.train), min(samples, len(corpus.train)), replace=False)
+        real = train.take(rng.choice(len(train), min(samples, len(train)), replace=False))
         # Novelty says nothing about training sentences.
-        real = [corpus.train[i] for i in drawn]
-        self.real = score(real, replace(self.yardstick, training=None))
+        self.real = score(real.text, replace(self.yardstick, training=None)) | self._kept(real)
         self.given = None
-        if corpus.given:
-            self.real |= self._kept([corpus.given.train[i] for i in drawn], real)
-            size = len(corpus.given.test)
-            self.given = [corpus.given.test[i] for i in rng.choice(size, samples, replace=samples > size)]
+        if test.given:
+            self.given = test.take(rng.choice(len(test), samples, replace=samples > len(test))).given
 
     def __call__(self, sampler: pretrained.Generator, path: Path) -> tuple[dict[str, Any], list[str]]:
         ids = np.concatenate(list(sampler.sample_ids(self.samples, self.SEED, given=self.given)))
@@ -81,14 +83,16 @@ class Evaluator(task.Evaluator):
         scores = score(sentences, self.yardstick) | {"well_formed": float(sampler.tokenizer.well_formed(ids).mean())}
         _write(path.with_suffix(".txt"), sentences)
         if self.given:
-            scores |= self._kept(self.given, sentences)
+            scores |= self._kept(Sentences(sentences, self.given))
             _write(path.with_suffix(".given.txt"), self.given)
             lines = [f"{given} -> {sentence}" for given, sentence in zip(self.given, sentences, strict=True)]
         return scores, lines[:3]
 
-    def _kept(self, given: Sequence[str], sentences: Sequence[str]) -> Values:
-        """How far sentences keep to what they are given, if the corpus has a grammar that can tell."""
-        return defined({**self.judge(given, sentences)}) if self.judge else {}
+    def _kept(self, sentences: Sentences) -> Values:
+        """Measure how far sentences keep to their condition; empty without a condition or a grammar."""
+        if not (self.adherence and sentences.given):
+            return {}
+        return defined({**self.adherence(sentences.given, sentences.text)})
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
@@ -96,13 +100,13 @@ def _write(path: Path, lines: Iterable[str]) -> None:
 
 
 class TextTask(task.Task[Config]):
-    """Sentences as ids.
+    """The task of a run on text, whose samples are rows of token ids.
 
     Args:
         config: the experiment.
-        corpus: training and held-out sentences.
-        tokenizer: sentences to ids.
-        condition: what the sentences are given, if they are.
+        corpus: the training and the held-out sentences.
+        tokenizer: the tokenizer of the sentences.
+        condition: the kind of their condition, if they have one.
     """
 
     EXAMPLE = "--num 1000 --out samples.txt"
@@ -116,24 +120,24 @@ class TextTask(task.Task[Config]):
     def load(cls, config: Config) -> TextTask:
         """Load the corpus, and learn or load the tokenizer.
 
-        Sentences are cut to what the networks can hold, held-out ones too, since samples are compared with them.
+        Sentences are cut to `tokenizer.length`, held-out ones too, since samples are compared with them.
         """
-        c, t = config.corpus, config.tokenizer
-        corpus = load_corpus(c.train, c.test, c.column, c.size, c.holdout, c.seed, c.given)
-        kind = t.kind
+        t, kind = config.tokenizer, config.tokenizer.kind
+        corpus = load_corpus(config.corpus)
         if t.file:
             tokenizer = Tokenizer.load(t.file)
             tokenizer.check_size(t.vocabulary)
         else:
-            kind = kind or kind_of(corpus.train)
-            contexts = corpus.given.train if corpus.given and c.context else ()
-            tokenizer = Tokenizer.train(kind, [*corpus.train, *contexts], t.vocabulary, t.lowercase)
+            kind = kind or kind_of(corpus.train.text)
+            contexts = corpus.train.given if corpus.train.given and config.corpus.context else ()
+            tokenizer = Tokenizer.train(kind, [*corpus.train.text, *contexts], t.vocabulary, t.lowercase)
         # A window of the critic must not be longer than a sequence.
-        length = t.length or max(length_of(corpus.train, tokenizer), config.critic.windows)
+        length = t.length or max(length_of(corpus.train.text, tokenizer), config.critic.windows)
         config = replace(config, tokenizer=replace(t, kind=kind, length=length))
-        corpus.train, corpus.test = (tokenizer.cut(sentences, length) for sentences in (corpus.train, corpus.test))
-        task = cls._with(config, corpus, tokenizer, lambda: Labels.of(cast(Given, corpus.given)))
-        task.judge()  # refuses a grammar that cannot judge what it gives
+        train, test = (replace(part, text=tokenizer.cut(part.text, length)) for part in (corpus.train, corpus.test))
+        corpus = replace(corpus, train=train, test=test)
+        task = cls._with(config, corpus, tokenizer, lambda: Labels.of(train.given or [], test.given or []))
+        task.adherence()  # refuses a grammar that does not know the conditions
         return task
 
     @classmethod
@@ -142,56 +146,57 @@ class TextTask(task.Task[Config]):
 
     @classmethod
     def read(cls, config: Config, run: Path) -> TextTask:
-        """The sentences that `write` wrote, and the grammar that they came from."""
+        """Read the sentences that `write` wrote, and the grammar that they were drawn from."""
         folder = run / "corpus"
-        train, test = (read_lines(folder / f"{name}.txt") for name in ("train", "test"))
-        given = None
-        if config.corpus.given:
-            given = Given(*(read_lines(folder / f"{name}.given.txt") for name in ("train", "test")))
-        corpus = Corpus(train, test, load_grammar(config.corpus.train), given)
+
+        def sentences(name: str) -> Sentences:
+            given = read_lines(folder / f"{name}.given.txt") if config.corpus.given else None
+            return Sentences(read_lines(folder / f"{name}.txt"), given)
+
+        corpus = Corpus(sentences("train"), sentences("test"), load_grammar(config.corpus.train))
         return cls._with(config, corpus, Tokenizer.load(run / TOKENIZER), lambda: Labels.load(run / LABELS))
 
     def write(self, run: Path) -> None:
-        """corpus/train.txt and test.txt; what each line of them is given, if it is, in train.given.txt and
-        test.given.txt.
+        """Write the sentences to corpus/train.txt and corpus/test.txt.
+
+        The label or the context of each line, if it has one, goes to train.given.txt and test.given.txt.
         """
-        corpus = self.corpus
-        parts = {"train": corpus.train, "test": corpus.test}
-        if corpus.given:
-            parts |= {"train.given": corpus.given.train, "test.given": corpus.given.test}
         (run / "corpus").mkdir()
-        for name, sentences in parts.items():
-            with atomic_write(run / "corpus" / f"{name}.txt") as file:
-                file.writelines(f"{s}\n" for s in sentences)
+        for name, sentences in (("train", self.corpus.train), ("test", self.corpus.test)):
+            for suffix, lines in ((".txt", sentences.text), (".given.txt", sentences.given)):
+                if lines is not None:
+                    with atomic_write(run / "corpus" / f"{name}{suffix}") as file:
+                        file.writelines(f"{line}\n" for line in lines)
         self.save(run)
 
     def save(self, folder: Path) -> None:
+        """Write the tokenizer, and the labels if there are any."""
         self.tokenizer.save(folder / TOKENIZER)
         if self.condition:
             self.condition.save(folder / LABELS)
 
     @functools.cached_property
     def encoded(self) -> Encoded:
-        return self.tokenizer.encode(self.corpus.train, self.config.tokenizer.positions)
+        return self.tokenizer.encode(self.corpus.train.text, self.config.tokenizer.positions)
 
     @property
     def real(self) -> np.ndarray:
-        """Ids (N, L) int64."""
+        """The token ids of the training sentences: int64 (N, L)."""
         return self.encoded.ids
 
     @functools.cached_property
     def condition_rows(self) -> np.ndarray | None:
-        if not (self.condition and self.corpus.given):
+        if not (self.condition and self.corpus.train.given):
             return None
-        return self.condition.encode(self.corpus.given.train)
+        return self.condition.encode(self.corpus.train.given)
 
-    def judge(self) -> Judge | None:
-        """What tells how far sentences keep to what they are given: only a grammar can.
+    def adherence(self) -> Adherence | None:
+        """Build the measure of how far sentences keep to their condition; None without a condition or a grammar.
 
         Raises:
-            UserError: the grammar does not know what the sentences are given.
+            UserError: the grammar does not know the conditions of the sentences.
         """
-        return self.condition.judge(self.corpus.grammar) if self.condition and self.corpus.grammar else None
+        return self.condition.adherence(self.corpus.grammar) if self.condition and self.corpus.grammar else None
 
     def describe(self) -> list[str]:
         corpus, encoded, t = self.corpus, self.encoded, self.config.tokenizer
@@ -205,8 +210,8 @@ class TextTask(task.Task[Config]):
             lines.append(
                 f"{encoded.unknown:.2%} of the training tokens are unknown (tokenizer.vocabulary={t.vocabulary})"
             )
-        if self.condition and self.corpus.given:
-            lines.append(self.condition.describe(self.corpus.given))
+        if self.condition and corpus.train.given:
+            lines.append(self.condition.describe(corpus.train.given))
         return lines
 
     def build_generator(self) -> nn.Module:
@@ -225,7 +230,7 @@ class TextTask(task.Task[Config]):
     def candidates(
         self, generator: nn.Module, num: int, rng: np.random.Generator, condition: Tensor | None = None
     ) -> Tensor:
-        """Ids (num, L) int64, with padding after the end of each sentence: what comes after it is never seen."""
+        """Draw candidates: int64 (num, L), with padding in place of all tokens after the end of a sentence."""
         assert isinstance(generator, SequenceModel)
         with evaluating(generator):
             ids = generator.draw(num, self.config.reranking.temperature, rng, rng, condition)()
@@ -240,4 +245,4 @@ class TextTask(task.Task[Config]):
         return pretrained.Generator(generator, self.tokenizer, condition=self.condition, reranking=reranking)
 
     def evaluator(self) -> Evaluator:
-        return Evaluator(self.corpus, self.tokenizer.unit, self.config.evaluation.samples, self.judge())
+        return Evaluator(self.corpus, self.tokenizer.unit, self.config.evaluation.samples, self.adherence())

@@ -1,4 +1,4 @@
-"""Training on images: the pixels and networks, and how generated images are scored."""
+"""Training on images: load pixels, build networks, and score generated images."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ..config import ImageConfig
-from ..images import networks, pretrained
-from ..images.data import Images, Splits, load_images
-from ..images.grid import save_grid
-from ..images.judge import Judge
-from . import task
+from ..training import task
+from . import networks, pretrained
+from .config import ImageConfig
+from .data import Images, Splits, load_images
+from .grid import save_grid
+from .scorer import ImageScorer
 
 
 class Evaluator(task.Evaluator):
-    """Scores samples of a generator against one half of the held-out images, beside what the other half scores.
+    """Scores samples of a generator against one half of the held-out images, as it does the other half.
 
     Args:
-        splits: real images.
-        samples: images to draw each time, and to take of each half at most.
+        splits: the real images.
+        samples: the number of images to draw for an evaluation, and the most to take from each half.
     """
 
     SEED = 0  # the same noise at every evaluation: curves show the generator, not the draw
@@ -37,22 +37,22 @@ class Evaluator(task.Evaluator):
     def __init__(self, splits: Splits, samples: int):
         self.samples = samples
         reference, other = (splits.test.take(slice(first, 2 * samples, 2)) for first in (0, 1))
-        self.judge = Judge(splits.train, reference)
-        self.real = self.judge.real(other)
+        self.scorer = ImageScorer(splits.train, reference)
+        self.real = self.scorer.real(other)
 
     def __call__(self, sampler: pretrained.ImageGenerator, path: Path) -> tuple[dict[str, Any], list[str]]:
         pixels = np.concatenate(list(sampler.sample(self.samples, self.SEED)))
         picture = path.with_suffix(".png")
         save_grid(pixels[: self.SHOWN], picture)
-        return self.judge(pixels), [str(picture)]
+        return self.scorer(pixels), [str(picture)]
 
 
 class ImageTask(task.Task[ImageConfig]):
-    """Images as pixels.
+    """The task of a run on images, whose samples are arrays of pixels.
 
     Args:
         config: the experiment.
-        splits: training and held-out images.
+        splits: the training and the held-out images.
     """
 
     EXAMPLE = "--num 64 --out samples.png"
@@ -62,25 +62,26 @@ class ImageTask(task.Task[ImageConfig]):
 
     @classmethod
     def load(cls, config: ImageConfig) -> ImageTask:
-        c = config.images
-        splits = load_images(c.train, c.test, c.column, c.label, c.height, c.width, c.holdout, c.seed)
-        return cls(config, splits)
+        """Load the images that the config names."""
+        return cls(config, load_images(config.images))
 
     @classmethod
     def read(cls, config: ImageConfig, run: Path) -> ImageTask:
+        """Read the images that `write` wrote."""
         return cls(config, Splits(*(Images.load(run / "images" / f"{name}.npz") for name in Splits._fields)))
 
     def write(self, run: Path) -> None:
+        """Write the images to images/train.npz and images/test.npz."""
         (run / "images").mkdir()
         for name, images in zip(Splits._fields, self.splits, strict=True):
             images.save(run / "images" / f"{name}.npz")
 
     def save(self, folder: Path) -> None:
-        pass  # the config says it all
+        pass  # the config tells all
 
     @property
     def real(self) -> np.ndarray:
-        """Pixels (N, 1, H, W) uint8."""
+        """The pixels of the training images: uint8 (N, 1, H, W)."""
         return self.splits.train.pixels[:, None]
 
     def describe(self) -> list[str]:

@@ -1,4 +1,4 @@
-"""Scores of images: which classes a classifier of the real ones sees in them, how sure it is, and Frechet distances."""
+"""Score images by the classes that a classifier of real images finds in them, and by Frechet distances."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from ..metrics.divergence import jensen_shannon
 from ..metrics.embedding import frechet_distance
 from .data import Images
 
-FEATURES = 64  # of the classifier's last hidden layer, and principal components of the pixels
-STEPS, BATCH, RATE = 800, 64, 2e-3  # on digits 97% and more of held-out ones are then classified right
-CHUNK = 1_000  # images at a time
+FEATURES = 64  # units of the classifier's last hidden layer, and principal components of the pixels
+STEPS, BATCH, RATE = 800, 64, 2e-3  # the classifier is then right on 97% and more of held-out digits
+CHUNK = 1_000  # images that are classified at a time
 
 
 class Classifier(nn.Module):
-    """Images (B, 1, H, W) in [0, 1] to the logits of classes (B, K): two convolutions and a hidden layer."""
+    """Turns images (B, 1, H, W) in [0, 1] into logits (B, K) of classes: two convolutions and a hidden layer."""
 
     def __init__(self, height: int, width: int, classes: int):
         super().__init__()
@@ -32,11 +32,15 @@ class Classifier(nn.Module):
         self.logits = nn.Linear(FEATURES, classes)
 
     def forward(self, images: Tensor) -> Tensor:
+        """Compute the logits (B, K) of images (B, 1, H, W) in [0, 1]."""
         return self.logits(self.features(images))
 
 
 def train_classifier(images: Images, seed: int = 0) -> Classifier:
-    """A classifier of labelled images, the same for the same seed; torch's random state stays as it is."""
+    """Train a classifier on labelled images.
+
+    The same seed gives the same classifier, and torch's random state does not change.
+    """
     assert images.labels is not None
     labels, rng = torch.from_numpy(images.labels), np.random.default_rng(seed)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
@@ -55,23 +59,32 @@ def train_classifier(images: Images, seed: int = 0) -> Classifier:
 
 
 def _scaled(pixels: np.ndarray) -> Tensor:
+    """Turn pixels (B, H, W) uint8 into the input (B, 1, H, W) of the classifier."""
     return torch.from_numpy(pixels).unsqueeze(1).float() / 255
 
 
-class Judge:
-    """Scores images by what it learns from real ones.
+class ImageScorer:
+    """Scores images with a classifier of real images, and by their distance to real images.
 
-    `frechet_pixels` is the Frechet distance to the reference in the principal components of real pixels. With labels
-    there are further the `confidence` of the classifier, the mean of its largest probability; `class_0`, `class_1`, ...
-    the fractions of images in each class, and `smallest_class` and `largest_class` of them; `class_jsd`, the
-    Jensen-Shannon divergence of these fractions from those of the reference's labels, in bits; and `frechet`, the
-    Frechet distance to the reference in the classifier's last hidden layer, a small domain's FID (Heusel et al. 2017).
+    All images have one score:
 
-    Both distances shrink with the number of images, on both sides: compare equal numbers.
+    - `frechet_pixels`: the Frechet distance to the reference, in the principal components of real pixels.
+
+    With labels there are more:
+
+    - `frechet`: the Frechet distance to the reference, in the last hidden layer of the classifier. It
+      is FID (Heusel et al. 2017) with a classifier of the small images in place of Inception.
+    - `confidence`: the largest probability that the classifier gives to a class, averaged over images.
+    - `class_0`, `class_1`, ...: the fraction of the images in each class; `smallest_class` and
+      `largest_class`: the extremes of these fractions.
+    - `class_jsd`: the Jensen-Shannon divergence between these fractions and those of the labels of the
+      reference, in bits.
+
+    Both distances shrink as the number of images on either side grows, so compare equal numbers.
 
     Args:
-        train: what the classifier learns from.
-        reference: held-out images that others are compared with.
+        train: the images that the classifier and the principal components are learned from.
+        reference: the held-out images that other images are compared with.
     """
 
     def __init__(self, train: Images, reference: Images):
@@ -85,7 +98,7 @@ class Judge:
         self._features = self._classified(reference.pixels)[0] if self.classifier else None
 
     def __call__(self, pixels: np.ndarray) -> dict[str, float]:
-        """Scores of images (N, H, W) uint8, N >= 2."""
+        """Score images (N, H, W) uint8 with N >= 2."""
         scores = {"count": len(pixels), "frechet_pixels": frechet_distance(self._components(pixels), self._pixels)}
         if self.classifier is not None and self._features is not None:
             features, probabilities = self._classified(pixels)
@@ -104,7 +117,7 @@ class Judge:
         return _plain(scores)
 
     def real(self, images: Images) -> dict[str, float]:
-        """The same of held-out images, and the classifier's `accuracy` on them."""
+        """Score real images, and add the `accuracy` of the classifier on them if they have labels."""
         scores = self(images.pixels)
         if self.classifier is not None:
             _, probabilities = self._classified(images.pixels)
@@ -112,10 +125,11 @@ class Judge:
         return scores
 
     def _components(self, pixels: np.ndarray) -> np.ndarray:
+        """Compute the principal components (N, at most FEATURES) of images (N, H, W) uint8."""
         return self.components.transform(pixels.reshape(len(pixels), -1) / 255.0)
 
     def _classified(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Features (N, FEATURES) and probabilities (N, K)."""
+        """Compute features (N, FEATURES) and class probabilities (N, K) of images (N, H, W) uint8."""
         assert self.classifier is not None
         chunks = (_scaled(pixels[i : i + CHUNK]) for i in range(0, len(pixels), CHUNK))
         features = torch.cat([self.classifier.features(chunk) for chunk in chunks])
@@ -123,5 +137,5 @@ class Judge:
 
 
 def _plain(scores: Mapping[str, Any]) -> dict[str, float]:
-    """Numbers for JSON."""
+    """Turn scores into numbers that JSON has."""
     return {k: v if isinstance(v, int) else round(float(v), 6) for k, v in scores.items()}

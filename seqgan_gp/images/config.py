@@ -1,4 +1,4 @@
-"""An experiment on small images."""
+"""Describe an experiment on small images."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 from ..adversarial.constraints import PARAMETRIZATIONS
+from ..config.experiment import Experiment, OptimizerConfig, TrainConfig
 from ..errors import UserError
 from ..fields import NonNegativeInt, OneOf, PositiveInt
 from ..modality import modality
-from .experiment import Experiment, OptimizerConfig, TrainConfig
 
 
 @dataclass
 class ImagesConfig:
-    """Real images, in grey; colours are turned to grey.
+    """The real images; colours are turned to grey.
 
     Args:
         train: Training images: an .npz file with `images` (number, height, width) uint8 and perhaps `labels`, a
@@ -22,11 +22,11 @@ class ImagesConfig:
         test: Held-out images, given like `train`; default: the split named test if the data set has one, else
             `holdout` images of `train`.
         column: Column that holds the images; an .npz file has no columns.
-        label: Column that holds their labels, by which samples are scored, if there is one.
+        label: Column that holds the labels of the images; samples are scored by their classes if it is there.
         height: Pixels from top to bottom of every image, a multiple of 4.
         width: Pixels from left to right, a multiple of 4.
-        holdout: Number of images to hold out where `test` is not given; default: 2,000, or a tenth of all where that
-            is less.
+        holdout: Number of images to hold out if `test` is not given; default: 2,000, or a tenth of all if that is
+            less.
         seed: Seed of the split; it stays the same while `--seed` varies the training.
     """
 
@@ -55,7 +55,7 @@ class ImageGeneratorConfig:
 
     Args:
         noise: Size of the normal noise.
-        channels: Of the hidden layer at half the height and width; twice as many at a quarter.
+        channels: Channels of the hidden layer at half the height and width; there are twice as many at a quarter.
     """
 
     noise: PositiveInt = 64
@@ -67,9 +67,10 @@ class ImageCriticConfig:
     """The critic of images, convolutions with stride 2 and no norm.
 
     Args:
-        channels: Of the first hidden layer, at half the height and width; each of the two others has twice as many.
-        parametrization: Of every weight matrix: none, spectral (largest singular value 1; Miyato et al. 2018) or weight
-            (each row a direction and a length; Salimans and Kingma 2016).
+        channels: Channels of the first hidden layer, at half the height and width; each of the next two layers has
+            twice as many as the one before.
+        parametrization: How every weight matrix is written: none, spectral (with a largest singular value of 1; Miyato
+            et al. 2018) or weight (each row as a direction and a length; Salimans and Kingma 2016).
     """
 
     channels: PositiveInt = 32
@@ -81,7 +82,7 @@ class ImageConfig(Experiment):
     """An experiment on small images.
 
     Args:
-        modality: What samples are: images.
+        modality: The kind of samples: images.
         method: How to train: adversarial (generator and critic, WGAN-GP).
     """
 
@@ -97,6 +98,7 @@ class ImageConfig(Experiment):
     )
 
     def check(self) -> None:
+        """Raise a UserError for values that do not go together, or that images cannot have."""
         super().check()
         if self.penalty.space != "embedding":
             raise UserError(

@@ -1,0 +1,178 @@
+"""Read the rules of a probabilistic context-free grammar, check them, and write them."""
+
+from __future__ import annotations
+
+import graphlib
+import itertools
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ...errors import UserError
+from . import spelling
+
+if TYPE_CHECKING:
+    from nltk.grammar import PCFG, Nonterminal, ProbabilisticProduction
+
+Symbol: TypeAlias = "str | Nonterminal"
+"""A word, or a symbol that productions replace."""
+
+RightSide: TypeAlias = "tuple[Symbol, ...]"
+
+
+class Alternative(NamedTuple):
+    """One production of a symbol: the symbols that replace it, and the probability that they do."""
+
+    right: RightSide
+    probability: float
+
+
+class Rules:
+    """The productions of a PCFG.
+
+    Args:
+        source: the text of the grammar in nltk's notation: `SYMBOL -> symbols [probability] | ...`, with
+            words in quotes. The left side of the first production is the start symbol. A line
+            `%joined` says that nothing stands between the words of a sentence, as between the
+            codons of DNA.
+
+    Attributes:
+        nltk: the grammar as nltk read it.
+        start: the start symbol.
+        alternatives: the productions of each symbol, in the order of the source.
+        probability: the probability of each production (left side, right side).
+        joined: whether the source has the line `%joined`.
+        split, join: sentences to words, and words to sentences; see `spelling.Spelling`.
+
+    Raises:
+        UserError: nltk cannot read the source, the probabilities of a symbol do not add up to 1, a
+            production is empty, a symbol has no production or derives itself alone, or a word would
+            not come out of a sentence as it went in.
+    """
+
+    def __init__(self, source: str):
+        lines = source.splitlines()
+        self.joined = spelling.JOINED in map(str.strip, lines)
+        self.nltk = _read("\n".join(line for line in lines if line.strip() != spelling.JOINED))
+        self.start: Nonterminal = self.nltk.start()
+        self.alternatives: dict[Symbol, list[Alternative]] = {}
+        self.probability: dict[tuple[Nonterminal, RightSide], float] = {}
+        for left, productions in _by_left_side(self.nltk).items():
+            # nltk accepts sums within 1% of 1, but exact probabilities need a sum of exactly 1.
+            total = sum(p.prob() for p in productions)
+            self.alternatives[left] = [Alternative(p.rhs(), p.prob() / total) for p in productions]
+            for right, probability in self.alternatives[left]:  # the source may repeat a production
+                self.probability[left, right] = self.probability.get((left, right), 0.0) + probability
+        self._check_symbols()
+        self._check_circles()
+        self.split, self.join = (spelling.joined if self.joined else spelling.spaced)(self.vocabulary)
+
+    def _check_symbols(self) -> None:
+        """Raise a UserError if a symbol has no production."""
+        for symbol in itertools.chain.from_iterable(right for _, right in self.probability):
+            if not isinstance(symbol, str) and symbol not in self.alternatives:
+                raise UserError(f"the grammar uses {symbol} but has no production for it; add one, or quote the word")
+
+    def _check_circles(self) -> None:
+        """Raise a UserError if a symbol derives itself alone: its sentences would have infinitely many parses."""
+        units = {
+            left: {right[0] for right, _ in alternatives if len(right) == 1}
+            for left, alternatives in self.alternatives.items()
+        }
+        try:
+            graphlib.TopologicalSorter(units).prepare()
+        except graphlib.CycleError as error:
+            circle = " -> ".join(map(str, error.args[1]))
+            raise UserError(f"a symbol of the grammar derives itself alone: {circle}; remove that circle") from None
+
+    @cached_property
+    def vocabulary(self) -> frozenset[str]:
+        """All words of the grammar."""
+        return frozenset(s for _, right in self.probability for s in right if isinstance(s, str))
+
+    @cached_property
+    def productions(self) -> dict[tuple[Nonterminal, RightSide], int]:
+        """The number of each production (left side, right side): its column in the usage that `parse` returns."""
+        return {production: i for i, production in enumerate(self.probability)}
+
+    @cached_property
+    def openings(self) -> list[RightSide]:
+        """The different right sides of the start symbol."""
+        return list(dict.fromkeys(right for right, _ in self.alternatives[self.start]))
+
+    @cached_property
+    def max_length(self) -> float:
+        """The number of words of the longest sentence; infinity for a grammar with recursion."""
+        lengths: dict[Symbol, float] = {}
+
+        def longest(symbol: Symbol) -> float:
+            if isinstance(symbol, str):
+                return 1
+            if symbol not in lengths:
+                lengths[symbol] = math.inf  # holds while the symbol is open: meeting it again is recursion
+                lengths[symbol] = max(sum(map(longest, right)) for right, _ in self.alternatives[symbol])
+            return lengths[symbol]
+
+        return longest(self.start)
+
+    @cached_property
+    def expected_usage(self) -> np.ndarray:
+        """The expected number of times that a random sentence uses each production: float64 (productions,).
+
+        The expected uses v of the symbols solve `v = e_start + A v`, where A[i, j] is the expected
+        number of symbols i on the right side of a production of symbol j (Booth and Thompson 1973).
+        """
+        symbols = {left: i for i, left in enumerate(self.alternatives)}
+        brings = np.zeros((len(symbols), len(symbols)))
+        for (left, right), probability in self.probability.items():
+            for symbol in right:
+                if not isinstance(symbol, str):
+                    brings[symbols[symbol], symbols[left]] += probability
+        start = np.eye(len(symbols))[symbols[self.start]]
+        uses = np.linalg.solve(np.eye(len(symbols)) - brings, start)
+        return np.array([uses[symbols[left]] * probability for (left, _), probability in self.probability.items()])
+
+    def source_beginning(self, openings: Mapping[RightSide, float]) -> str:
+        """Write the same grammar with other openings, without the symbols that these cannot reach.
+
+        Args:
+            openings: right sides of the start symbol, each with its probability.
+        """
+        rules: dict[Symbol, Iterable[tuple[RightSide, float]]] = {self.start: openings.items()}
+        symbols = list(itertools.chain.from_iterable(openings))
+        while symbols:
+            symbol = symbols.pop()
+            if not isinstance(symbol, str) and symbol not in rules:
+                rights = [right for right, _ in self.alternatives[symbol]]
+                rules[symbol] = {right: self.probability[symbol, right] for right in rights}.items()
+                symbols.extend(itertools.chain.from_iterable(rights))
+        lines = (
+            f"{left} -> {' '.join(repr(s) if isinstance(s, str) else str(s) for s in right)} [{probability:.17f}]"
+            for left, alternatives in rules.items()
+            for right, probability in alternatives
+        )
+        return "\n".join([spelling.JOINED] * self.joined + list(lines))
+
+
+def _read(source: str) -> PCFG:
+    """Read a grammar with nltk; raise a UserError where nltk cannot."""
+    import nltk  # takes a second: only corpora with a grammar pay for it
+
+    try:
+        return nltk.PCFG.fromstring(source)
+    except ValueError as error:
+        raise UserError(f"not a probabilistic grammar: {' '.join(str(error).split())}") from None
+
+
+def _by_left_side(grammar: PCFG) -> dict[Nonterminal, list[ProbabilisticProduction]]:
+    """Sort the productions by their symbols; raise a UserError where a production is empty."""
+    productions: dict[Nonterminal, list[ProbabilisticProduction]] = defaultdict(list)
+    for production in grammar.productions():
+        if not production.rhs():
+            raise UserError(f"empty production in the grammar: {production}; give every production a symbol")
+        productions[production.lhs()].append(production)
+    return dict(productions)
