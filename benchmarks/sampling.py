@@ -29,7 +29,7 @@ from seqgan_gp import config as configs
 from seqgan_gp import pretrained
 from seqgan_gp.artefacts import locate, read_config
 from seqgan_gp.cli import main as seqgan_gp
-from seqgan_gp.config import Config, LanguageModelConfig
+from seqgan_gp.config.text import LanguageModelConfig, TextConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.text.words import read_lines, words
 
@@ -73,7 +73,7 @@ def trained(name: str, run: Path, options: argparse.Namespace) -> str:
 
 
 def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    config = {name: read_config(locate(run), Config) for name, run in runs.items()}
+    config = {name: read_config(locate(run), TextConfig) for name, run in runs.items()}
     generator = pretrained.Generator.from_pretrained(runs["ours"])
     baseline = pretrained.LanguageModel.from_pretrained(runs["baseline"])
     vocabulary = len(generator.tokenizer)
@@ -124,7 +124,7 @@ def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> 
     return figures, _table(figures)
 
 
-def generator_products(config: Config, vocabulary: int, batch: int, times: int = 1) -> list[Product]:
+def generator_products(config: TextConfig, vocabulary: int, batch: int, times: int = 1) -> list[Product]:
     """What a forward pass of the convolutional generator for `batch` sentences multiplies, so many times."""
     g, length = config.generator, config.tokenizer.positions
     if g.backbone != "convolutional":

@@ -12,7 +12,7 @@ from torch import nn
 
 from .adversarial.constraints import PARAMETRIZATIONS
 from .artefacts import FILES, LABELS, TOKENIZER, check_complete, load_weights, read_config
-from .config import Config
+from .config.text import TextConfig
 from .errors import UserError
 from .modality import modality
 from .models.conditions import ContextEncoder, Encoder, LabelEncoder
@@ -24,7 +24,7 @@ from .text.conditions import Condition, Contexts, Labels
 from .text.tokenizer import Tokenizer
 
 
-def condition_of(config: Config, tokenizer: Tokenizer, labels: Callable[[], Labels]) -> Condition | None:
+def condition_of(config: TextConfig, tokenizer: Tokenizer, labels: Callable[[], Labels]) -> Condition | None:
     """The kind of condition that the sentences of an experiment have, if they have one.
 
     Args:
@@ -37,40 +37,40 @@ def condition_of(config: Config, tokenizer: Tokenizer, labels: Callable[[], Labe
     return None
 
 
-def _label_encoder(config: Config, labels: Labels) -> Encoder:
+def _label_encoder(config: TextConfig, labels: Labels) -> Encoder:
     return LabelEncoder(len(labels.counts), config.condition.features)
 
 
-def _context_encoder(config: Config, contexts: Contexts) -> Encoder:
+def _context_encoder(config: TextConfig, contexts: Contexts) -> Encoder:
     options = dataclasses.asdict(config.condition)
     sizes = options.pop("length") or config.tokenizer.positions, config.tokenizer.positions
     return ContextEncoder(len(contexts.tokenizer), contexts.tokenizer.pad, *sizes, **options)
 
 
-ENCODERS: dict[type[Condition], Callable[[Config, Any], Encoder]] = {
+ENCODERS: dict[type[Condition], Callable[[TextConfig, Any], Encoder]] = {
     Labels: _label_encoder,
     Contexts: _context_encoder,
 }
 
 
-def _encoder(config: Config, condition: Condition | None) -> Encoder | None:
+def _encoder(config: TextConfig, condition: Condition | None) -> Encoder | None:
     """The module that makes a network conditional."""
     return ENCODERS[type(condition)](config, condition) if condition else None
 
 
-def make_relaxation(config: Config) -> Relaxation:
+def make_relaxation(config: TextConfig) -> Relaxation:
     """The relaxation that a config describes."""
     return RELAXATIONS[config.relaxation.kind](config.relaxation.temperature)
 
 
-def build_generator(config: Config, tokenizer: Tokenizer, condition: Condition | None = None) -> GeneratorNetwork:
+def build_generator(config: TextConfig, tokenizer: Tokenizer, condition: Condition | None = None) -> GeneratorNetwork:
     sizes, encoder = (len(tokenizer), config.tokenizer.positions), _encoder(config, condition)
     network = GeneratorNetwork(*sizes, **dataclasses.asdict(config.generator), encoder=encoder)
     network.temperature = make_relaxation(config).sampling_temperature
     return network
 
 
-def build_critic(config: Config, tokenizer: Tokenizer, condition: Condition | None = None) -> CriticNetwork:
+def build_critic(config: TextConfig, tokenizer: Tokenizer, condition: Condition | None = None) -> CriticNetwork:
     options = dataclasses.asdict(config.critic)
     parametrize = PARAMETRIZATIONS[options.pop("parametrization")]
     sizes, encoder = (len(tokenizer), config.tokenizer.positions), _encoder(config, condition)
@@ -80,7 +80,7 @@ def build_critic(config: Config, tokenizer: Tokenizer, condition: Condition | No
 
 
 def build_language_model(
-    config: Config, tokenizer: Tokenizer, condition: Condition | None = None
+    config: TextConfig, tokenizer: Tokenizer, condition: Condition | None = None
 ) -> LanguageModelNetwork:
     if condition is not None:
         raise UserError("a language model takes no corpus.label and no corpus.context: leave them out")
@@ -97,7 +97,7 @@ class Loaded(NamedTuple, Generic[Network]):
     network: Network
     tokenizer: Tokenizer
     condition: Condition | None
-    config: Config
+    config: TextConfig
 
 
 def load_network(folder: Path, part: str, kind: type[Network], what: str) -> Loaded[Network]:
@@ -110,7 +110,7 @@ def load_network(folder: Path, part: str, kind: type[Network], what: str) -> Loa
     Raises:
         UserError: the checkpoint is incomplete, of another modality or method, or its files do not belong together.
     """
-    config = read_config(folder, Config)
+    config = read_config(folder, TextConfig)
     check_complete(folder, FILES)
     tokenizer = Tokenizer.load(folder / TOKENIZER)
     condition = condition_of(config, tokenizer, lambda: Labels.load(folder / LABELS))

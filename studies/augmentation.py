@@ -23,7 +23,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from tqdm import tqdm
 
 from seqgan_gp.artefacts import read_config
-from seqgan_gp.config import Config
+from seqgan_gp.config.text import TextConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.pretrained import Generator
 from seqgan_gp.text.conditions import Labels
@@ -105,7 +105,7 @@ def run(options: argparse.Namespace, out: Path) -> tuple[dict[str, Any], str]:
     generator = Generator.from_pretrained(options.run)
     if not isinstance(generator.condition, Labels):
         raise UserError(f"{options.run} has no labels: train one with corpus.label, such as configs/conditional.yaml")
-    corpus = TextTask.read(read_config(options.run, Config), options.run).corpus
+    corpus = TextTask.read(read_config(options.run, TextConfig), options.run).corpus
     assert corpus.train.given and corpus.test.given
     real, test = Labelled(corpus.train.text, corpus.train.given), Labelled(corpus.test.text, corpus.test.given)
     if max(options.sizes) > len(real):

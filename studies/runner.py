@@ -25,6 +25,7 @@ from tqdm import tqdm
 
 from seqgan_gp import config as configs
 from seqgan_gp.artefacts import TOKENIZER, checkpoints, read_config
+from seqgan_gp.config.text import TextConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.files import atomic_write
 from seqgan_gp.text.corpus import GRAMMAR
@@ -235,7 +236,7 @@ def _score(name: str, scoring: Scoring, run: Path, log: Path, commands: Commands
     """`scores` of samples of the last checkpoint, and of as many `real` sentences, those of the training."""
     if not checkpoints(run):
         raise UserError(f"{name} has no checkpoint in {run} to score: delete {run} to train it again")
-    config, scored = read_config(run, configs.Config), run / "scored"
+    config, scored = read_config(run, TextConfig), run / "scored"
     samples = scored / f"{name}.txt"
     sample = ["sample", str(run), f"--num={scoring.samples}", f"--seed={SEED}", f"--out={samples}"]
     compare = ["compare", str(samples), f"--out={scored}", "--bootstrap=0", f"--encoder={scoring.encoder}"]

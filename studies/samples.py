@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from seqgan_gp.artefacts import read_config
-from seqgan_gp.config import Config
+from seqgan_gp.config.text import TextConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.pretrained import Generator
 from seqgan_gp.training.text import TextTask
@@ -48,7 +48,7 @@ def real(path: Path, num: int, seed: int) -> list[str]:
     Raises:
         UserError: there are fewer.
     """
-    held_out = TextTask.read(read_config(path, Config), path).corpus.test.text
+    held_out = TextTask.read(read_config(path, TextConfig), path).corpus.test.text
     if num > len(held_out):
         raise UserError(f"--num is {num}: {path} has {len(held_out)} held-out sentences")
     rows = np.random.default_rng(seed).choice(len(held_out), num, replace=False)

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 from untrained import checkpoint
 
-from seqgan_gp import Critic, Generator, artefacts, config, shipped
+from seqgan_gp import Critic, Generator, artefacts, shipped
 from seqgan_gp.artefacts import evaluating
+from seqgan_gp.config.text import TextConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.files import atomic_binary, atomic_write
 
@@ -63,7 +64,7 @@ def test_each_network_has_the_weights_that_were_saved_under_its_name(tmp_path):
 def test_weights_of_a_view_of_a_larger_tensor_are_saved_as_they_are(tmp_path):
     network = nn.Linear(5, 3)
     network.weight = nn.Parameter(torch.randn(5, 3).T)  # not contiguous
-    artefacts.save(tmp_path, config.Config(), {"part": network})
+    artefacts.save(tmp_path, TextConfig(), {"part": network})
     again = nn.Linear(5, 3)
     artefacts.load_weights(tmp_path, "part", again)
     assert torch.equal(again.weight, network.weight) and torch.equal(again.bias, network.bias)

@@ -16,6 +16,7 @@ from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.command import Stretch, TrainingCommand
 from seqgan_gp import cli, config
 from seqgan_gp.adversarial.game import Game
+from seqgan_gp.config.text import LanguageModelConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.critic import CriticNetwork
 from seqgan_gp.models.generator import GeneratorNetwork
@@ -131,7 +132,7 @@ def test_the_products_of_the_generator_are_all_that_it_multiplies(options):
 
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_language_model_multiplies_each_weight_once_a_token(layers):
-    c = config.LanguageModelConfig(embedding=5, width=7, layers=layers)
+    c = LanguageModelConfig(embedding=5, width=7, layers=layers)
     network = LanguageModelNetwork(50, 16, 0, 2, **vars(c))
     matrices = sum(p.numel() for p in network.parameters() if p.dim() == 2)  # the embedding is the output's
     assert sampling.language_model_products(c, 50, 9.5) == 9.5 * matrices

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 from seqgan_gp import Critic, Generator, artefacts
 from seqgan_gp import config as configs
 from seqgan_gp.cli import main
+from seqgan_gp.config.text import TextConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.training.folder import read_metrics
 from seqgan_gp.training.text import TextTask
@@ -43,7 +44,7 @@ def weights(run):
 
 
 def test_a_run_with_labels_keeps_them_with_its_sentences_and_its_weights(labelled):
-    task = TextTask.read(artefacts.read_config(labelled, configs.Config), labelled)
+    task = TextTask.read(artefacts.read_config(labelled, TextConfig), labelled)
     training = task.corpus.train
     own = task.corpus.grammar.label_probability(training.given[:50], training.text[:50])
     np.testing.assert_allclose(own, 1, atol=1e-6)

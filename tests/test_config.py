@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from seqgan_gp import config, shipped
+from seqgan_gp.config.text import TextConfig
 from seqgan_gp.errors import UserError
+from seqgan_gp.images.config import ImageConfig
 from seqgan_gp.models.conditions import ContextEncoder, LabelEncoder
 from seqgan_gp.models.critic import CriticNetwork
 from seqgan_gp.models.generator import GeneratorNetwork
@@ -22,7 +24,7 @@ def test_every_shipped_config_is_valid(path):
 
 
 def test_defaults_hold_without_a_file():
-    assert config.parse([]).config == config.Config()
+    assert config.parse([]).config == TextConfig()
 
 
 @pytest.mark.parametrize(
@@ -36,7 +38,7 @@ def test_a_network_built_by_hand_has_the_defaults_of_the_config(network, section
     defaults = {
         p.name: p.default for p in parameters if p.default is not p.empty and p.name not in ("encoder", "windows")
     }
-    expected = dataclasses.asdict(getattr(config.Config(), section))
+    expected = dataclasses.asdict(getattr(TextConfig(), section))
     assert defaults.items() <= expected.items()
     others = (
         expected.keys() - defaults.keys() - {"windows", "parametrization"}
@@ -46,7 +48,7 @@ def test_a_network_built_by_hand_has_the_defaults_of_the_config(network, section
 
 @pytest.mark.parametrize("network, section", [(GeneratorNetwork, "generator"), (CriticNetwork, "critic")])
 def test_a_backbone_built_by_hand_has_the_options_of_the_config(network, section):
-    kernel = getattr(config.Config(), section).kernel
+    kernel = getattr(TextConfig(), section).kernel
     weights = network(11, 6, width=8).state_dict()
     named = network(11, 6, width=8, kernel=kernel, norm="none").state_dict()
     assert {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in named.items()}
@@ -56,7 +58,7 @@ def test_a_backbone_built_by_hand_has_the_options_of_the_config(network, section
 def test_an_encoder_built_by_hand_has_the_defaults_of_the_config(network):
     parameters = inspect.signature(network).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-    assert defaults.items() <= dataclasses.asdict(config.Config().condition).items() and defaults
+    assert defaults.items() <= dataclasses.asdict(TextConfig().condition).items() and defaults
 
 
 COMMON = {
@@ -127,11 +129,11 @@ def test_a_modality_of_the_command_line_goes_before_that_of_the_file(tmp_path):
     (tmp_path / "mine.yaml").write_text("modality: images\nseed: 3\n")
     for options in ([], ["--modality", "images"], ["--modality=images"]):
         parsed = config.parse([f"--config={tmp_path / 'mine.yaml'}", "--images.width=20", *options]).config
-        assert isinstance(parsed, config.ImageConfig) and (parsed.images.width, parsed.seed) == (20, 3)
+        assert isinstance(parsed, ImageConfig) and (parsed.images.width, parsed.seed) == (20, 3)
     assert config.modality_of(tmp_path / "mine.yaml") == "images"
     (tmp_path / "mine.yaml").write_text("seed: 3\n")
     parsed = config.parse([f"--config={tmp_path / 'mine.yaml'}", "--modality", "images"]).config
-    assert isinstance(parsed, config.ImageConfig) and parsed.seed == 3
+    assert isinstance(parsed, ImageConfig) and parsed.seed == 3
     assert config.modality_of(tmp_path / "mine.yaml") == "text"
 
 
@@ -139,7 +141,7 @@ def test_choosing_needs_two_candidates():
     assert [config.parse([f"--reranking.candidates={k}"]).config.reranker is None for k in (1, 2)] == [True, False]
     chosen = config.parse(["--reranking.candidates=2", "--reranking.share=0.5"]).config.reranker
     assert (chosen.candidates, chosen.share) == (2, 0.5)
-    assert config.ImageConfig().reranker is None
+    assert ImageConfig().reranker is None
 
 
 @pytest.mark.parametrize(
@@ -321,7 +323,7 @@ def test_help_explains_every_field_with_its_default(capsys):
     # An entry is an option with the name of its value, and behind two spaces or on the next line what it means.
     entries = re.findall(r"^  (--\S+)(.*?)(?=^ {0,2}\S|^$)", text, re.MULTILINE | re.DOTALL)
     meanings = {key: " ".join(re.split(r"\s{2,}", rest, maxsplit=1)[1:]).strip() for key, rest in entries}
-    keys = [f"--{key}" for key in config.flat(config.Config()) if key != "imports"]  # which --import adds to
+    keys = [f"--{key}" for key in config.flat(TextConfig()) if key != "imports"]  # which --import adds to
     others = ["--generator.heads", "--critic.cell", "--config", "--output", "--resume", "--overwrite", "--import"]
     for key in [*keys, *others]:
         assert re.match(r"\w", meanings[key]), f"{key} has no help: {meanings[key]}"

@@ -12,6 +12,7 @@ from conftest import critic_loss
 from seqgan_gp import config
 from seqgan_gp.config import PenaltyConfig
 from seqgan_gp.images import networks
+from seqgan_gp.images.config import ImageConfig
 from seqgan_gp.images.pretrained import build_critic
 
 
@@ -85,7 +86,7 @@ def test_a_spectral_critic_of_images_has_singular_values_of_one():
 )
 def test_a_network_built_by_hand_has_the_defaults_of_the_config(network, section):
     parameters = inspect.signature(network).parameters.values()
-    expected = asdict(getattr(config.ImageConfig(), section))
+    expected = asdict(getattr(ImageConfig(), section))
     expected.pop("parametrization", None)
     assert {p.name: p.default for p in parameters if p.default is not p.empty} == expected
     with pytest.raises(ValueError, match="multiples of 4"):

@@ -14,8 +14,10 @@ from PIL import Image
 
 from seqgan_gp import Critic, Generator, ImageCritic, ImageGenerator, artefacts, config
 from seqgan_gp.cli import main
+from seqgan_gp.config.text import TextConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.images import networks, scorer
+from seqgan_gp.images.config import ImageConfig
 from seqgan_gp.images.data import Images
 from seqgan_gp.images.grid import grid
 from seqgan_gp.images.task import ImageTask
@@ -135,7 +137,7 @@ def test_a_run_is_loaded_by_the_classes_of_its_modality(run, request):
 @pytest.fixture
 def text_run(tmp_path):
     """What a checkpoint of text looks like from outside."""
-    config.save(config.Config(), tmp_path / artefacts.CONFIG)
+    config.save(TextConfig(), tmp_path / artefacts.CONFIG)
     (tmp_path / artefacts.WEIGHTS).touch()
     return tmp_path
 
@@ -166,7 +168,7 @@ def test_images_without_labels_train_and_have_no_classes(tmp_path, capsys):
 def test_a_file_names_its_modality_and_help_is_that_of_its_keys(tmp_path, capsys):
     (tmp_path / "mine.yaml").write_text("modality: images\nimages: {train: a.npz}\n")
     parsed = config.parse([f"--config={tmp_path / 'mine.yaml'}", "--generator.channels=3"]).config
-    assert isinstance(parsed, config.ImageConfig) and parsed.generator.channels == 3
+    assert isinstance(parsed, ImageConfig) and parsed.generator.channels == 3
     for text, complaint in (
         ("modality: images\ncorpus: {size: 3}\n", "corpus is for modality=text"),
         ("images: {train: a.npz}\n", "images is for modality=images"),

@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 
 from seqgan_gp import Critic, Generator, LanguageModel, artefacts, config
 from seqgan_gp.cli import main
+from seqgan_gp.config.text import LikelihoodConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.models import language_model
 from seqgan_gp.text.corpus import Corpus, Sentences
@@ -150,9 +151,9 @@ def test_validation_sentences_are_not_trained_on():
 
 def test_a_twentieth_is_held_out_for_validation_and_never_over_two_thousand():
     for total, expected in ((10, 1), (400, 20), (39_999, 1_999), (50_000, 2_000)):
-        training, validation = likelihood.split(total, config.LikelihoodConfig(), seed=7)
+        training, validation = likelihood.split(total, LikelihoodConfig(), seed=7)
         assert (len(training), len(validation)) == (total - expected, expected)
-    one, other = (likelihood.split(100, config.LikelihoodConfig(validation=30), seed)[1] for seed in (7, 8))
+    one, other = (likelihood.split(100, LikelihoodConfig(validation=30), seed)[1] for seed in (7, 8))
     assert len(one) == 30 and not np.array_equal(one, other)
 
 

@@ -15,7 +15,9 @@ import torch
 from conftest import ROOT, TINY, rows, train, weights
 
 from seqgan_gp import artefacts, config
+from seqgan_gp.config.text import TextConfig
 from seqgan_gp.errors import UserError
+from seqgan_gp.images.config import ImageConfig
 from seqgan_gp.training import folder, likelihood, loop, setup, text, trainer
 
 
@@ -265,12 +267,12 @@ def another(value: Any) -> Any:
     return {None: 7}.get(value, f"{value}x") if value is None or isinstance(value, str) else type(value)()
 
 
-@pytest.mark.parametrize("kind", [config.Config, config.ImageConfig])
+@pytest.mark.parametrize("kind", [TextConfig, ImageConfig])
 def test_only_what_leaves_weights_and_data_alone_may_change_on_resume(tmp_path, monkeypatch, kind):
     saved = kind()
     saved.trackers, saved.train.critic.options = ["tensorboard"], {"eps": 1e-3}
     saved.train.generator.options = {"eps": 1e-3}
-    if kind is config.Config:
+    if kind is TextConfig:
         saved.likelihood.optimizer.options = saved.reranking.optimizer.options = {"eps": 1e-3}
     config.save(saved, tmp_path / artefacts.CONFIG)
     (tmp_path / folder.METRICS).touch()

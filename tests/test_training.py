@@ -11,6 +11,7 @@ from conftest import TINY, rows, train, weights
 
 from seqgan_gp import artefacts, config, pretrained
 from seqgan_gp.cli import main
+from seqgan_gp.config.text import TextConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.training import checkpoint, folder, text, trainer
 from seqgan_gp.training.window import Window
@@ -298,7 +299,7 @@ def test_the_folder_of_a_failed_start_is_not_left_behind(tmp_path, monkeypatch):
 
     monkeypatch.setattr(folder.configs, "save", full)
     with pytest.raises(UserError, match="No space left"):
-        folder.create(tmp_path / "run", config.Config(), lambda part: None)
+        folder.create(tmp_path / "run", TextConfig(), lambda part: None)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -17,6 +17,7 @@ from conftest import SIZES
 
 from seqgan_gp import Generator, cli
 from seqgan_gp import config as configs
+from seqgan_gp.config.text import TextConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.text.tokenizer import Tokenizer
 from studies import report, runner, trials
@@ -102,7 +103,7 @@ def commands(monkeypatch):
     return given
 
 
-def asked_of(commands) -> list[configs.Config]:
+def asked_of(commands) -> list[TextConfig]:
     """The experiments that training was started with."""
     assert all(command[0] == "train" and command[-1] in ("--overwrite", "--resume") for command in commands)
     return [configs.parse(command[1:]).config for command in commands]

@@ -1,7 +1,7 @@
-"""One typed description of an experiment: the keys of a YAML file and of the command line, explained by --help."""
+"""One typed description of an experiment: the keys of a YAML file and of the command line, explained by --help.
 
-import importlib
-from typing import TYPE_CHECKING, Any
+The keys of text are in `config.text`, those of images in `images.config`.
+"""
 
 from .command_line import Invocation, parse
 from .experiment import (
@@ -15,40 +15,13 @@ from .experiment import (
 from .files import load, modality_of, save
 from .schema import flat
 
-if TYPE_CHECKING:
-    from ..images.config import ImageConfig, ImageCriticConfig, ImageGeneratorConfig, ImagesConfig
-    from .text import (
-        ConditionConfig,
-        Config,
-        CorpusConfig,
-        CriticConfig,
-        GeneratorConfig,
-        LanguageModelConfig,
-        LikelihoodConfig,
-        RelaxationConfig,
-        TokenizerConfig,
-    )
-
 __all__ = [
-    "ConditionConfig",
-    "Config",
-    "CorpusConfig",
-    "CriticConfig",
     "EvaluationConfig",
     "Experiment",
-    "GeneratorConfig",
-    "ImageConfig",
-    "ImageCriticConfig",
-    "ImageGeneratorConfig",
-    "ImagesConfig",
     "Invocation",
-    "LanguageModelConfig",
-    "LikelihoodConfig",
     "OptimizerConfig",
     "PenaltyConfig",
-    "RelaxationConfig",
     "RerankingConfig",
-    "TokenizerConfig",
     "TrainConfig",
     "flat",
     "load",
@@ -56,11 +29,3 @@ __all__ = [
     "parse",
     "save",
 ]
-
-
-def __getattr__(name: str) -> Any:
-    # Only when asked for: a run imports nothing of the other modalities.
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    room = "seqgan_gp.images.config" if name.startswith("Image") else "seqgan_gp.config.text"
-    return getattr(importlib.import_module(room), name)

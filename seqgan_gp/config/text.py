@@ -300,7 +300,7 @@ class LikelihoodConfig:
 
 
 @dataclass(kw_only=True)
-class Config(Experiment):
+class TextConfig(Experiment):
     """An experiment on text and other sequences of tokens.
 
     Args:

@@ -173,11 +173,11 @@ def _yardstick(
 def _take_corpus_of(checkpoint: Path, options: argparse.Namespace) -> None:
     """The corpus that a run was trained on as the options that name it."""
     from ..artefacts import read_config
-    from ..config import Config
+    from ..config.text import TextConfig
     from ..text.corpus import GRAMMAR
 
     corpus = checkpoint.parent.parent / "corpus"
-    source = read_config(checkpoint, Config).corpus.train
+    source = read_config(checkpoint, TextConfig).corpus.train
     if source.startswith(GRAMMAR):
         options.grammar = source.removeprefix(GRAMMAR)
     elif (corpus / "test.txt").is_file():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..config import Config
+from ..config.text import TextConfig
 from ..errors import UserError
 from ..metrics.embedding import buckets, frechet_distance, mauve
 from ..scoring import Builder, NGramScores, OracleScores, Real, Rows, Values, defined
@@ -123,7 +123,7 @@ class LanguageModels:
     def _fit(self, sentences: Sequence[str], tokenizer: Tokenizer) -> LanguageModel:
         from ..training.likelihood import fit
 
-        config = Config()
+        config = TextConfig()
         tokens = [len(e.ids) + 1 for e in tokenizer.backend.encode_batch_fast(list(sentences))]
         config.tokenizer.length = min(max(tokens), LONGEST)
         # A validation an epoch: few sentences are soon learned by heart.

@@ -3,7 +3,7 @@
 from ..modality import Method, Modality
 
 MODALITY = Modality(
-    config="seqgan_gp.config.text:Config",
+    config="seqgan_gp.config.text:TextConfig",
     task="seqgan_gp.training.text:TextTask",
     sample="seqgan_gp.sampling:sample_text",
     public=(

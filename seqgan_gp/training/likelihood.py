@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from .. import networks, pretrained
 from ..artefacts import evaluating
-from ..config import Config, LikelihoodConfig, OptimizerConfig
+from ..config import OptimizerConfig
+from ..config.text import LikelihoodConfig, TextConfig
 from ..errors import UserError
 from ..machine import best_device
 from ..models.language_model import LanguageModelNetwork
@@ -107,7 +108,7 @@ class LikelihoodTrainer(BaseTrainer):
         accelerator.register_for_checkpointing(self.best, self.plateau, self.progress)
 
     @staticmethod
-    def optimizers(config: Config) -> dict[str, OptimizerConfig]:
+    def optimizers(config: TextConfig) -> dict[str, OptimizerConfig]:
         return {"likelihood.optimizer": config.likelihood.optimizer}
 
     @staticmethod
@@ -174,7 +175,9 @@ class LikelihoodTrainer(BaseTrainer):
         return pretrained.LanguageModel(network, self.tokenizer)
 
 
-def fit(sentences: list[str], tokenizer: Tokenizer, config: Config, progress: bool = False) -> pretrained.LanguageModel:
+def fit(
+    sentences: list[str], tokenizer: Tokenizer, config: TextConfig, progress: bool = False
+) -> pretrained.LanguageModel:
     """A language model of sentences, trained in memory until it gets no better, on the accelerator if there is one.
 
     Args:

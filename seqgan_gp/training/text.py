@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .. import networks, pretrained
 from ..artefacts import LABELS, TOKENIZER, evaluating
-from ..config import Config
+from ..config.text import TextConfig
 from ..files import atomic_write
 from ..models.critic import CriticNetwork
 from ..models.relaxations import HardTokens, Relaxation
@@ -99,7 +99,7 @@ def _write(path: Path, lines: Iterable[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
-class TextTask(task.Task[Config]):
+class TextTask(task.Task[TextConfig]):
     """The task of a run on text, whose samples are rows of token ids.
 
     Args:
@@ -111,13 +111,13 @@ class TextTask(task.Task[Config]):
 
     EXAMPLE = "--num 1000 --out samples.txt"
 
-    def __init__(self, config: Config, corpus: Corpus, tokenizer: Tokenizer, condition: Condition | None = None):
+    def __init__(self, config: TextConfig, corpus: Corpus, tokenizer: Tokenizer, condition: Condition | None = None):
         self.config, self.corpus, self.tokenizer, self.condition = config, corpus, tokenizer, condition
         if condition:
             self.EXAMPLE = condition.EXAMPLE
 
     @classmethod
-    def load(cls, config: Config) -> TextTask:
+    def load(cls, config: TextConfig) -> TextTask:
         """Load the corpus, and learn or load the tokenizer.
 
         Sentences are cut to `tokenizer.length`, held-out ones too, since samples are compared with them.
@@ -141,11 +141,11 @@ class TextTask(task.Task[Config]):
         return task
 
     @classmethod
-    def _with(cls, config: Config, corpus: Corpus, tokenizer: Tokenizer, labels: Callable[[], Labels]) -> TextTask:
+    def _with(cls, config: TextConfig, corpus: Corpus, tokenizer: Tokenizer, labels: Callable[[], Labels]) -> TextTask:
         return cls(config, corpus, tokenizer, networks.condition_of(config, tokenizer, labels))
 
     @classmethod
-    def read(cls, config: Config, run: Path) -> TextTask:
+    def read(cls, config: TextConfig, run: Path) -> TextTask:
         """Read the sentences that `write` wrote, and the grammar that they were drawn from."""
         folder = run / "corpus"
 
