@@ -17,7 +17,7 @@ from seqgan_gp.metrics import divergence, diversity
 from seqgan_gp.metrics.bootstrap import halves, intervals, subset
 from seqgan_gp.metrics.catalogue import METRICS
 from seqgan_gp.metrics.divergence import jensen_shannon
-from seqgan_gp.metrics.ngrams import Corpus, NGrams, count_ngrams, list_ngrams, number
+from seqgan_gp.metrics.ngrams import NGrams, NumberedSentences, count_ngrams, list_ngrams, number
 from seqgan_gp.scoring import NGramScores, OracleScores, Real, defined, score
 from seqgan_gp.text.grammar import Grammar
 from seqgan_gp.text.words import read_lines
@@ -156,7 +156,7 @@ def test_longest_overlap_is_that_of_a_loop(seed):
 
 
 def test_nothing_overlaps_with_nothing():
-    empty = Corpus(np.empty(0, dtype=np.int32), np.zeros(2, dtype=np.int64))
+    empty = NumberedSentences(np.empty(0, dtype=np.int32), np.zeros(2, dtype=np.int64))
     assert diversity.longest_overlap(number([("a",)])[0], empty).tolist() == [0]
     assert diversity.longest_overlap(empty, number([("a",)])[0]).tolist() == [0, 0]
 
