@@ -16,7 +16,7 @@ from seqgan_gp.cli import main
 from seqgan_gp.errors import UserError
 from seqgan_gp.evaluation import FAMILIES, Family, Metric, language_model
 from seqgan_gp.evaluation.catalogue import RUN_METRICS, describe, metrics
-from seqgan_gp.evaluation.comparison import choose_families
+from seqgan_gp.evaluation.families import choose_families
 from seqgan_gp.evaluation.language_model import LanguageModelScores, TrainingModel
 from seqgan_gp.evaluation.real import FittedReal
 from seqgan_gp.evaluation.scorer import Scorer
@@ -95,6 +95,7 @@ def test_an_encoder_of_the_users_own_is_found_in_the_working_directory(vowels):
             "--metrics vowel: there is no such family of scores (did you mean vowels?); give ",
         ),
         (["--metrics", "nothing like it"], "of ngrams, embedding, classifier, language-model, oracle, vowels, or all"),
+        (["--metrics", "all", "ngrams"], "--metrics all is every family"),
         (["--import", "no_scores"], "--import no_scores: there is no module no_scores"),
         (["--import", "broken"], "line 3 fails (ZeroDivisionError: division by zero)"),
         (["--encoder", "no_encoder:encode"], "--encoder no_encoder: there is no module no_encoder"),

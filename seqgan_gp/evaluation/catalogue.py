@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
-
 from ..metrics.metric import Metric
 from .families import FAMILIES
 
@@ -38,9 +35,3 @@ def describe(key: str) -> Metric | None:
     """The description of a score of a family or of a run; None where there is no such score."""
     known, pattern = RUN_METRICS | metrics(), f"{key.partition('_')[0]}_*"
     return known.get(key) or (known.get(pattern) if "_" in key else None)
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """For an error: the known name that is nearest to a wrong one, as a question, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""

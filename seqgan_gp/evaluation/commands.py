@@ -10,8 +10,9 @@ from ..errors import UserError
 from ..files import atomic_write
 from ..text.words import read_lines
 from . import comparison, report
-from .catalogue import metrics, nearest
+from .catalogue import metrics
 from .comparison import Sources, read_sentences
+from .families import nearest
 from .real import random_halves, random_subset
 from .scorer import Scored
 

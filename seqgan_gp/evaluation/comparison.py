@@ -10,15 +10,13 @@ from pathlib import Path
 from ..errors import UserError
 from ..text.grammar import Grammar
 from ..text.words import read_lines
-from .catalogue import nearest
 from .encoders import FitEncoder, load_encoder, lsa
-from .families import FAMILIES, Family, Need
+from .families import Family, choose_families
 from .language_model import TrainingModel
 from .real import FittedReal, draw_twice, random_halves, random_subset
 from .scorer import Scored, Scorer
 
 NO_REAL_TEXT = "real sentences are needed to compare with: pass --reference FILE, or --grammar NAME to draw them"
-ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -192,42 +190,6 @@ def from_options(options: argparse.Namespace, sources: Sources | None = None) ->
         bootstrap=options.bootstrap,
         model=TrainingModel(training, options.unit) if training else None,
     )
-
-
-def choose_families(names: Sequence[str] | None, has_grammar: bool, has_training: bool) -> dict[str, Family]:
-    """The families that a user names. "all" leaves out only those that lack a grammar; None takes the defaults.
-
-    Raises:
-        UserError: there is no such family, it lacks what it needs, or two of them give the same score.
-    """
-    met: dict[Need | None, bool] = {None: True, "encoder": True, "grammar": has_grammar, "training": has_training}
-    if not names:
-        chosen = {name: f for name, f in FAMILIES.items() if f.default and met[f.needs]}
-    elif ALL in names:
-        chosen = {name: f for name, f in FAMILIES.items() if f.needs != "grammar" or has_grammar}
-    else:
-        chosen = {name: _family(name) for name in names}
-    remedies: dict[Need | None, str] = {
-        "grammar": "the grammar that real text is drawn from: pass --grammar NAME",
-        "training": "real text to train on: pass --train FILE",
-    }
-    owners: dict[str, str] = {}
-    for name, family in chosen.items():
-        if not met[family.needs]:
-            raise UserError(f"--metrics {name} needs {remedies[family.needs]}")
-        for key in family.metrics:
-            if owners.setdefault(key, name) != name:
-                raise UserError(f"--metrics {owners[key]} and {name} both give the score {key}: rename one of the two")
-    return chosen
-
-
-def _family(name: str) -> Family:
-    if name not in FAMILIES:
-        raise UserError(
-            f"--metrics {name}: there is no such family of scores{nearest(name, [*FAMILIES, ALL])}; give some of "
-            f"{', '.join(FAMILIES)}, or {ALL}; --import MODULE adds your own"
-        )
-    return FAMILIES[name]
 
 
 def read_sentences(file: str) -> list[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import difflib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from ..errors import UserError
 from ..metrics.metric import Metric
 from ..scoring import NGRAM_METRICS, ORACLE_METRICS, NGramScores, OracleScores, Scores
 from .classifier import CLASSIFIER_METRICS, ClassifierScores
@@ -41,3 +43,49 @@ FAMILIES: dict[str, Family] = {
     "language-model": Family(LanguageModelScores.of, LANGUAGE_MODEL_METRICS, needs="training"),
     "oracle": Family(OracleScores, ORACLE_METRICS, needs="grammar", default=True),
 }
+ALL = "all"
+
+
+def choose_families(names: list[str] | None, has_grammar: bool, has_training: bool) -> dict[str, Family]:
+    """The families that a user names. "all" alone leaves out only those that lack a grammar; None takes the
+    defaults.
+
+    Raises:
+        UserError: there is no such family, it lacks what it needs, or two of them give the same score.
+    """
+    met: dict[Need | None, bool] = {None: True, "encoder": True, "grammar": has_grammar, "training": has_training}
+    if not names:
+        chosen = {name: f for name, f in FAMILIES.items() if f.default and met[f.needs]}
+    elif names == [ALL]:
+        chosen = {name: f for name, f in FAMILIES.items() if f.needs != "grammar" or has_grammar}
+    else:
+        chosen = {name: _family(name) for name in names}
+    remedies: dict[Need | None, str] = {
+        "grammar": "the grammar that real text is drawn from: pass --grammar NAME",
+        "training": "real text to train on: pass --train FILE",
+    }
+    owners: dict[str, str] = {}
+    for name, family in chosen.items():
+        if not met[family.needs]:
+            raise UserError(f"--metrics {name} needs {remedies[family.needs]}")
+        for key in family.metrics:
+            if owners.setdefault(key, name) != name:
+                raise UserError(f"--metrics {owners[key]} and {name} both give the score {key}: rename one of the two")
+    return chosen
+
+
+def _family(name: str) -> Family:
+    if name not in FAMILIES:
+        if name == ALL:
+            raise UserError(f"--metrics {ALL} is every family: name no other one beside it")
+        raise UserError(
+            f"--metrics {name}: there is no such family of scores{nearest(name, [*FAMILIES, ALL])}; give some of "
+            f"{', '.join(FAMILIES)}, or {ALL}; --import MODULE adds your own"
+        )
+    return FAMILIES[name]
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """For an error: the known name that is nearest to a wrong one, as a question, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
