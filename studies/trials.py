@@ -40,9 +40,9 @@ from typing import Any
 
 import yaml
 
-from seqgan_gp.cli import FAMILIES
 from seqgan_gp.errors import UserError
-from seqgan_gp.metrics.catalogue import METRICS
+from seqgan_gp.evaluation import FAMILIES
+from seqgan_gp.evaluation.catalogue import RUN_METRICS, describe, metrics
 
 from . import report, runner
 
@@ -169,8 +169,8 @@ def _check(asked: Trials) -> None:
         if not re.fullmatch(r"[\w.+-]+", name):
             raise UserError(f"trials.{name}: a name makes files: only letters, digits and . _ + - may be in it")
     for key in [*asked.table, *(asked.figure or [])]:
-        if key not in METRICS:
-            raise UserError(f"there is no score {key}; there are {', '.join(METRICS)}")
+        if not describe(key):
+            raise UserError(f"there is no score {key}; there are {', '.join([*metrics(), *RUN_METRICS])}")
     if asked.figure and len(asked.figure) != 2:
         raise UserError(f"figure is {asked.figure}: two scores are needed, [horizontal, vertical]")
     if asked.score_on not in SCORE_ON:

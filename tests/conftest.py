@@ -10,11 +10,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from seqgan_gp import artefacts
+from seqgan_gp import artefacts, machine
 from seqgan_gp.adversarial.game import CriticLoss
 from seqgan_gp.adversarial.objectives import OBJECTIVES, Objective
 from seqgan_gp.cli import main
 from seqgan_gp.config import PenaltyConfig
+from seqgan_gp.text.grammar import Grammar
 from seqgan_gp.training.build import make_penalty
 
 ROOT = Path(__file__).parent.parent
@@ -100,3 +101,22 @@ def coco() -> Path:
     if not (DATA / "coco" / "test.txt").is_file():
         pytest.skip(f"the public captions are not at {DATA}")
     return DATA
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch) -> Path:
+    """The working directory: real text, and samples of which half are copies."""
+    monkeypatch.chdir(tmp_path)
+    stream = Grammar.load("text").sentences(0)
+    lines = {name: [next(stream) for _ in range(n)] for name, n in (("train", 300), ("reference", 200), ("other", 120))}
+    lines["samples"] = [*lines["train"][:50], "", "dog dog dog", *(next(stream) for _ in range(48))]
+    for name, sentences in lines.items():
+        (tmp_path / f"{name}.txt").write_text("".join(f"{s}\n" for s in sentences))
+    return tmp_path
+
+
+@pytest.fixture
+def one_thread(monkeypatch) -> None:
+    """Commands take all cores, for which tiny language models would wait."""
+    torch.set_num_threads(1)
+    monkeypatch.setattr(machine, "set_threads", lambda threads: None)

@@ -116,7 +116,7 @@ def test_unknown_attributes_of_the_package():
         ),
         (
             "compare",
-            ["0 for none (default: 100)", "score to rank by (default: f_bleu_4)", "write (default: comparison)"],
+            ["0 for none (default: 100)", "says of each score (default: f_bleu_4)", "write (default: comparison)"],
         ),
         ("sweep", ["0 for none (default: 0)", "each temperature (default: 5000)", "where to write (default: sweep)"]),
     ],

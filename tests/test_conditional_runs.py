@@ -17,6 +17,7 @@ from seqgan_gp import config as configs
 from seqgan_gp.cli import main
 from seqgan_gp.config.text import TextConfig
 from seqgan_gp.errors import UserError
+from seqgan_gp.evaluation.catalogue import describe
 from seqgan_gp.training.folder import read_metrics
 from seqgan_gp.training.text import TextTask
 from seqgan_gp.training.trainer import Trainer
@@ -57,6 +58,9 @@ def test_a_run_with_labels_keeps_them_with_its_sentences_and_its_weights(labelle
 
 
 def test_evaluations_measure_obedience_beside_real_sentences(labelled, answering):
+    for run in (labelled, answering):
+        keys = {key for row in read_metrics(run / "metrics.jsonl") for key in row if key.startswith(("eval/", "real/"))}
+        assert [key for key in keys if describe(key.partition("/")[2]) is None] == []
     rows = {key: value for row in read_metrics(labelled / "metrics.jsonl") for key, value in row.items()}
     assert rows["real/obedience"] == rows["real/obedience_question"] == rows["real/obedient"] == 1
     assert 0 <= rows["eval/obedient"] <= 1

@@ -1,15 +1,19 @@
 """Distances between embeddings against scipy, closed forms and the authors' MAUVE; encoders."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
 from seqgan_gp.errors import UserError
-from seqgan_gp.evaluation import families
+from seqgan_gp.evaluation import language_model
+from seqgan_gp.evaluation.classifier import ClassifierScores
+from seqgan_gp.evaluation.embedding import EmbeddingScores
 from seqgan_gp.evaluation.encoders import load_encoder, lsa, ngram_features
-from seqgan_gp.evaluation.families import ClassifierScores, Embeddings, LanguageModels, LanguageModelScores
+from seqgan_gp.evaluation.language_model import LanguageModelScores, TrainingModel
+from seqgan_gp.evaluation.real import FittedReal
 from seqgan_gp.metrics.embedding import buckets, frechet_distance, mauve
 from seqgan_gp.scoring import Real
 from seqgan_gp.text.grammar import Grammar
@@ -19,6 +23,10 @@ from seqgan_gp.text.words import words
 def sentences(seed: int, number: int) -> list[str]:
     stream = Grammar.load("text").sentences(seed)
     return [next(stream) for _ in range(number)]
+
+
+def with_model(reference: list[str], training: list[str], unit: str = "word") -> FittedReal:
+    return FittedReal(reference, training, unit=unit, model=TrainingModel(training, unit))
 
 
 def test_frechet_distance_is_that_of_the_formula_with_a_matrix_root():
@@ -109,10 +117,9 @@ def test_clusters_are_of_directions_and_not_of_lengths():
 
 def test_some_of_the_samples_and_references_are_embedded_like_a_file_of_them():
     samples, reference = sentences(1, 60), sentences(0, 90)
-    real = Real(reference)
+    encode = lsa(Real(reference))
     rows, others = np.array([2, 3, 5, 8, 13, 21, 34, 55]), np.arange(0, 90, 4)
-    encode = lsa(real)
-    scores = Embeddings(lambda real: encode)(samples, real)
+    scores = EmbeddingScores(samples, FittedReal(reference, fit_encoder=lambda real: encode))
     part = scores(rows, others)
     expected = frechet_distance(encode([samples[i] for i in rows]), encode([reference[i] for i in others]))
     assert part["fed"] == pytest.approx(expected, rel=1e-4) and part["fed"] != scores()["fed"]
@@ -120,13 +127,19 @@ def test_some_of_the_samples_and_references_are_embedded_like_a_file_of_them():
     assert scores(rows[:1], others) == {"fed": None, "mauve": None}
 
 
+def test_samples_are_compared_with_the_vectors_of_the_reference():
+    reference, samples = sentences(0, 60), sentences(1, 50)
+    alone, beside = FittedReal(reference), FittedReal(reference, training=sentences(2, 70))
+    assert EmbeddingScores(samples, alone)() == EmbeddingScores(samples, beside)()
+
+
 def test_each_real_text_has_an_encoder_and_vectors_of_its_own():
     # A command scores the same samples against the whole reference and against one half of it.
-    one, other = Real(sentences(0, 120)), Real(sentences(2, 60))
-    samples, shared = sentences(1, 50), Embeddings(lsa)
-    for real in (one, other, one):
-        assert shared(samples, real)() == Embeddings(lsa)(samples, real)()
-    assert shared(samples, one)() != shared(samples, other)()
+    samples, texts = sentences(1, 50), (sentences(0, 120), sentences(2, 60))
+    one, other = map(FittedReal, texts)
+    first, second, again = (EmbeddingScores(samples, real)() for real in (one, other, one))
+    assert first == again != second
+    assert [first, second] == [EmbeddingScores(samples, replace(one, reference=text))() for text in texts]
 
 
 def test_features_are_the_ngrams_of_a_sentence_and_its_ends():
@@ -156,17 +169,18 @@ def test_the_offline_encoder_is_repeatable_and_fitted_to_the_reference():
 
 
 def test_encoders_by_name():
-    scores = Embeddings(load_encoder("test_embedding:letters"))(["abc", "b", "aa"], Real(["a", "b", "bb"]))
+    real = FittedReal(["a", "b", "bb"], fit_encoder=load_encoder("test_embedding:letters"))
+    scores = EmbeddingScores(["abc", "b", "aa"], real)
     assert scores()["fed"] > 0
     for name, complaint in [
         ("bert", "no encoder"),
-        ("nowhere:encode", "cannot be loaded"),
-        ("test_embedding:nothing", "cannot be loaded"),
+        ("nowhere:encode", "there is no module nowhere"),
+        ("test_embedding:nothing", "has no function 'nothing'"),
     ]:
         with pytest.raises(UserError, match=complaint):
             load_encoder(name)
     with pytest.raises(UserError, match="shape"):
-        Embeddings(load_encoder("test_embedding:flat"))(["a", "b"], Real(["a", "b"]))
+        EmbeddingScores(["a", "b"], FittedReal(["a", "b"], fit_encoder=load_encoder("test_embedding:flat")))
 
 
 def letters(texts):
@@ -202,10 +216,10 @@ def test_the_classifier_is_judged_on_sentences_that_it_has_not_seen():
 
 @pytest.mark.parametrize("unit", ["word", "character"])
 def test_language_models_see_each_sentence_to_its_end(unit, monkeypatch):
-    monkeypatch.setattr(families, "EPOCHS", 1)
+    monkeypatch.setattr(language_model, "EPOCHS", 1)
     training = ["The cat sleeps.", "a dog sees the cat and sleeps.", "dogs sleep."] * 4
     reference = ["the dog sleeps.", "a dog sees the dog and the cat and sleeps."]
-    scores = LanguageModels()(training[:5], Real(reference, training, unit=unit))
+    scores = LanguageModelScores.of(training[:5], with_model(reference, training, unit))
     count = len if unit == "character" else lambda s: len(words(s))
     longest = max(map(count, training))
     # The end counts as a token. What is longer than all that a model has learned from is cut.
@@ -215,25 +229,27 @@ def test_language_models_see_each_sentence_to_its_end(unit, monkeypatch):
 
 
 def test_language_models_fold_the_case_of_words_and_not_of_characters(monkeypatch):
-    monkeypatch.setattr(families, "EPOCHS", 1)
+    monkeypatch.setattr(language_model, "EPOCHS", 1)
     training = ["The Cat sleeps.", "a dog sees the cat."] * 5
     for unit, alike in (("word", True), ("character", False)):
-        nats = LanguageModels()(["The cat sleeps.", "the Cat sleeps."], Real(training, training, unit=unit)).forward[0]
+        real = with_model(training, training, unit)
+        nats = LanguageModelScores.of(["The cat sleeps.", "the Cat sleeps."], real).forward[0]
         assert (nats[0] == pytest.approx(nats[1], abs=1e-5)) == alike
 
 
 def test_language_models_see_no_more_of_a_sentence_than_they_are_built_for(monkeypatch):
-    monkeypatch.setattr(families, "EPOCHS", 1)
-    monkeypatch.setattr(families, "LONGEST", 4)
+    monkeypatch.setattr(language_model, "EPOCHS", 1)
+    monkeypatch.setattr(language_model, "LONGEST", 4)
     training = ["a b c d e f", "a b"] * 5
-    assert LanguageModels()(["a b", "a b c", "a b c d e"], Real(training, training)).forward[1].tolist() == [3, 4, 4]
+    scores = LanguageModelScores.of(["a b", "a b c", "a b c d e"], with_model(training, training))
+    assert scores.forward[1].tolist() == [3, 4, 4]
 
 
 def test_language_models_of_other_training_sentences_are_other_models(monkeypatch):
-    monkeypatch.setattr(families, "EPOCHS", 2)
-    samples, builder = ["a b", "b a b"], LanguageModels()
-    one, other = Real(["a b c"], ["a b a b", "b a"] * 20), Real(["a b c"], ["c c a", "a c c c"] * 20)
-    first, second, again = (builder(samples, real)()["lm_nll"] for real in (one, other, one))
+    monkeypatch.setattr(language_model, "EPOCHS", 2)
+    samples = ["a b", "b a b"]
+    one, other = (with_model(["a b c"], training * 20) for training in (["a b a b", "b a"], ["c c a", "a c c c"]))
+    first, second, again = (LanguageModelScores.of(samples, real)()["lm_nll"] for real in (one, other, one))
     assert first == again and first < second  # a and b are what the first has seen
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from seqgan_gp.evaluation.figures import frontier
-from seqgan_gp.evaluation.judge import Judged
+from seqgan_gp.evaluation.scorer import Scored
 from seqgan_gp.training.monitor import draw_curves
 from studies import report
 
@@ -58,22 +58,22 @@ def test_curves_show_every_row_of_the_metrics_and_real_samples_dotted(tmp_path, 
     assert [line.get_color() for line in dotted] == [line.get_color() for line in fractions]
 
 
-def judged(quality, diversity, margin=None, **more):
+def scored(quality, diversity, margin=None, **more):
     """The diversity's interval is twice as wide as the quality's."""
     values = {"bleu_4": quality, "self_bleu_4": diversity, **more}
     bounds = {}
     if margin is not None:
         bounds = {"bleu_4": (quality - margin, quality + margin)}
         bounds["self_bleu_4"] = (diversity - 2 * margin, diversity + 2 * margin)
-    return Judged(values, bounds)
+    return Scored(values, bounds)
 
 
 def test_the_frontier_has_diversity_across_and_quality_up(tmp_path, drawn):
     systems = {
-        "one": [("0.5", judged(0.9, 0.8, 0.03)), ("1", judged(0.7, 0.6, 0.05))],
-        "two": [("1", judged(0.4, 0.3))],
+        "one": [("0.5", scored(0.9, 0.8, 0.03)), ("1", scored(0.7, 0.6, 0.05))],
+        "two": [("1", scored(0.4, 0.3))],
     }
-    assert frontier(systems, judged(0.5, 0.2, mauve=1.0), tmp_path / "f.png")
+    assert frontier(systems, scored(0.5, 0.2, mauve=1.0), tmp_path / "f.png")
     (axes,) = drawn[0].axes  # one panel: nothing has the scores of the others
     assert axes.get_xlabel().startswith("self_bleu_4") and axes.get_ylabel().startswith("bleu_4")
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
@@ -87,8 +87,8 @@ def test_the_frontier_has_diversity_across_and_quality_up(tmp_path, drawn):
 
 
 def test_nothing_is_drawn_of_scores_that_one_system_lacks(tmp_path, drawn):
-    systems = {"one": [("1", judged(0.5, None))]}
-    assert not frontier(systems, judged(0.5, 0.2), tmp_path / "f.png") and not (tmp_path / "f.png").exists()
+    systems = {"one": [("1", scored(0.5, None))]}
+    assert not frontier(systems, scored(0.5, 0.2), tmp_path / "f.png") and not (tmp_path / "f.png").exists()
 
 
 def result(unique, jsd, curves=(), diverged=None, real=(0.95, 0.1)):

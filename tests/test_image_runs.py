@@ -16,6 +16,7 @@ from seqgan_gp import Critic, Generator, ImageCritic, ImageGenerator, artefacts,
 from seqgan_gp.cli import main
 from seqgan_gp.config.text import TextConfig
 from seqgan_gp.errors import UserError
+from seqgan_gp.evaluation.catalogue import describe
 from seqgan_gp.images import networks, scorer
 from seqgan_gp.images.config import ImageConfig
 from seqgan_gp.images.data import Images
@@ -61,6 +62,8 @@ def test_a_run_folder_holds_pictures_and_scores(run):
         assert picture.size == (5 * (WIDTH + 2) - 2, 4 * (HEIGHT + 2) - 2)  # 20 samples
     rows = folder.read_metrics(run / folder.METRICS)
     assert rows[0]["real/accuracy"] > 0.95
+    scores = {key.partition("/")[2] for row in rows for key in row if key.startswith(("eval/", "real/"))}
+    assert [key for key in scores if describe(key) is None] == []
     for key in ("frechet", "frechet_pixels", "confidence", "class_0", "class_1"):
         assert [row["step"] for row in rows if f"eval/{key}" in row] == [3, 6] and f"real/{key}" in rows[0]
     assert {"train/wasserstein", "train/penalty", "train/gradient_norm"} <= {k for row in rows for k in row}

@@ -10,14 +10,14 @@ from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
-from seqgan_gp.evaluation import tables
-from seqgan_gp.evaluation.judge import Judge, Judged
+from seqgan_gp.evaluation import Family, Metric, tables
+from seqgan_gp.evaluation.catalogue import RUN_METRICS, metrics
+from seqgan_gp.evaluation.scorer import Scored, Scorer
 from seqgan_gp.metrics import bleu as bleu_
 from seqgan_gp.metrics import divergence, diversity
 from seqgan_gp.metrics.bootstrap import halves, intervals, subset
-from seqgan_gp.metrics.catalogue import METRICS
 from seqgan_gp.metrics.divergence import jensen_shannon
-from seqgan_gp.metrics.ngrams import Corpus, NGrams, count_ngrams, list_ngrams, number
+from seqgan_gp.metrics.ngrams import NGrams, NumberedSentences, count_ngrams, list_ngrams, number
 from seqgan_gp.scoring import NGramScores, OracleScores, Real, defined, score
 from seqgan_gp.text.grammar import Grammar
 from seqgan_gp.text.words import read_lines
@@ -156,7 +156,7 @@ def test_longest_overlap_is_that_of_a_loop(seed):
 
 
 def test_nothing_overlaps_with_nothing():
-    empty = Corpus(np.empty(0, dtype=np.int32), np.zeros(2, dtype=np.int64))
+    empty = NumberedSentences(np.empty(0, dtype=np.int32), np.zeros(2, dtype=np.int64))
     assert diversity.longest_overlap(number([("a",)])[0], empty).tolist() == [0]
     assert diversity.longest_overlap(empty, number([("a",)])[0]).tolist() == [0, 0]
 
@@ -320,24 +320,27 @@ class Means:
         return {"mean_length": float(one.mean()), "fed": float(other.mean())}
 
 
-def test_a_judge_gives_intervals_of_95_percent_and_tables_show_half_of_their_width():
+MEANS = {"means": Family(Means, {key: Metric("Mean", "mean of numbers") for key in ("mean_length", "fed")})}
+
+
+def test_a_scorer_gives_intervals_of_95_percent_and_tables_show_half_of_their_width():
     rng = np.random.default_rng(1)
     one, other = (list(map(str, rng.normal(size=size))) for size in (400, 900))
-    judged = Judge({"means": Means}, 1500)("mine", one, Real(other))
+    scored = Scorer(MEANS, 1500)("mine", one, Real(other))
     for key, side in (("mean_length", one), ("fed", other)):
         expected = 1.96 * np.std([float(x) for x in side]) / math.sqrt(len(side))
-        low, high = judged.intervals[key]
-        assert judged.margin(key) == pytest.approx((high - low) / 2) == pytest.approx(expected, rel=0.07)
-    assert judged.as_dict() == {**judged.values, "intervals": judged.intervals}
-    again = Judge({"means": Means}, 1500)("mine", one, Real(other))
-    assert again == judged  # the same halves each time
-    assert Judge({"means": Means})("mine", one, Real(other)).as_dict() == judged.values
+        low, high = scored.intervals[key]
+        assert scored.margin(key) == pytest.approx((high - low) / 2) == pytest.approx(expected, rel=0.07)
+    assert scored.as_dict() == {**scored.values, "intervals": scored.intervals}
+    again = Scorer(MEANS, 1500)("mine", one, Real(other))
+    assert again == scored  # the same halves each time
+    assert Scorer(MEANS)("mine", one, Real(other)).as_dict() == scored.values
 
 
 def test_a_table_has_every_score_in_its_row_and_says_what_a_dash_means():
     columns = {
-        "mine": Judged({"count": 1234, "unique": 0.5, "jsd_3": None}, {"unique": (0.4, 0.62)}),
-        "real": Judged({"count": 1234, "unique": 0.25, "jsd_3": 0.125, "bleu_4": 0.75}),
+        "mine": Scored({"count": 1234, "unique": 0.5, "jsd_3": None}, {"unique": (0.4, 0.62)}),
+        "real": Scored({"count": 1234, "unique": 0.25, "jsd_3": 0.125, "bleu_4": 0.75}),
     }
     markdown = tables.markdown(columns).splitlines()
     assert markdown[0] == "|  | mine | real | goal |" and markdown[1] == "| --- | ---: | ---: | --- |"
@@ -357,9 +360,11 @@ def test_a_table_has_every_score_in_its_row_and_says_what_a_dash_means():
 
 
 def test_where_real_text_would_be_is_said_of_every_score():
-    better = {key: metric.better for key, metric in METRICS.items()}
+    better = {key: metric.better for key, metric in (RUN_METRICS | metrics()).items()}
     higher = {"bleu", "backward_bleu", "f_bleu", "mauve", "grammatical", "production_coverage", "well_formed"}
+    higher |= {"obedience", "obedience_*", "obedient", "agreement", "accuracy"}
     lower = {"jsd", "jsd_char", "length_distance", "fed", "classifier_accuracy", "reverse_lm_nll", "production_jsd"}
+    lower |= {"wrong_*", "frechet", "frechet_pixels", "class_jsd"}
     real = {
         "count",
         "mean_length",
@@ -371,5 +376,6 @@ def test_where_real_text_would_be_is_said_of_every_score():
         "lm_nll",
         "oracle_nll",
     }
+    real |= {"confidence", "smallest_class", "largest_class", "class_*"}
     for goal, names in (("higher", higher), ("lower", lower), ("real", real)):
         assert {key.rstrip("_12345") for key, value in better.items() if value == goal} == names

@@ -1,30 +1,34 @@
-"""Sentences to vectors, for distances between embeddings.
+"""Encoders of sentences, for distances between embeddings.
 
-An encoder is any function from sentences to float vectors (sentences, dimensions). By name: `lsa` needs nothing that
-is not installed, `minilm` is a trained sentence encoder (`pip install 'seqgan_gp[encoder]'`), and
-`package.module:function` is one of your own.
+A sentence encoder is any function from N sentences to float vectors (N, dimensions). A user names it: `lsa` needs no
+further package, `minilm` is a trained encoder (`pip install 'seqgan_gp[encoder]'`), and `package.module:function` is a
+function of the user's own.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
+from .. import extensions
 from ..errors import UserError
 from ..scoring import Real
 from ..text.words import UNITS
 
-Encoder: TypeAlias = Callable[[Sequence[str]], np.ndarray]
+SentenceEncoder: TypeAlias = Callable[[Sequence[str]], np.ndarray]
+"""N sentences to vectors (N, dimensions)."""
 
-BOUNDARY = "\n"  # no word and no character of a line
+FitEncoder: TypeAlias = Callable[[Real], SentenceEncoder]
+"""Fits an encoder to the reference of real text, or ignores it and gives an encoder that is trained already."""
+
+BOUNDARY = "\n"  # no word contains it, and no line does
 DIMENSIONS = 64
 
 
 def ngram_features(unit: str, max_n: int) -> Callable[[str], list[str]]:
-    """A sentence as the list of its n-grams up to max_n, its two ends included."""
+    """A function from a sentence to the list of its 1-grams to max_n-grams. Its two ends count as tokens."""
     split = UNITS[unit]
 
     def features(sentence: str) -> list[str]:
@@ -34,10 +38,11 @@ def ngram_features(unit: str, max_n: int) -> Callable[[str], list[str]]:
     return features
 
 
-def lsa(real: Real) -> Encoder:
-    """Latent semantic analysis (Deerwester et al. 1990): TF-IDF weights of words and pairs of words, reduced to the 64
-    directions that hold most of the reference, where it is fitted. Fast and offline; it sees which words go together,
-    not the grammar across them."""
+def lsa(real: Real) -> SentenceEncoder:
+    """Latent semantic analysis (Deerwester et al. 1990), fitted to the reference: TF-IDF weights of words and pairs of
+    words, reduced to the 64 directions with the largest singular values. It is fast and needs no network. It sees
+    which words go together, and no grammar across them.
+    """
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.pipeline import make_pipeline
@@ -52,9 +57,9 @@ def lsa(real: Real) -> Encoder:
     return make_pipeline(weights, reduce).transform
 
 
-def minilm(real: Real) -> Encoder:
-    """all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Wang et al. 2020), 384 dimensions, from a package that carries its
-    weights.
+def minilm(real: Real) -> SentenceEncoder:
+    """all-MiniLM-L6-v2 (Reimers and Gurevych 2019; Wang et al. 2020), 384 dimensions. Its weights come with a package;
+    `real` is ignored.
 
     Raises:
         UserError: that package is not installed.
@@ -70,22 +75,22 @@ def minilm(real: Real) -> Encoder:
     return lambda sentences: model.encode(list(sentences), batch_size=128, show_progress_bar=False)
 
 
-ENCODERS: dict[str, Callable[[Real], Encoder]] = {"lsa": lsa, "minilm": minilm}
+ENCODERS: dict[str, FitEncoder] = {"lsa": lsa, "minilm": minilm}
 
 
-def load_encoder(name: str) -> Callable[[Real], Encoder]:
-    """The maker of the encoder of that name, given the real text to fit it to.
+def load_encoder(name: str) -> FitEncoder:
+    """The encoder that a user names: a key of `ENCODERS`, or `package.module:function`.
 
     Raises:
-        UserError: there is no such encoder.
+        UserError: there is no such encoder, module or function, or the module fails.
     """
     if name in ENCODERS:
         return ENCODERS[name]
-    module, colon, function = name.partition(":")
+    module_name, colon, function = name.partition(":")
     if not colon:
         raise UserError(f"no encoder '{name}': give one of {', '.join(ENCODERS)}, or package.module:function")
-    try:
-        own = getattr(importlib.import_module(module), function)
-    except (ImportError, AttributeError) as error:
-        raise UserError(f"encoder '{name}' cannot be loaded ({error}); give package.module:function") from None
+    (module,) = extensions.load([module_name], "--encoder")
+    own = getattr(module, function, None)
+    if not callable(own):
+        raise UserError(f"--encoder {name}: the module {module_name} has no function '{function}'")
     return lambda real: own

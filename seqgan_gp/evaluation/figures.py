@@ -1,14 +1,14 @@
-"""Quality against diversity as a picture."""
+"""Quality against diversity as a figure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..metrics.catalogue import METRICS
-from .judge import Judged
+from .catalogue import metrics
+from .scorer import Scored
 
-# Horizontal and vertical score of each panel; a panel is drawn where both are there.
+# The horizontal and the vertical score of each panel. A panel is drawn where every system has both.
 PANELS = (
     ("self_bleu_4", "bleu_4"),
     ("backward_bleu_4", "bleu_4"),
@@ -17,16 +17,17 @@ PANELS = (
 )
 
 
-def frontier(systems: Mapping[str, Sequence[tuple[str, Judged]]], real: Judged, path: Path) -> bool:
-    """Draw each system as a line through its points, with intervals where there are any, and real text as a star.
+def frontier(systems: Mapping[str, Sequence[tuple[str, Scored]]], real: Scored, path: Path) -> bool:
+    """Draw each system as a line through its points, with intervals where there are any, and real text as a star
+    (the quality-diversity plane of Caccia et al. 2020).
 
     Args:
-        systems: for each name its points, each with a label such as its temperature.
-        real: what real text of the same size scores: where a perfect generator lands.
+        systems: the points of each system, each with a label such as its temperature.
+        real: the scores of as many real sentences. A perfect generator lands there.
         path: of the PNG.
 
     Returns:
-        Whether there was anything to draw: the scores of at least one panel.
+        Whether a figure was written. There is none where every panel lacks a score.
     """
     from matplotlib.figure import Figure
 
@@ -52,4 +53,4 @@ def frontier(systems: Mapping[str, Sequence[tuple[str, Judged]]], real: Judged, 
 
 
 def _label(key: str) -> str:
-    return f"{key}\n{METRICS[key].meaning}"
+    return f"{key}\n{metrics()[key].meaning}"

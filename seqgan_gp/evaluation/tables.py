@@ -1,43 +1,44 @@
-"""Scores as tables to read: for a terminal and as Markdown."""
+"""Scores as tables, for a terminal and as Markdown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..metrics.catalogue import METRICS
-from .judge import Judged
+from .catalogue import metrics
+from .scorer import Scored
 
 ARROWS = {"higher": "higher is better", "lower": "lower is better", "real": "real text is the goal"}
 
 
-def number(judged: Judged, key: str) -> str:
-    """A score as it is printed, with the half width of its interval."""
-    value = judged.values.get(key)
+def number(scored: Scored, key: str) -> str:
+    """A score in print, with half the width of its interval."""
+    value = scored.values.get(key)
     if value is None:
         return "-"
     if isinstance(value, int):
         return f"{value:,}"
-    margin = judged.margin(key)
+    margin = scored.margin(key)
     return f"{value:.4f}" if margin is None else f"{value:.4f} ±{margin:.4f}"
 
 
-def keys(columns: Mapping[str, Judged]) -> list[str]:
-    """The scores that any column has, in the catalogue's order."""
-    return [key for key in METRICS if any(key in c.values for c in columns.values())]
+def keys(columns: Mapping[str, Scored]) -> list[str]:
+    """The scores that any column has, in the order of the families."""
+    order = list(metrics())
+    return sorted({key for c in columns.values() for key in c.values}, key=order.index)
 
 
-def undefined(columns: Mapping[str, Judged]) -> str:
-    """A line that says what a dash means, where there is one."""
+def undefined(columns: Mapping[str, Scored]) -> str:
+    """A line that explains the dashes, if there are any."""
     dashes = [key for key in keys(columns) if any(c.values.get(key) is None for c in columns.values())]
     return f"-: not defined for these sentences, or without a training file: {', '.join(dashes)}" if dashes else ""
 
 
-def terminal(columns: Mapping[str, Judged]) -> str:
-    """A line for each score, a column for each system, and what the number means."""
+def terminal(columns: Mapping[str, Scored]) -> str:
+    """A table with a line for each score, a column for each system, and the meaning of each score."""
     rows = [["", *columns, ""]]
     group = ""
     for key in keys(columns):
-        metric = METRICS[key]
+        metric = metrics()[key]
         if metric.group != group:
             group = metric.group
             rows.append([group])
@@ -52,10 +53,10 @@ def terminal(columns: Mapping[str, Judged]) -> str:
     return "\n".join([*map(line, rows), *filter(None, [undefined(columns)])])
 
 
-def markdown(columns: Mapping[str, Judged]) -> str:
+def markdown(columns: Mapping[str, Scored]) -> str:
     """The same table as Markdown."""
     rows = [["", *columns, "goal"], ["---", *["---:"] * len(columns), "---"]]
     for key in keys(columns):
-        goal = "" if key == "count" else METRICS[key].better
+        goal = "" if key == "count" else metrics()[key].better
         rows.append([key, *(number(c, key) for c in columns.values()), goal])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)

@@ -1,9 +1,9 @@
 """BLEU against many references, and self-BLEU, exactly and without a loop over pairs of sentences.
 
 BLEU clips the count of each n-gram at the largest count in any one reference (Papineni et al. 2002). With all
-sentences of a file as references that largest count is one number per n-gram. In self-BLEU a sentence's references
-are all the others: there the two largest counts, and who owns the larger, give every leave-one-out clip at once.
-Scores are those of nltk's `sentence_bleu` with equal weights and smoothing method 1, averaged over the hypotheses.
+sentences of a file as references, that largest count is one number per n-gram. In self-BLEU the references of a
+sentence are all the others. The two largest counts of an n-gram, and the sentence that has the larger, then give every
+leave-one-out clip at once. The scores are those of nltk's `sentence_bleu` with equal weights and smoothing method 1.
 """
 
 import numpy as np
@@ -14,11 +14,13 @@ SMOOTHING = 0.1  # Chen and Cherry 2014, method 1: a precision of 0 / m becomes 
 
 
 def bleu(hypotheses: NGrams, references: NGrams) -> np.ndarray:
-    """BLEU-1 to BLEU-5 (as many orders as were counted) of each hypothesis with all references: float64
-    (hypotheses, orders) in [0, 1], higher is closer.
+    """BLEU-1 to BLEU-N of each hypothesis against all references, where N orders were counted.
 
-    With samples as hypotheses it measures quality; with real text as hypotheses and samples as references (backward
-    BLEU, Shi et al. 2018) how much of real text the samples cover.
+    With samples as hypotheses it measures quality. With real text as hypotheses and samples as references it measures
+    recall (backward BLEU, Shi et al. 2018).
+
+    Returns:
+        float64 (hypotheses, orders) in [0, 1]; higher is closer.
 
     Raises:
         ValueError: there are no references.
@@ -37,10 +39,12 @@ def bleu(hypotheses: NGrams, references: NGrams) -> np.ndarray:
 
 
 def self_bleu(sentences: NGrams) -> np.ndarray:
-    """BLEU-1 to BLEU-5 (as many orders as were counted) of each sentence with all others as references: float64
-    (sentences, orders) in [0, 1], lower is more diverse (Zhu et al. 2018, Texygen).
+    """BLEU-1 to BLEU-N of each sentence against all others (Zhu et al. 2018, Texygen), where N orders were counted.
 
     It grows with the number of sentences: compare at equal numbers only.
+
+    Returns:
+        float64 (sentences, orders) in [0, 1]; lower is more diverse.
 
     Raises:
         ValueError: fewer than two sentences.
@@ -72,24 +76,24 @@ def _largest_elsewhere(counts: Counts) -> np.ndarray:
 
 
 def _starts(counts: Counts) -> np.ndarray:
-    """Where each n-gram begins among the entries, which are sorted by n-gram."""
+    """The first entry of each n-gram. The entries are sorted by n-gram."""
     return np.flatnonzero(np.diff(counts.gram, prepend=-1))
 
 
 def _clip(counts: Counts, limit: np.ndarray, sentences: int) -> np.ndarray:
-    """Numerator of the modified precision of each sentence."""
+    """The numerator of the modified precision of each sentence."""
     return np.bincount(counts.sentence, np.minimum(counts.count, limit), minlength=sentences)
 
 
 def _closest(length: np.ndarray, available: np.ndarray) -> np.ndarray:
-    """The available length (sorted) closest to each length; of two as close, the shorter."""
+    """The available length (sorted) closest to each length, and the shorter of two that are equally close."""
     above = np.searchsorted(available, length).clip(max=len(available) - 1)
     below = (above - 1).clip(min=0)
     return np.where(length - available[below] <= available[above] - length, available[below], available[above])
 
 
 def _closest_other(length: np.ndarray, available: np.ndarray) -> np.ndarray:
-    """As `_closest`, but never the length itself."""
+    """The same as `_closest`, but never the length itself."""
     place = np.searchsorted(available, length)
     below, above = (place - 1).clip(min=0), (place + 1).clip(max=len(available) - 1)
     gap_below = np.where(place > 0, length - available[below], np.iinfo(np.int64).max)
@@ -98,7 +102,7 @@ def _closest_other(length: np.ndarray, available: np.ndarray) -> np.ndarray:
 
 
 def _combine(clipped: np.ndarray, length: np.ndarray, closest: np.ndarray) -> np.ndarray:
-    """Brevity penalty times the geometric mean of the first n precisions, for every n."""
+    """The brevity penalty times the geometric mean of the first n precisions, for every n."""
     orders = np.arange(1, clipped.shape[1] + 1)
     possible = (length[:, None] - orders + 1).clip(min=1)
     precision = np.where(clipped == 0, SMOOTHING, clipped) / possible

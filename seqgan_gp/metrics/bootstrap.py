@@ -1,19 +1,20 @@
-"""How far a score would move with other sentences of the same systems."""
+"""Intervals of scores: how far a score would move with other sentences of the same systems."""
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
 
 Statistic = Callable[[np.ndarray, np.ndarray], Mapping[str, float | None]]
+"""Row numbers of samples and of references to the scores of those rows."""
 
 
 def subset(total: int, size: int, seed: int = 0) -> np.ndarray:
-    """`size` of the numbers 0..total-1 at random in ascending order, always the same ones."""
+    """`size` random numbers of 0..total-1 (size,), different and ascending. The same seed gives the same numbers."""
     return np.sort(np.random.default_rng(seed).permutation(total)[:size])
 
 
 def halves(total: int) -> tuple[np.ndarray, np.ndarray]:
-    """Two random halves of the numbers 0..total-1, always the same ones."""
+    """Two random halves of the numbers 0..total-1, (total // 2,) each, always the same ones. They share no number."""
     order = np.random.default_rng(0).permutation(total)
     return order[: total // 2], order[total // 2 : 2 * (total // 2)]
 
@@ -27,28 +28,28 @@ def intervals(
     seed: int = 0,
     after_each: Callable[[], object] = lambda: None,
 ) -> dict[str, tuple[float, float] | None]:
-    """Bootstrap intervals for every score, by random halves drawn without replacement.
+    """Bootstrap intervals for every score, from random halves that are drawn without replacement.
 
-    Drawing with replacement, as the usual bootstrap does, plants duplicates, which self-BLEU, distinct-n and the
-    unique fraction would count as a collapse. The spread over random halves of n sentences is that of n fresh ones:
+    The usual bootstrap draws with replacement. That plants duplicates, which self-BLEU, distinct-n and the unique
+    fraction would count as a collapse. Scores of random halves of n sentences spread as much as scores of n fresh ones:
     var(half) = s^2 / (n / 2) * (1 - 1 / 2) = s^2 / n (the delete-half jackknife, Shao and Wu 1989). So an interval is
     the score plus the quantiles of the halves around their mean.
 
     Args:
-        statistic: scores of some of the samples and some of the references, both given by their numbers.
-        values: the scores of all; None where undefined.
-        sizes: how many samples and references there are.
-        repetitions: pairs of halves to draw.
-        level: of the intervals.
+        statistic: the scores of some samples and some references, by their row numbers.
+        values: the scores of all samples and references; None where undefined.
+        sizes: the numbers of samples and of references.
+        repetitions: the number of pairs of halves.
+        level: the fraction of scores that an interval holds.
         after_each: called after each repetition.
 
     Returns:
-        (low, high) for each key; None where the score is undefined, for all or for any of the halves, and where there
-        are fewer than four sentences, so that a half has no two.
+        (low, high) for each key. It is None where the score is undefined for all sentences or for any half, and where
+        there are fewer than four sentences, because a half then has fewer than two.
     """
     if min(sizes) < 4:
         return dict.fromkeys(values)
-    # A stream of its own: the first halves must not be the very ones that a classifier was trained on.
+    # The stream differs from that of `halves`: no half may be the very one that a classifier was trained on.
     rng = np.random.default_rng((seed, 1))
     rows = []
     for _ in range(repetitions):

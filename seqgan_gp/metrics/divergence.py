@@ -6,10 +6,10 @@ from .ngrams import NGrams
 
 
 def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
-    """Jensen-Shannon divergence in bits, of two histograms over the same outcomes: in [0, 1], lower is closer (Lin
-    1991).
+    """The Jensen-Shannon divergence of two histograms (outcomes,) in bits (Lin 1991).
 
-    NaN where one of them is empty.
+    Returns:
+        A number in [0, 1]; lower is closer. It is NaN where a histogram is empty.
     """
     if not p.sum() or not q.sum():
         return float("nan")
@@ -24,20 +24,24 @@ def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
 
 
 def ngram_jsd(samples: NGrams, reference: NGrams) -> list[float]:
-    """Jensen-Shannon divergence between the n-grams of two corpora, for each order that was counted, in bits: 0 is
-    equal, 1 is disjoint.
+    """The Jensen-Shannon divergence between the n-grams of two corpora in bits, for each order that was counted
+    (Gulrajani et al. 2017, section 5.3).
 
-    The measure of Gulrajani et al. 2017 (section 5.3). Finite corpora of one language are not at 0: compare with what
-    two halves of real text score. NaN where one corpus has no sentence of n tokens.
+    Two finite corpora of one language are not at 0: compare with the score of two halves of real text.
+
+    Returns:
+        A number in [0, 1] for each order; 0 is equal and 1 is disjoint. It is NaN where a corpus has no n-gram.
     """
     orders = zip(samples.orders, reference.orders, strict=True)
     return [jensen_shannon(one.totals(), other.totals()) for one, other in orders]
 
 
 def length_distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Wasserstein-1 distance between two sets of sentence lengths, in tokens: 0 is equal, lower is closer.
+    """The Wasserstein-1 distance between two sets of sentence lengths, in tokens; lower is closer. It is the area
+    between their cumulative distributions (Vallender 1974).
 
-    The area between the two cumulative distributions (Vallender 1974).
+    Args:
+        one, other: int (sentences,), at least one each.
     """
     grid = np.arange(max(one.max(), other.max()) + 1)
     cumulative = [np.searchsorted(np.sort(x), grid, side="right") / len(x) for x in (one, other)]

@@ -4,22 +4,30 @@ import itertools
 
 import numpy as np
 
-from .ngrams import Corpus, NGrams
+from .ngrams import NGrams, NumberedSentences
 
 
 def distinct(ngrams: NGrams) -> list[float]:
-    """Distinct-n for each order that was counted: different n-grams over all n-grams (Li et al. 2016), in [0, 1],
-    higher is more diverse; it falls as the number of sentences grows. NaN where no sentence has n tokens."""
+    """Distinct-n for each order that was counted: different n-grams over all n-grams (Li et al. 2016).
+
+    It falls as the number of sentences grows: compare at equal numbers only.
+
+    Returns:
+        A number in [0, 1] for each order; higher is more diverse. It is NaN where no sentence has n tokens.
+    """
     totals = [counts.totals() for counts in ngrams.orders]
     return [float(np.count_nonzero(t) / t.sum()) if t.any() else float("nan") for t in totals]
 
 
-def sentence_ids(*corpora: Corpus) -> list[np.ndarray]:
-    """A number for each sentence, (sentences,) int64, the same for equal sentences of corpora that were numbered
-    alike."""
+def sentence_ids(*corpora: NumberedSentences) -> list[np.ndarray]:
+    """A number for each sentence, int64 (sentences,) for each corpus. Equal sentences have the same number.
+
+    Args:
+        corpora: numbered by one call of `ngrams.number`.
+    """
     ids: dict[bytes, int] = {}
 
-    def one(corpus: Corpus) -> np.ndarray:
+    def one(corpus: NumberedSentences) -> np.ndarray:
         data, bounds = corpus.tokens.tobytes(), (corpus.tokens.itemsize * corpus.bounds).tolist()
         spans = itertools.pairwise(bounds)
         return np.fromiter((ids.setdefault(data[a:b], len(ids)) for a, b in spans), dtype=np.int64)
@@ -28,26 +36,38 @@ def sentence_ids(*corpora: Corpus) -> list[np.ndarray]:
 
 
 def unique(ids: np.ndarray) -> float:
-    """Different sentences over all sentences, in (0, 1]: 1 is no repetition."""
+    """Different sentences over all sentences, in (0, 1]; 1 means that none is repeated.
+
+    Args:
+        ids: the number of each sentence (sentences,), from `sentence_ids`.
+    """
     return len(np.unique(ids)) / len(ids)
 
 
 def novel(ids: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """Whether each sentence is not among the training sentences: bool (sentences,)."""
+    """Whether each sentence is not among the training sentences: bool (sentences,).
+
+    Args:
+        ids, training: the numbers of samples and of training sentences, from one call of `sentence_ids`.
+    """
     return ~np.isin(ids, training)
 
 
-def longest_overlap(samples: Corpus, training: Corpus) -> np.ndarray:
-    """Tokens of the longest part of each sentence that stands word for word in a training sentence: (sentences,)
-    int64, 0 to the sentence's length.
+def longest_overlap(samples: NumberedSentences, training: NumberedSentences) -> np.ndarray:
+    """The longest run of tokens of each sentence that a training sentence contains word for word (McCoy et al. 2023).
 
-    Novelty by whole sentences misses a generator that glues copied halves together; this does not (McCoy et al. 2023
-    ask the same of language models).
+    Novelty of whole sentences misses a generator that glues copied halves together. This score does not.
+
+    Args:
+        samples, training: numbered by one call of `ngrams.number`.
+
+    Returns:
+        Tokens, int64 (sentences,), from 0 to the length of the sentence.
     """
     longest = np.zeros(len(samples), dtype=np.int64)
     sentence = np.repeat(np.arange(len(samples)), samples.lengths)
     vocabulary = int(max(samples.tokens.max(initial=0), training.tokens.max(initial=0))) + 1
-    # The n-grams that both have, by where they start and their number; each round adds a token to them.
+    # The n-grams that both have: the token where each starts, and its number. Each round makes them a token longer.
     tokens, starts, remaining = [], [], []
     for corpus in (samples, training):
         tokens.append(corpus.tokens.astype(np.int64))

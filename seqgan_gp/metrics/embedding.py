@@ -13,13 +13,15 @@ VARIANCE = 0.9
 
 
 def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
-    """Squared 2-Wasserstein distance between the normal distributions with the means and covariances of x and y:
-    `|m_x - m_y|^2 + Tr(C_x + C_y - 2 (C_x C_y)^(1/2))` (Dowson and Landau 1982; on sentence embeddings de Masson
-    d'Autume et al. 2019). 0 is equal, lower is closer; finite samples of one distribution are not at 0, and fewer
-    sentences give larger distances.
+    """The squared 2-Wasserstein distance between two normal distributions, which have the means and covariances of x
+    and of y: `|m_x - m_y|^2 + Tr(C_x + C_y - 2 (C_x C_y)^(1/2))` (Dowson and Landau 1982; de Masson d'Autume et al.
+    2019 on sentence embeddings).
+
+    Lower is closer, and 0 is equal. Finite samples of one distribution are not at 0, and fewer rows give larger
+    distances.
 
     Args:
-        x, y: at least two rows each.
+        x, y: vectors (rows, dimensions), at least two rows each.
     """
     x, y = x.astype(np.float64), y.astype(np.float64)
     mean = np.square(x.mean(axis=0) - y.mean(axis=0)).sum()
@@ -32,11 +34,16 @@ def frechet_distance(x: np.ndarray, y: np.ndarray) -> float:
 
 
 def buckets(x: np.ndarray, y: np.ndarray, number: int | None = None, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The cluster of each row of x and of y, from one k-means over both (Pillutla et al. 2021, section 3): rows at
-    unit length, reduced to the principal components that hold 90% of the variance.
+    """The cluster of each row of x and of y, from one k-means over both (Pillutla et al. 2021, section 3). Rows are
+    scaled to unit length and reduced to the principal components that hold 90% of the variance.
 
     Args:
-        number: of clusters; default: one for 25 rows of the smaller set, from 2 to 500.
+        x, y: vectors (rows, dimensions).
+        number: the number of clusters; None takes one for 25 rows of the smaller set, from 2 to 500.
+        seed: of k-means.
+
+    Returns:
+        Labels, int (rows,), of x and of y.
     """
     from sklearn.cluster import KMeans
     from sklearn.decomposition import PCA
@@ -59,10 +66,14 @@ def buckets(x: np.ndarray, y: np.ndarray, number: int | None = None, seed: int =
 
 
 def mauve(x: np.ndarray, y: np.ndarray) -> float:
-    """MAUVE of two sets of cluster labels (from `buckets`): the area under the divergence frontier of their
-    histograms P and Q, `(exp(-c KL(Q|R)), exp(-c KL(P|R)))` over the mixtures `R = w P + (1 - w) Q` with c = 5
-    (Pillutla et al. 2021, equations 2 and 3). In (0, 1], higher is closer; finite samples of one distribution are
-    below 1.
+    """MAUVE of two sets of cluster labels: the area under the divergence frontier of their histograms P and Q,
+    `(exp(-c KL(Q|R)), exp(-c KL(P|R)))` over the mixtures `R = w P + (1 - w) Q` with c = 5 (Pillutla et al. 2021,
+    equations 2 and 3).
+
+    It is in (0, 1], and higher is closer. Finite samples of one distribution are below 1.
+
+    Args:
+        x, y: labels (rows,), from `buckets`.
     """
     size = max(x.max(), y.max()) + 1
     p, q = (np.bincount(z, minlength=size) / len(z) for z in (x, y))
@@ -75,6 +86,6 @@ def mauve(x: np.ndarray, y: np.ndarray) -> float:
 
     one = np.concatenate([[1.0], np.exp(-SCALING * divergence(q)), [0.0]])
     other = np.concatenate([[0.0], np.exp(-SCALING * divergence(p)), [1.0]])
-    # The frontier from both ends, as the authors integrate it, so that the value does not depend on which set is P.
+    # The authors integrate the frontier from both ends, so that the value does not depend on which set is P.
     order, order_back = np.lexsort((-other, one)), np.lexsort((-one, other))
     return float((np.trapezoid(other[order], one[order]) + np.trapezoid(one[order_back], other[order_back])) / 2)

@@ -1,4 +1,4 @@
-"""Counts of n-grams in lists of token sequences, as integer arrays: numpy sorts where others loop over sentences."""
+"""Counts of n-grams in lists of token sequences, as integer arrays. Numpy sorts them; nothing loops over sentences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Sentences = Iterable[Sequence[Hashable]]
 
 
 @dataclass(frozen=True)
-class Corpus:
+class NumberedSentences:
     """Sentences as numbers: `tokens` (all tokens in a row,) int32, and `lengths` (sentences,) int64."""
 
     tokens: np.ndarray
@@ -24,12 +24,12 @@ class Corpus:
 
     @property
     def bounds(self) -> np.ndarray:
-        """Where each sentence begins in `tokens`, and where the last one ends: (sentences + 1,)."""
+        """The place in `tokens` where each sentence begins, and where the last one ends: (sentences + 1,)."""
         return np.concatenate([[0], np.cumsum(self.lengths)])
 
 
-def number(*corpora: Sentences) -> list[Corpus]:
-    """Corpora with tokens numbered 0, 1, ... alike in all of them. Sentences are read once, one at a time."""
+def number(*corpora: Sentences) -> list[NumberedSentences]:
+    """Corpora as numbers. Equal tokens have the same number 0, 1, ... in all of them. Each sentence is read once."""
     ids: defaultdict[Hashable, int] = defaultdict()
     ids.default_factory = ids.__len__  # a new token gets the next number
     result = []
@@ -42,14 +42,16 @@ def number(*corpora: Sentences) -> list[Corpus]:
                 yield sentence
 
         tokens = np.fromiter(map(ids.__getitem__, itertools.chain.from_iterable(measured())), dtype=np.int32)
-        result.append(Corpus(tokens, np.array(lengths, dtype=np.int64)))
+        result.append(NumberedSentences(tokens, np.array(lengths, dtype=np.int64)))
     return result
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How often n-grams of one order occur in each sentence: three parallel int32 arrays. N-gram numbers are
-    0..grams-1, the same in all corpora that were counted together."""
+    """How often n-grams of one order occur in each sentence, as three parallel int32 arrays (entries,): the number of
+    the n-gram, the number of the sentence, and the count. N-grams have the numbers 0..grams-1, the same in all corpora
+    that were counted together.
+    """
 
     gram: np.ndarray
     sentence: np.ndarray
@@ -63,7 +65,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class NGrams:
-    """A corpus as its n-grams: `orders[n - 1]` counts n-grams, `lengths` (sentences,) the tokens of each sentence."""
+    """The n-grams of a corpus: `orders[n - 1]` counts those of order n, `lengths` (sentences,) counts tokens."""
 
     orders: tuple[Counts, ...]
     lengths: np.ndarray
@@ -72,7 +74,7 @@ class NGrams:
         return len(self.lengths)
 
     def take(self, sentences: np.ndarray | None) -> NGrams:
-        """The corpus of those sentences alone, given by their different numbers (None: all); n-grams keep theirs."""
+        """The corpus of some sentences, by their different row numbers; None takes all. N-grams keep their numbers."""
         if sentences is None:
             return self
         place = np.full(len(self), -1, dtype=np.int32)
@@ -85,10 +87,13 @@ class NGrams:
         return NGrams(tuple(orders), self.lengths[sentences])
 
 
-def list_ngrams(*corpora: Corpus, max_n: int) -> list[NGrams]:
-    """The 1-grams to max_n-grams of corpora that were numbered alike, an entry for each occurrence in order of text.
+def list_ngrams(*corpora: NumberedSentences, max_n: int) -> list[NGrams]:
+    """The 1-grams to max_n-grams of corpora, with one entry for each occurrence, in the order of the text.
 
-    Enough for totals. Time grows as the sort of all tokens; memory by some 12 bytes for each token and order.
+    This is enough for totals. It takes the time to sort all tokens, and some 12 bytes for each token and order.
+
+    Args:
+        corpora: numbered by one call of `number`.
     """
     tokens = np.concatenate([c.tokens for c in corpora])
     length = np.concatenate([c.lengths for c in corpora])
@@ -115,8 +120,8 @@ def list_ngrams(*corpora: Corpus, max_n: int) -> list[NGrams]:
     return [NGrams(tuple(of_corpus), length[start:stop]) for of_corpus, start, stop in bounds]
 
 
-def count_ngrams(*corpora: Corpus, max_n: int = 5) -> list[NGrams]:
-    """As `list_ngrams`, but one entry for each pair of n-gram and sentence, sorted by n-gram."""
+def count_ngrams(*corpora: NumberedSentences, max_n: int = 5) -> list[NGrams]:
+    """The same as `list_ngrams`, but with one entry for each pair of n-gram and sentence, sorted by n-gram."""
     return [NGrams(tuple(map(_group, c.orders)), c.lengths) for c in list_ngrams(*corpora, max_n=max_n)]
 
 
@@ -129,7 +134,7 @@ def _group(counts: Counts) -> Counts:
 
 
 def _renumber(codes: np.ndarray, limit: int) -> tuple[np.ndarray, int]:
-    """Codes below `limit` as ranks 0, 1, ... among those that occur, and how many do."""
+    """Codes below `limit` as ranks 0, 1, ... among those that occur, and the number of those."""
     if 0 < limit <= 8 * len(codes):  # a table is faster than a sort
         occurs = np.zeros(limit, dtype=bool)
         occurs[codes] = True

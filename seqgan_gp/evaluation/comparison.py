@@ -1,0 +1,197 @@
+"""The description of a comparison: the real text, the families of scores and their settings, made from the options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import UserError
+from ..text.grammar import Grammar
+from ..text.words import read_lines
+from .encoders import FitEncoder, load_encoder, lsa
+from .families import Family, choose_families
+from .language_model import TrainingModel
+from .real import FittedReal, draw_twice, random_halves, random_subset
+from .scorer import Scored, Scorer
+
+NO_REAL_TEXT = "real sentences are needed to compare with: pass --reference FILE, or --grammar NAME to draw them"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The names of files and of a grammar that real text comes from, as the user wrote them.
+
+    Args:
+        reference: held-out sentences that samples are compared with.
+        grammar: the grammar that real text is drawn from.
+        train: training sentences.
+        real: sentences that are scored like one more system.
+    """
+
+    reference: str | None
+    grammar: str | None
+    train: str | None
+    real: str | None = None
+
+    @classmethod
+    def of(cls, options: argparse.Namespace) -> Sources:
+        """The sources that the options of a command name."""
+        return cls(options.reference, options.grammar, options.train, getattr(options, "real", None))
+
+    @classmethod
+    def of_run(cls, checkpoint: Path, train: str | None, real: str | None) -> Sources:
+        """The corpus of a run.
+
+        Args:
+            checkpoint: of the run.
+            train, real: as above; without `train` it is the training file of the run.
+
+        Raises:
+            UserError: the corpus is not beside the checkpoint.
+        """
+        from ..artefacts import read_config
+        from ..config.text import TextConfig
+        from ..text.corpus import GRAMMAR
+
+        corpus = checkpoint.parent.parent / "corpus"
+        source, reference, grammar = read_config(checkpoint, TextConfig).corpus.train, None, None
+        if source.startswith(GRAMMAR):
+            grammar = source.removeprefix(GRAMMAR)
+        elif (corpus / "test.txt").is_file():
+            reference = str(corpus / "test.txt")
+        else:
+            raise UserError(f"{checkpoint} stands without its run's corpus: pass --reference FILE")
+        if not train and (corpus / "train.txt").is_file():
+            train = str(corpus / "train.txt")
+        return cls(reference, grammar, train, real)
+
+
+@dataclass(frozen=True)
+class RealSystem:
+    """Real sentences that are scored like the samples of one more system.
+
+    Args:
+        sentences: the sentences.
+        are_training: whether they are the training sentences themselves.
+    """
+
+    sentences: list[str]
+    are_training: bool = False
+
+    def score(self, scorer: Scorer, size: int, real: FittedReal) -> Scored:
+        """The scores of `size` of the sentences.
+
+        The novelty of training sentences means nothing, so it is undefined. A language model has learned from them, so
+        its nats on them mean nothing either. Its nats on the reference, which it has not seen, take their place.
+        """
+        scored = scorer("real", random_subset(self.sentences, size), real)
+        if not self.are_training:
+            return scored
+
+        def corrected(scores: dict) -> dict:
+            scores = scores | {key: None for key in ("novel", "longest_overlap") if key in scores}
+            return scores | ({"lm_nll": scores["reverse_lm_nll"]} if "lm_nll" in scores else {})
+
+        return Scored(corrected(scored.values), corrected(scored.intervals))
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How samples are compared with real text.
+
+    Args:
+        sources: the names of the real text.
+        grammar, training: the grammar and the training sentences, if they are known.
+        families: the families of scores, by name.
+        encoder, fit_encoder: the sentence encoder, by the name that the user gave and as a function.
+        unit: the tokens of n-grams, "word" or "character".
+        seed: of sentences that are drawn.
+        bootstrap: repetitions for the intervals; 0 for none.
+        model: the language model of the training sentences, which all systems share. It is trained at its first use.
+    """
+
+    sources: Sources
+    grammar: Grammar | None
+    training: list[str] | None
+    families: dict[str, Family]
+    encoder: str
+    fit_encoder: FitEncoder
+    unit: str
+    seed: int
+    bootstrap: int
+    model: TrainingModel | None
+
+    @property
+    def scorer(self) -> Scorer:
+        """The scorer of every system."""
+        return Scorer(self.families, self.bootstrap)
+
+    def against(self, reference: Sequence[str]) -> FittedReal:
+        """Real text with this reference."""
+        return FittedReal(reference, self.training, self.grammar, self.unit, self.fit_encoder, self.model)
+
+    def draw_twice(self, size: int) -> tuple[list[str], list[str]]:
+        """Two independent lists of `size` sentences of the grammar.
+
+        Raises:
+            UserError: there is no grammar.
+        """
+        if self.grammar is None:
+            raise UserError(NO_REAL_TEXT)
+        return draw_twice(self.grammar, self.seed, size)
+
+    def real_text(self, size: int) -> tuple[FittedReal, RealSystem]:
+        """The reference of all systems, and real sentences that are scored like a system: those of --real, else those
+        of --train, else one half of the reference, and then the other half alone is the reference. Where no file is
+        given, both are `size` sentences of the grammar.
+
+        Raises:
+            UserError: a file cannot be read or has too few sentences.
+        """
+        if not self.sources.reference:
+            system, reference = self.draw_twice(size)
+            return self.against(reference), RealSystem(system)
+        reference = read_sentences(self.sources.reference)
+        if self.sources.real:
+            return self.against(reference), RealSystem(read_sentences(self.sources.real))
+        if self.training:
+            return self.against(reference), RealSystem(self.training, are_training=True)
+        system, reference = random_halves(reference, self.sources.reference)
+        return self.against(reference), RealSystem(system)
+
+
+def from_options(options: argparse.Namespace, sources: Sources | None = None) -> Comparison:
+    """The comparison that the options of evaluate, compare or sweep describe.
+
+    Args:
+        sources: real text in place of that which the options name.
+
+    Raises:
+        UserError: there is no real text, a file cannot be read, or a family is unknown or lacks what it needs.
+    """
+    sources = sources or Sources.of(options)
+    if not (sources.reference or sources.grammar):
+        raise UserError(NO_REAL_TEXT)
+    grammar = Grammar.load(sources.grammar) if sources.grammar else None
+    training = read_sentences(sources.train) if sources.train else None
+    families = choose_families(options.metrics, grammar is not None, training is not None)
+    needs_encoder = any(family.needs == "encoder" for family in families.values())
+    return Comparison(
+        sources=sources,
+        grammar=grammar,
+        training=training,
+        families=families,
+        encoder=options.encoder,
+        fit_encoder=load_encoder(options.encoder) if needs_encoder else lsa,
+        unit=options.unit,
+        seed=options.seed,
+        bootstrap=options.bootstrap,
+        model=TrainingModel(training, options.unit) if training else None,
+    )
+
+
+def read_sentences(file: str) -> list[str]:
+    """The lines of a file of real text that are not blank."""
+    return [line for line in read_lines(file) if line.strip()]

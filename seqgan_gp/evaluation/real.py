@@ -1,0 +1,85 @@
+"""Real text: sentences drawn from it, its random halves, and the models that are fitted to it once."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import UserError
+from ..metrics.bootstrap import halves, subset
+from ..scoring import Real
+from ..text.grammar import Grammar
+from .encoders import FitEncoder, SentenceEncoder, lsa
+
+if TYPE_CHECKING:
+    from .language_model import TrainingModel
+
+
+@dataclass(frozen=True, eq=False)
+class FittedReal(Real):
+    """Real text and the models that are fitted to it. Each is fitted once, when a family first asks for it, and then
+    serves all systems of a comparison.
+
+    Args:
+        fit_encoder: fits the sentence encoder to the reference.
+        model: the language model of the training sentences, if they are known.
+    """
+
+    fit_encoder: FitEncoder = lsa
+    model: TrainingModel | None = None
+
+    @cached_property
+    def encoder(self) -> SentenceEncoder:
+        """The sentence encoder."""
+        return self.fit_encoder(self)
+
+    @cached_property
+    def vectors(self) -> np.ndarray:
+        """The vectors of the reference (sentences, dimensions)."""
+        return self.encode(self.reference)
+
+    def encode(self, sentences: Sequence[str]) -> np.ndarray:
+        """The vectors of sentences (sentences, dimensions).
+
+        Raises:
+            UserError: the encoder gives an array of another shape, or numbers that are not finite.
+        """
+        vectors = np.asarray(self.encoder(sentences))
+        if vectors.ndim != 2 or len(vectors) != len(sentences) or not np.isfinite(vectors).all():
+            raise UserError(
+                f"the encoder gave an array of shape {vectors.shape} for {len(sentences)} sentences: finite numbers "
+                f"({len(sentences)}, dimensions) are needed"
+            )
+        return vectors
+
+
+def random_subset(sentences: Sequence[str], size: int) -> list[str]:
+    """`size` random sentences, always the same ones; all sentences where there are no more."""
+    return [sentences[i] for i in subset(len(sentences), size)]
+
+
+def random_halves(reference: Sequence[str], name: str) -> tuple[list[str], list[str]]:
+    """Two random halves of a reference, always the same ones. They have equal sizes and share no line.
+
+    Args:
+        name: the file, for the error.
+
+    Raises:
+        UserError: there are fewer than four sentences.
+    """
+    if len(reference) < 4:
+        raise UserError(f"{name}: too few sentences to compare with; at least 4 real sentences are needed")
+    one, other = halves(len(reference))
+    return [reference[i] for i in one], [reference[i] for i in other]
+
+
+def draw_twice(grammar: Grammar, seed: int, size: int) -> tuple[list[str], list[str]]:
+    """Two lists of `size` sentences from one stream of a grammar, so that they are independent of each other."""
+    stream = grammar.sentences(seed)
+    one, other = (list(itertools.islice(stream, size)) for _ in range(2))
+    return one, other
