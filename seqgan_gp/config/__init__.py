@@ -1,4 +1,4 @@
-"""One typed description of an experiment: the keys of a YAML file and of the command line, explained by --help."""
+"""The typed config of an experiment: the keys of YAML files and of the command line, which --help explains."""
 
 import importlib
 from typing import TYPE_CHECKING, Any
@@ -59,7 +59,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Only when asked for: a run imports nothing of the other modalities.
+    # Import late, so that a run imports no other modality.
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     room = "seqgan_gp.images.config" if name.startswith("Image") else "seqgan_gp.config.text"
