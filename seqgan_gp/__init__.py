@@ -16,6 +16,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from .modality import MODALITIES, modality
 
-    # torch takes two seconds to import, which scoring text files does without.
+    # Import late: torch takes two seconds to import, and scoring text files does not need it.
     places = {place.partition(":")[2]: place for kind in MODALITIES for place in modality(kind).public}
     return resolve_name(places[name])

@@ -1,4 +1,4 @@
-"""`python -m seqgan_gp` and `accelerate launch -m seqgan_gp` are the program `seqgan-gp`."""
+"""The program `seqgan-gp` for `python -m seqgan_gp` and `accelerate launch -m seqgan_gp`."""
 
 import sys
 

@@ -1,9 +1,8 @@
-"""What a run leaves to be used, whatever it was trained on: where it is, and how weights are saved and come back.
+"""Checkpoints: where they are, and how their config and weights are saved and loaded.
 
-A checkpoint holds `config.yaml` and `model.safetensors`, with the weights of what samples under `generator.` and, after
-adversarial training, those of the critic under `critic.` and of what chooses among samples, if something does, under
-`discriminator.`; beside them what the modality adds, such as `tokenizer.json`.
-None of them is a pickle.
+A checkpoint holds `config.yaml` and `model.safetensors`. The weights of the network that samples are under
+`generator.`. Adversarial training adds the critic under `critic.` and, with reranking, the discriminator under
+`discriminator.`. The modality adds files of its own, such as `tokenizer.json`. None of them is a pickle.
 """
 
 from __future__ import annotations
@@ -25,12 +24,12 @@ from .config import Experiment
 from .errors import UserError
 
 CONFIG, TOKENIZER, WEIGHTS = FILES = ("config.yaml", "tokenizer.json", "model.safetensors")
-LABELS = "labels.json"  # of runs that have labels
+LABELS = "labels.json"  # only in runs with labels
 CHECKPOINTS = "checkpoints"
 
 
 def save(folder: Path, config: Experiment, networks: Mapping[str, nn.Module]) -> None:
-    """Write the config and the weights of networks by name."""
+    """Write the config, and the weights of networks by name."""
     configs.save(config, folder / CONFIG)
     weights = {f"{part}.{k}": v for part, network in networks.items() for k, v in network.state_dict().items()}
     save_file({k: v.detach().cpu().contiguous() for k, v in weights.items()}, folder / WEIGHTS)
@@ -43,10 +42,10 @@ def checkpoints(run: Path) -> list[Path]:
 
 
 def locate(source: str | Path) -> Path:
-    """The checkpoint that `source` means: itself, the last one of a run folder, or a download from the hub.
+    """Find the checkpoint of a source: a checkpoint, a run folder (its last checkpoint), or a hub id to download.
 
     Raises:
-        UserError: there is none, or it lacks a file that every checkpoint has.
+        UserError: there is no checkpoint, or it lacks a file that every checkpoint has.
     """
     path = Path(source)
     if path.is_dir():
@@ -87,7 +86,7 @@ def _download(repo: str) -> Path:
     except Exception as error:  # no network, no such repository, no access
         cause = " ".join(str(error).split())[:200]
         raise UserError(
-            f"{repo}: neither a folder here nor to be had from the hub ({type(error).__name__}: {cause})"
+            f"{repo}: neither a folder here nor available from the hub ({type(error).__name__}: {cause})"
         ) from None
 
 
@@ -95,10 +94,10 @@ Kind = TypeVar("Kind", bound=Experiment)
 
 
 def read_config(folder: Path, kind: type[Kind]) -> Kind:
-    """The config of a checkpoint, which must be of that kind.
+    """Read the config of a checkpoint, which must be of that kind.
 
     Raises:
-        UserError: it is of another modality, or damaged.
+        UserError: the config has another modality, or is damaged.
     """
     config = configs.load(folder / CONFIG)
     if not isinstance(config, kind):
@@ -113,7 +112,7 @@ def saved_networks(folder: Path) -> set[str]:
     """The names of the networks whose weights a checkpoint has.
 
     Raises:
-        UserError: they are damaged.
+        UserError: the weights are damaged.
     """
     try:
         with safe_open(folder / WEIGHTS, "pt") as file:
@@ -123,10 +122,10 @@ def saved_networks(folder: Path) -> set[str]:
 
 
 def load_weights(folder: Path, part: str, network: nn.Module) -> None:
-    """Put the weights `part` of a checkpoint into the network, in place.
+    """Load the weights `part` of a checkpoint into the network, in place.
 
     Raises:
-        UserError: they are damaged or of another shape.
+        UserError: the weights are damaged or have another shape.
     """
     try:
         weights = load_file(folder / WEIGHTS)
@@ -136,13 +135,13 @@ def load_weights(folder: Path, part: str, network: nn.Module) -> None:
     except RuntimeError as error:
         detail = " ".join(str(error).partition("\n")[2].split())[:200]
         raise UserError(
-            f"{folder / WEIGHTS} is not of the shape that {CONFIG} and what stands beside it describe: {detail}"
+            f"{folder / WEIGHTS} does not fit {CONFIG} and the other files of the checkpoint: {detail}"
         ) from None
 
 
 @contextlib.contextmanager
 def evaluating(network: nn.Module) -> Iterator[None]:
-    """Without gradients, in evaluation mode, and back."""
+    """Switch off gradients and put the network into evaluation mode, for the duration of a `with` block."""
     training = network.training
     network.eval()
     try:

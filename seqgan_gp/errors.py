@@ -1,4 +1,4 @@
-"""The one exception that means: the user can mend this, and here is how."""
+"""The exception for bad input that the user can mend."""
 
 
 class UserError(ValueError):

@@ -1,7 +1,6 @@
-"""Modules of the user's own. Importing one registers its parts by name: `--import my_module`.
+"""Imports modules of the user, which register parts by name: `--import my_module`.
 
-Only names that the user typed, or wrote into a config for training, are imported. A checkpoint never makes us import
-anything.
+Only names on the command line or in a config for training are imported. A checkpoint never causes an import.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ def load(names: Iterable[str], option: str = "--import") -> list[ModuleType]:
     """Import modules by name, from the working directory first.
 
     Args:
-        names: such as `my_module` or `my_package.parts`.
-        option: what the user gave them with; errors begin with it.
+        names: names of modules, such as `my_module` or `my_package.parts`.
+        option: the user's option for them. Errors begin with it.
 
     Raises:
-        UserError: there is no such module, or it fails; the message names the line.
+        UserError: there is no such module, or it fails. The message names the line.
     """
-    if (here := os.getcwd()) not in sys.path and "" not in sys.path:  # a console script does not look there
+    if (here := os.getcwd()) not in sys.path and "" not in sys.path:  # a console script's path lacks it
         sys.path.insert(0, here)
     return [_load(name, option) for name in names]
 
@@ -42,12 +41,12 @@ def _load(name: str, option: str) -> ModuleType:
                 f"{option} {name}: there is no module {error.name}, neither in the working directory nor installed"
             ) from None
         raise _failed(name, option, error) from None
-    except (Exception, SystemExit) as error:  # whatever the module does
+    except (Exception, SystemExit) as error:  # the module may raise anything
         raise _failed(name, option, error) from None
 
 
 def _failed(name: str, option: str, error: BaseException) -> UserError:
-    """One line with the place in the user's own code that failed."""
+    """The error with the place in the user's code that failed, in one line."""
     if isinstance(error, SyntaxError) and error.filename:
         place = f"{error.filename}, line {error.lineno}"
     else:

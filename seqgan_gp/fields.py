@@ -1,7 +1,7 @@
 """Types of the fields of a config: numbers with a range, and names that a registry must know.
 
-To a type checker they are plain numbers and texts. `check` refuses a value that does not fit, and `describe` says in
-words what fits; --help and the errors print the same words.
+To a type checker they are plain numbers and texts. `check` refuses a value that does not fit. `describe` gives the
+words for a type, which --help and errors print.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .errors import UserError
 
 @dataclass(frozen=True)
 class Words:
-    """The words for a type, in front of "is needed"."""
+    """The words for a type. In errors, "is needed" follows them."""
 
     text: str
 
@@ -36,11 +36,11 @@ UnitInterval = Annotated[float, Field(strict=True, ge=0, le=1), Words("a number 
 
 @dataclass(frozen=True)
 class OneOf:
-    """The name of an entry of a registry, which modules of the user's own may add to.
+    """The name of an entry of a registry. Modules of the user may add entries.
 
     Args:
         registry: the entries by name.
-        note: a sentence for the error about another name.
+        note: a sentence for the error about an unknown name.
     """
 
     registry: Collection[str]
@@ -62,13 +62,13 @@ class OneOf:
 
 
 def nearest(wrong: str, known: Iterable[str]) -> str:
-    """`; did you mean ...?` where a name is close to one that is known, else nothing."""
+    """`; did you mean ...?` if a known name is close to a wrong one, else an empty text."""
     close = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.7)
     return f"; did you mean {close[0]}?" if close else ""
 
 
 def describe(kind: Any) -> str:
-    """A type in words, as they stand in front of "is needed"."""
+    """The words for a type. In errors, "is needed" follows them."""
     extras: tuple[Any, ...] = ()
     if get_origin(kind) is Annotated:
         kind, *rest = get_args(kind)
@@ -88,7 +88,7 @@ def describe(kind: Any) -> str:
 
 
 def is_text(kind: Any) -> bool:
-    """Whether the values of a type are texts: on the command line they stand as they are, not as YAML."""
+    """Whether the values of a type are texts. The command line takes texts literally, and other values as YAML."""
     if get_origin(kind) is Annotated:
         kind = get_args(kind)[0]
     if get_origin(kind) in (Union, types.UnionType):
@@ -102,10 +102,10 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def check(key: str, kind: Any, value: Any) -> Any:
-    """The value of a key, which must fit a type; a whole number where a float is wanted becomes one.
+    """Check that the value of a key fits a type, and return it. A whole number for a float becomes a float.
 
     Raises:
-        UserError: it does not fit. The message names the key, the value and what fits.
+        UserError: the value does not fit. The message names the key, the value and the type.
     """
     try:
         return _adapter(kind).validate_python(value)
@@ -113,7 +113,7 @@ def check(key: str, kind: Any, value: Any) -> Any:
         pass
     if value is None:
         raise UserError(f"{key} has no value: give one, or leave the key out")
-    if get_origin(kind) is list and isinstance(value, list):  # the entry that does not fit says more than the list
+    if get_origin(kind) is list and isinstance(value, list):  # name the wrong entry, not the whole list
         for entry in value:
             check(key, get_args(kind)[0], entry)
     names = _names(kind)
@@ -124,13 +124,13 @@ def check(key: str, kind: Any, value: Any) -> Any:
 
 
 def _names(kind: Any) -> list[str]:
-    """The names that a type allows, where it allows a few only."""
+    """The names that a type allows, if it is a list of names."""
     if get_origin(kind) is Literal:
         return [str(name) for name in get_args(kind)]
     return [name for part in get_args(kind) for name in (part.registry if isinstance(part, OneOf) else _names(part))]
 
 
 def _registry(kind: Any) -> OneOf | None:
-    """The registry whose names a type allows, if it is of that kind."""
+    """The registry whose names a type allows, if there is one."""
     found = (part if isinstance(part, OneOf) else _registry(part) for part in get_args(kind))
     return next(filter(None, found), None)

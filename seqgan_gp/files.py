@@ -1,4 +1,4 @@
-"""Writing that leaves either the whole file or none."""
+"""Atomic writing: it leaves either the whole file or none."""
 
 import contextlib
 import os
@@ -10,9 +10,9 @@ from .errors import UserError
 
 
 def atomic_write(path: str | Path) -> contextlib.AbstractContextManager[TextIO]:
-    """Open a text file for writing that takes its name only when all of it is written; on any error nothing is left.
+    """Open a text file for writing. It gets its name when it is complete, and any error deletes it.
 
-    A device or a pipe is written to as it is.
+    Devices and pipes are written to directly.
 
     Raises:
         UserError: the path is a folder.
@@ -21,13 +21,13 @@ def atomic_write(path: str | Path) -> contextlib.AbstractContextManager[TextIO]:
 
 
 def atomic_binary(path: str | Path) -> contextlib.AbstractContextManager[BinaryIO]:
-    """The same for bytes."""
+    """Open a binary file for writing; see `atomic_write`."""
     return _atomic(path, "wb")
 
 
 @contextlib.contextmanager
 def _atomic(path: str | Path, mode: str, **options: str) -> Iterator[Any]:
-    path = Path(path).resolve()  # a link keeps pointing where it did
+    path = Path(path).resolve()  # write to the target of a link, so that the link stays
     if path.is_dir():
         raise UserError(f"{path} is a folder: give the name of a file")
     if path.exists() and not path.is_file():

@@ -1,4 +1,4 @@
-"""What the machine offers: threads, memory, a device."""
+"""The resources of the machine: threads, memory, a device."""
 
 import collections
 import contextlib
@@ -21,10 +21,10 @@ def best_device() -> torch.device:
 
 
 def prepare(threads: int | None) -> None:
-    """Make this process ready to compute, before it starts a thread that does: see `set_threads` and `keep_memory`.
+    """Prepare this process for computing, before it starts threads: see `set_threads` and `keep_memory`.
 
-    Numbers too small for a float's full precision (below 1e-38) become zero. The softmax of a generator that is sure of
-    its tokens is full of them, and a CPU takes them one by one: they were a fifth of a training step.
+    Denormal numbers (below 1e-38) become zero. The softmax of a generator that is sure of its tokens has many of them,
+    and CPUs process them slowly: they took a fifth of a training step.
     """
     torch.set_flush_denormal(True)
     set_threads(threads)
@@ -32,13 +32,13 @@ def prepare(threads: int | None) -> None:
 
 
 def set_threads(threads: int | None) -> None:
-    """CPU threads of this process.
+    """Set the CPU threads of this process.
 
-    `accelerate launch` and torchrun set OMP_NUM_THREADS=1 where the user set nothing, and torch then works on one
-    core. So 1 counts as not asked for, and the cores are shared out over the processes of this machine.
+    `accelerate launch` and torchrun set OMP_NUM_THREADS=1 by default, and torch then uses one core. So 1 counts as not
+    set, and the processes of this machine share its cores.
     """
     if threads is None:
-        first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a list is one number for each level
+        first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a list has a number for each level
         asked = int(first) if first.isdecimal() else 1
         threads = asked if asked > 1 else max(1, _cores() // _processes())
     torch.set_num_threads(threads)
@@ -49,16 +49,16 @@ def _cores() -> int:
 
 
 def _processes() -> int:
-    """Processes of this run on this machine."""
+    """The number of processes of this run on this machine."""
     return int(os.environ.get("LOCAL_WORLD_SIZE", 1))
 
 
 def crowded() -> str | None:
-    """A line for the user where this run seems to have more threads than other programs leave cores.
+    """A warning if this run has more threads than other programs leave cores, else None.
 
-    The threads of an operation spin until the last is done, and one without a core is not done for milliseconds: a step
-    on two threads beside two busy programs took over 20 times as long as alone. To wait without spinning would take
-    twice as long on an idle machine.
+    The threads of an operation spin until the last is done, and a thread without a core takes milliseconds. A step on
+    two threads beside two busy programs took over 20 times as long as alone. Waiting without spinning would take twice
+    as long on an idle machine.
     """
     threads, cores = torch.get_num_threads(), _cores()
     all_threads = threads * _processes()
@@ -66,31 +66,30 @@ def crowded() -> str | None:
     if threads == 1 or load + all_threads < cores + 0.75:  # the start of this run is part of the load
         return None
     return (
-        f"this run has {all_threads} threads on {cores} cores, whose load in the last minute was {load:.1f}: threads "
-        "without a core hold up the others, and --train.threads 1 can be many times faster"
+        f"this run has {all_threads} threads on {cores} cores, and their load in the last minute was {load:.1f}: "
+        "threads without a core delay the others, and --train.threads 1 can be many times faster"
     )
 
 
 def keep_memory() -> None:
     """Make glibc keep the memory of large tensors for the next step.
 
-    By default it returns blocks over 32 MB to the system at once, and the kernel clears their pages anew at every step:
-    with a vocabulary of 5,000 that was a quarter of the time of a step. Threads get one heap in common, since those of
-    their own hold 64 MB at most, and what is larger comes from the system each time: half of the time of sampling
-    captions.
+    By default it returns blocks over 32 MB to the system at once, and the kernel clears their pages anew at every step.
+    With a vocabulary of 5,000 that took a quarter of a step. Threads share one heap: a heap of their own holds at most
+    64 MB, and larger blocks come from the system each time, which took half of the time of sampling captions.
     """
     with contextlib.suppress(OSError, AttributeError, TypeError):  # not Linux, or another C library
         mallopt = ctypes.CDLL(None).mallopt
-        mallopt(-4, 0)  # M_MMAP_MAX: no blocks of their own
-        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: no shrinking of the heap
-        mallopt(-8, 1)  # M_ARENA_MAX: no further heaps
+        mallopt(-4, 0)  # M_MMAP_MAX: no separate mappings
+        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: never shrink the heap
+        mallopt(-8, 1)  # M_ARENA_MAX: one heap
 
 
 def side_by_side(function: Callable[[One], Other], items: Iterable[One]) -> Iterator[Other]:
-    """The function of each item, in order, as many at a time as torch has threads, and each on one.
+    """Apply a function to items in parallel, each on one of torch's threads. Results come in order.
 
-    Threads that share out an operation wait for one another at its end, and all of them wait while Python, or a
-    library, works on one. Items are taken in this thread, a few ahead of the results that are asked for.
+    This beats threads that share an operation: they wait for one another at its end, and while Python or a library
+    works on one thread. This thread takes the items, a few ahead of the results.
     """
     threads = torch.get_num_threads()
     waiting: collections.deque[Future[Other]] = collections.deque()
@@ -104,4 +103,4 @@ def side_by_side(function: Callable[[One], Other], items: Iterable[One]) -> Iter
                 yield waiting.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)
-            torch.set_num_threads(threads)  # it is in part of the whole process
+            torch.set_num_threads(threads)  # the initializer changes it for the whole process, too

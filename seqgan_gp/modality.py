@@ -1,4 +1,4 @@
-"""The modalities: the kinds of samples, and where the parts of each are.
+"""The modalities: kinds of samples, and the places of their parts.
 
 A modality is a folder with its parts, a `Modality` that names them, and one line in MODALITIES. Names are
 `module:object`, so that a run imports nothing of the other modalities.
@@ -13,10 +13,10 @@ from pkgutil import resolve_name
 
 @dataclass(frozen=True)
 class Method:
-    """A way to train.
+    """A method of training.
 
     Args:
-        trainer: a `training.base.BaseTrainer`.
+        trainer: the name of a `training.base.BaseTrainer`.
         networks: the function that builds each network of a checkpoint from the config, by the name of the network;
             `generator` is the one that samples.
     """
@@ -27,14 +27,14 @@ class Method:
 
 @dataclass(frozen=True)
 class Modality:
-    """Where the parts of a modality are.
+    """The places of the parts of a modality.
 
     Args:
         config: a `config.Experiment`, with its keys and their defaults.
         task: a `training.task.Task`, with its data, networks and scores.
-        sample: the function behind the command `sample`, of a checkpoint and its options.
-        public: the classes that load a checkpoint, which stand in the package's own namespace.
-        methods: the ways to train by name.
+        sample: the function of the command `sample`. It takes a checkpoint and the options.
+        public: the classes that load a checkpoint. They are also in the package's namespace.
+        methods: the methods of training, by name.
     """
 
     config: str
@@ -44,7 +44,7 @@ class Modality:
     methods: Mapping[str, Method]
 
 
-TEXT = "text"  # the modality where none is named
+TEXT = "text"  # the default modality
 MODALITIES = {
     TEXT: "seqgan_gp.text:MODALITY",
     "images": "seqgan_gp.images:MODALITY",

@@ -1,4 +1,4 @@
-"""From a config to the networks of text, and back from a checkpoint."""
+"""Builds the networks of text from a config, and loads them from a checkpoint."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from .text.tokenizer import Tokenizer
 
 
 def condition_of(config: TextConfig, tokenizer: Tokenizer, labels: Callable[[], Labels]) -> Condition | None:
-    """The kind of condition that the sentences of an experiment have, if they have one.
+    """The kind of condition of an experiment's sentences; None without one.
 
     Args:
-        labels: gets the labels that there are, where the condition is one.
+        labels: function that gets the labels, called only if the condition is a label.
     """
     if config.corpus.label:
         return labels()
@@ -54,12 +54,12 @@ ENCODERS: dict[type[Condition], Callable[[TextConfig, Any], Encoder]] = {
 
 
 def _encoder(config: TextConfig, condition: Condition | None) -> Encoder | None:
-    """The module that makes a network conditional."""
+    """Build the encoder of a condition; None without one."""
     return ENCODERS[type(condition)](config, condition) if condition else None
 
 
 def make_relaxation(config: TextConfig) -> Relaxation:
-    """The relaxation that a config describes."""
+    """Build the relaxation of a config."""
     return RELAXATIONS[config.relaxation.kind](config.relaxation.temperature)
 
 
@@ -92,7 +92,7 @@ Network = TypeVar("Network", bound=nn.Module)
 
 
 class Loaded(NamedTuple, Generic[Network]):
-    """A network of a checkpoint, and the meaning of its inputs and outputs."""
+    """A network of a checkpoint, with the tokenizer and the condition that give its inputs and outputs a meaning."""
 
     network: Network
     tokenizer: Tokenizer
@@ -101,11 +101,11 @@ class Loaded(NamedTuple, Generic[Network]):
 
 
 def load_network(folder: Path, part: str, kind: type[Network], what: str) -> Loaded[Network]:
-    """The network `part` of a checkpoint.
+    """Load the network `part` of a checkpoint.
 
     Args:
-        kind: the class that it must have.
-        what: a user's words for that class.
+        kind: the class that the network must have.
+        what: the word for that class in messages.
 
     Raises:
         UserError: the checkpoint is incomplete, of another modality or method, or its files do not belong together.

@@ -67,7 +67,7 @@ def _given(condition: Condition | None, options: argparse.Namespace) -> list[str
     assert isinstance(condition, Contexts)
     lines = read_lines(options.context)
     if empty := [number for number, line in enumerate(lines, 1) if not line.strip()]:
-        raise UserError(f"{options.context}, line {empty[0]}: empty; there must be something to answer in every line")
+        raise UserError(f"{options.context}, line {empty[0]}: empty; every line must have a context")
     if cut := condition.tokenizer.encode(lines, condition.length).truncated:
         print(
             f"{cut:,} lines of {options.context} are longer than {condition.length} tokens and were cut",

@@ -1,4 +1,4 @@
-"""Where the shipped files are: inside the package when installed from a wheel, beside it in a checkout."""
+"""Finds shipped files: inside the package if it is installed from a wheel, beside it in a checkout."""
 
 from pathlib import Path
 
@@ -14,10 +14,16 @@ def folder(name: str) -> Path:
 
 
 def find(source: str | Path, name: str, suffix: str, what: str) -> Path:
-    """The file that a user means by `source`: a path, or the name (with or without suffix) of a shipped file.
+    """Find a file by its path, or a shipped file by its name, with or without suffix.
+
+    Args:
+        source: the path or the name.
+        name: the folder of shipped files.
+        suffix: the suffix of shipped files.
+        what: the word for the file in messages.
 
     Raises:
-        UserError: neither exists; the message lists the shipped names.
+        UserError: neither exists. The message lists the shipped names.
     """
     path = Path(source)
     if path.is_file():

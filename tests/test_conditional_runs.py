@@ -246,7 +246,7 @@ def test_any_two_columns_make_a_run_with_labels_or_with_contexts(tmp_path):
     "options, message",
     [
         (("--corpus.label=kind", "--corpus.context=text2"), "corpus.label and corpus.context are both given"),
-        (("--corpus.label=text",), "must name a column, another one than corpus.column"),
+        (("--corpus.label=text",), "must name a column other than corpus.column"),
         (("--corpus.label=label", "--method=likelihood"), "method likelihood takes no corpus.label"),
         (("--corpus.context=context",), "the grammar has no column 'context'"),
         (("--corpus.label=sort",), "the grammar has no column 'sort': what it tells of its sentences is label"),

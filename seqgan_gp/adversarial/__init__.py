@@ -1,7 +1,7 @@
 """The method: objectives, the gradient penalty, constraints, the game of generator and critic, and the reranker.
 
-Everything here works on tensors and on modules of any kind. Nothing here knows a config, a file or a string of text.
-Read `penalty` for the formula and `game` for the algorithm; docs/own_loop.md uses the parts in a loop of your own.
+These parts take tensors and modules of any kind. They know no config, no file and no text. `penalty` has the formula
+and `game` the algorithm. docs/own_loop.md shows how to use them in your own loop.
 """
 
 from .constraints import PARAMETRIZATIONS, clip_weights, spectral, weight_norm

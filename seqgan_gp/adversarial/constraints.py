@@ -1,4 +1,4 @@
-"""What bounds a critic's weights, where no gradient penalty bounds its slope."""
+"""Constraints on a critic's weights, which bound its slope without a gradient penalty."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,10 @@ from torch.nn.utils import parametrizations
 
 @torch.no_grad()
 def clip_weights(critic: nn.Module, bound: float) -> None:
-    """Every weight and bias into [-bound, bound], in place (Arjovsky et al. 2017, algorithm 1).
+    """Clip every weight and bias to [-bound, bound], in place (Arjovsky et al. 2017, algorithm 1).
 
-    The embeddings of tokens and of conditions stay as they are: they are used at unit length, so that a bound on them
-    bounds no slope.
+    It leaves out the embeddings of tokens and of conditions: they are normalised to unit length, so clipping them would
+    bound no slope.
     """
     for name, parameter in critic.named_parameters():
         if name.rpartition(".")[2] != "embedding":
@@ -26,19 +26,20 @@ def _weights(network: nn.Module, register: Callable[[nn.Module], nn.Module]) -> 
 
 
 def spectral(network: nn.Module) -> None:
-    """Divide every weight matrix by its largest singular value (Miyato et al. 2018). One power iteration a step follows
-    that value.
+    """Divide every weight matrix by its largest singular value, estimated by one power iteration per step (Miyato et
+    al. 2018).
 
-    The matrix of a convolution maps a window to an output, as there. Over all positions such a layer stretches by up to
-    sqrt(kernel), so a residual block x + s * branch(x) of two of them stretches by up to 1 + s * kernel.
+    As in the paper, the matrix of a convolution maps a window to an output. Over all positions the Lipschitz constant
+    of such a layer is at most sqrt(kernel). So that of a residual block x + s * branch(x) with two such layers is at
+    most 1 + s * kernel.
     """
     _weights(network, parametrizations.spectral_norm)
 
 
 def weight_norm(network: nn.Module) -> None:
-    """Every row of a weight matrix as a direction and a free length (Salimans and Kingma 2016, equation 2).
+    """Parametrize every row of a weight matrix by a direction and a free length (Salimans and Kingma 2016, equation 2).
 
-    It conditions the optimisation and bounds no slope.
+    It improves the conditioning of the optimisation but bounds no slope.
     """
     _weights(network, parametrizations.weight_norm)
 

@@ -1,9 +1,9 @@
 """The game of a generator and a critic: both losses, both updates, and their alternation (Gulrajani et al. 2017,
 algorithm 1).
 
-A critic is a module with `embed`, samples to points (B, ...), and `score`, points to scores (B,). Its own forward is
-the one after the other. A conditional one takes the condition (B, ...) as a second argument of `score` and of its
-forward. A critic of tokens has `vocabulary` and `embedding`, too, which a penalty in one-hot space asks for.
+A critic is a module with `embed`, from samples to points (B, ...), and `score`, from points to scores (B,). Its forward
+is `score(embed(samples))`. A conditional critic takes the condition (B, ...) as a second argument of `score` and of its
+forward. A penalty in one-hot space also needs the attributes `vocabulary` and `embedding`.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from .penalty import Penalty, gradient_penalty, interpolate
 
 
 class Batch(NamedTuple):
-    """What an update of the critic is given.
+    """The data of one update of the critic.
 
     Args:
-        real: samples (B, ...), as the critic embeds them.
-        noise: as the generator takes it, for as many generated samples.
+        real: real samples (B, ...), in the form that the critic embeds.
+        noise: noise (B, ...) for as many generated samples.
         alpha: the place of each interpolate between generated (0) and real (1), (B,) or (B, L).
-        condition: what the samples of both are given, (B, ...), if they are.
+        condition: the condition of real and generated samples, (B, ...); None without one.
     """
 
     real: Tensor
@@ -39,7 +39,7 @@ class Batch(NamedTuple):
 
     @property
     def given(self) -> tuple[Tensor, ...]:
-        """The condition as further arguments of a network: none where there is no condition."""
+        """The condition as a tuple of further arguments of a network; empty without a condition."""
         return () if self.condition is None else (self.condition,)
 
 
@@ -48,14 +48,14 @@ class CriticLoss(nn.Module):
 
     It is the forward of one module, so that one forward and one backward pass go through DDP.
 
-    Interpolates are constants: in embedding space the penalty there moves the layers behind the embedding, and not the
-    embedding matrix; in one-hot space it moves both. A penalty at real or generated samples differentiates the forward
-    pass that scores them. It moves the embedding as well, where the critic is not piecewise linear.
+    Interpolates are constants. In embedding space a penalty at interpolates changes the layers behind the embedding,
+    not the embedding matrix; in one-hot space it changes both. A penalty at real or generated samples differentiates
+    the forward pass that scores them. If the critic is not piecewise linear, it also changes the embedding.
 
     Args:
-        critic: see the head of this file.
+        critic: a critic as described at the head of this file.
         objective: the losses.
-        penalty: None for a critic without one.
+        penalty: the gradient penalty; None for a critic without one.
     """
 
     critic: Any
@@ -73,26 +73,26 @@ class CriticLoss(nn.Module):
         penalised: bool = True,
         condition: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Means over the batch by name. `critic_loss` comes last, and is the one to differentiate.
+        """Means over the batch by name. `critic_loss` comes last; it is the loss to differentiate.
 
         Args:
-            real: ids (B, L) int64, or whatever the critic embeds.
-            fake: soft tokens (B, L, V), or ids (B, L) of one-hot ones; a constant here.
-            alpha: of interpolates; see Batch.
-            penalised: whether this step has the penalty. Its weight makes up for the steps that do not.
-            condition: of both. It is a constant to the penalty, which is about the slope in the samples.
+            real: ids (B, L) int64, or other samples that the critic embeds.
+            fake: soft tokens (B, L, V), or ids (B, L) of one-hot tokens, without a gradient.
+            alpha: places of interpolates; see Batch.
+            penalised: whether this step has the penalty. A higher weight makes up for the steps without it.
+            condition: the condition of both, (B, ...). The penalty takes no gradient with respect to it.
         """
         penalty, given = self.penalty, () if condition is None else (condition,)
         at = penalty.at if penalty.weight and penalised else frozenset()
-        found: list[tuple[Tensor, Tensor]] = []  # the penalty and the norms of each place
-        # Weights that are functions of parameters are computed once, and power iteration takes one step.
+        found: list[tuple[Tensor, Tensor]] = []  # the penalty and the norms at each place
+        # Parametrized weights are computed once, so power iteration takes one step.
         with parametrize.cached():
             embedded_real, embedded_fake = self.critic.embed(real), self.critic.embed(fake)
             if at <= {"interpolates"}:
                 twice = [torch.cat([c, c]) for c in given]
                 scores = wide(self.critic.score(torch.cat([embedded_real, embedded_fake]), *twice))
                 real_score, fake_score = scores.chunk(2)
-            else:  # a pass for each, so that the inner gradient walks no samples but its own
+            else:  # separate passes, so that each inner gradient goes through its own samples only
                 sides = (("real", real, embedded_real), ("generated", fake, embedded_fake))
                 scored = []
                 for place, tokens, embedded in sides:
@@ -103,7 +103,7 @@ class CriticLoss(nn.Module):
                 real_score, fake_score = scored
             if "interpolates" in at:
                 assert alpha is not None
-                # A pass of their own: in one with the others, the inner gradient would walk all three.
+                # In a pass shared with real and generated samples, the inner gradient would go through all three.
                 if penalty.one_hot:
                     points = interpolate(one_hot(real, self.critic), one_hot(fake, self.critic), alpha)
                     found.append(gradient_penalty(self.critic(points, *given), points, penalty.side))
@@ -122,7 +122,7 @@ class CriticLoss(nn.Module):
     def _score(
         self, tokens: Tensor, embedded: Tensor, penalised: bool, given: tuple[Tensor, ...]
     ) -> tuple[Tensor, Tensor | None]:
-        """Scores (B,), and the points that they are of where these are penalised."""
+        """Scores (B,), and their points if a penalty is taken there, else None."""
         if penalised and self.penalty.one_hot:
             points = one_hot(tokens, self.critic).detach().requires_grad_()
             return self.critic(points, *given), points
@@ -135,17 +135,17 @@ class Game:
     """Two players in turn: `critic_steps` updates of the critic, then one of the generator.
 
     Args:
-        generator: from noise, and a condition if there is one, to samples with a gradient that the critic embeds. Where
-            no gradient is asked for, it may give them in a form that is cheaper to embed.
-        critic: see the head of this file.
-        critic_loss: a `CriticLoss` of that critic, or what DDP makes of it.
-        generator_optimizer, critic_optimizer: of the parameters of each.
-        objective: of both players.
-        penalty: the one of `critic_loss`.
-        critic_steps: updates of the critic for each of the generator.
+        generator: from noise, and a condition if there is one, to samples with a gradient, which the critic embeds.
+            When gradients are off, it may return a form that is cheaper to embed.
+        critic: a critic as described at the head of this file.
+        critic_loss: a `CriticLoss` of that critic, possibly wrapped by DDP.
+        generator_optimizer, critic_optimizer: the optimisers of the two players.
+        objective: the losses of both players.
+        penalty: the penalty of `critic_loss`.
+        critic_steps: critic updates for each generator update.
         clipping: bound of the critic's weights after each of its updates (Arjovsky et al. 2017), or None.
-        backward: differentiates a loss.
-        autocast: gives the context for forward passes in mixed precision.
+        backward: function that differentiates a loss.
+        autocast: function that returns the context for forward passes in mixed precision.
     """
 
     def __init__(
@@ -168,13 +168,13 @@ class Game:
         self.backward, self.autocast = backward, autocast
 
     def play(self, step: int, draw: Callable[[int], Batch], noise: Callable[[], Tensor]) -> dict[str, Tensor]:
-        """One step of the game, whose last numbers it returns, detached.
+        """Play one step of the game, and return the last value of each number, detached.
 
         Args:
-            step: its number, from 0.
-            draw: the batch of a critic update by the number of that update, from 0.
-            noise: for the generator's update, which has the condition of the critic's last batch, and its real samples
-                where the objective is paired.
+            step: the number of the step, from 0.
+            draw: function from the number of a critic update, from 0, to its batch.
+            noise: function that draws noise for the generator's update. The update takes its condition, and the real
+                samples of a paired objective, from the critic's last batch.
         """
         parts: dict[str, Tensor] = {}
         for number in range(step * self.critic_steps, (step + 1) * self.critic_steps):
@@ -183,10 +183,10 @@ class Game:
         return parts | self.update_generator(batch._replace(noise=noise()))
 
     def update_critic(self, batch: Batch, penalised: bool = True) -> dict[str, Tensor]:
-        """The numbers of `CriticLoss`, detached."""
+        """Update the critic once, and return the numbers of `CriticLoss`, detached."""
         generator = self.generator
         if isinstance(generator, nn.parallel.DistributedDataParallel):
-            generator = generator.module  # there is no gradient to share
+            generator = generator.module  # no gradient to synchronise
         with torch.no_grad(), self.autocast():
             fake = generator(batch.noise, *batch.given)
         parts = self.critic_loss(batch.real, fake, batch.alpha, penalised, batch.condition)
@@ -198,10 +198,10 @@ class Game:
         return {k: v.detach() for k, v in parts.items()}
 
     def update_generator(self, batch: Batch) -> dict[str, Tensor]:
-        """`generator_loss`, detached. The real samples of the batch matter where the objective is paired."""
+        """Update the generator once, and return `generator_loss`, detached. Paired objectives read the real samples."""
         self.critic.requires_grad_(False)
         fake = self.generator(batch.noise, *batch.given)
-        with self.autocast(), parametrize.cached():  # both scores by the same weights
+        with self.autocast(), parametrize.cached():  # both scores with the same weights
             scores = wide(self.critic(fake, *batch.given))
             real_scores = wide(self.critic(batch.real, *batch.given)) if self.objective.paired else None
         loss = self.objective.generator(real_scores, scores).mean()
@@ -213,7 +213,7 @@ class Game:
 
 
 def wide(scores: Tensor) -> Tensor:
-    """Scores in float32 or wider: losses are taken so under mixed precision, too."""
+    """Scores in float32 or wider, so that mixed precision does not reach the losses."""
     return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
 

@@ -1,8 +1,7 @@
-"""Adversarial objectives: pairs of losses, functions of scores (B,) to losses (B,), to be minimised; the caller takes
-the mean.
+"""Adversarial objectives: pairs of losses to minimise, from scores (B,) to losses (B,). The caller takes the mean.
 
-Scores are logits: where a paper writes a probability of being real, it is sigmoid(D). Write s(t) = softplus(t) =
-log(1 + e^t), so that -log sigmoid(D) = s(-D) and -log(1 - sigmoid(D)) = s(D).
+Scores are logits: a probability of being real in a paper is sigmoid(D) here. With s(t) = softplus(t) = log(1 + e^t),
+-log sigmoid(D) = s(-D) and -log(1 - sigmoid(D)) = s(D).
 """
 
 from collections.abc import Callable
@@ -14,12 +13,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Objective:
-    """What the two players minimise.
+    """The losses of both players.
 
     Args:
-        critic: scores of real and of generated samples, (B,) each, to the critic's losses (B,).
-        generator: the same scores to the generator's losses (B,). Those of real samples are None unless `paired`.
-        paired: the generator's loss compares with real samples.
+        critic: from scores of real and of generated samples, (B,) each, to the critic's losses (B,).
+        generator: from the same scores to the generator's losses (B,). Real scores are None unless `paired`.
+        paired: whether the generator's loss compares with real samples.
     """
 
     critic: Callable[[Tensor, Tensor], Tensor]
@@ -28,9 +27,9 @@ class Objective:
 
 
 def wasserstein_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """D(G(z)) - D(x) (Arjovsky et al. 2017, algorithm 1, its sign turned to be minimised).
+    """D(G(z)) - D(x) (Arjovsky et al. 2017, algorithm 1, with the sign changed to minimise).
 
-    Its mean is minus the estimate of the Wasserstein-1 distance, as far as D is 1-Lipschitz.
+    If D is 1-Lipschitz, its mean is minus an estimate of the Wasserstein-1 distance.
     """
     return fake - real
 
@@ -41,9 +40,9 @@ def raise_score(real: Tensor | None, fake: Tensor) -> Tensor:
 
 
 def cross_entropy_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """s(-D(x)) + s(D(G(z))), the binary cross-entropy of telling the two apart (Goodfellow et al. 2014, equation 1).
+    """s(-D(x)) + s(D(G(z))), the binary cross-entropy between real and generated (Goodfellow et al. 2014, equation 1).
 
-    Its least mean is 2 log 2 - 2 JSD nats (there, theorem 1).
+    The minimum of its mean is 2 log 2 - 2 JSD nats (theorem 1 of that paper).
     """
     return F.softplus(-real) + F.softplus(fake)
 
@@ -51,7 +50,7 @@ def cross_entropy_critic(real: Tensor, fake: Tensor) -> Tensor:
 def saturating_generator(real: Tensor | None, fake: Tensor) -> Tensor:
     """log(1 - sigmoid(D(G(z)))) = -s(D(G(z))): the minimax game (Goodfellow et al. 2014, equation 1).
 
-    Its gradient vanishes where the critic is sure that a sample is generated.
+    Its gradient vanishes when the critic is sure that a sample is generated.
     """
     return -F.softplus(fake)
 
@@ -77,12 +76,12 @@ def hinge_critic(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def relativistic_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """s(-(D(x) - D(G(z)))), sample by sample (Jolicoeur-Martineau 2019; Huang et al. 2024, equation 2)."""
+    """s(-(D(x) - D(G(z)))) for pairs of samples (Jolicoeur-Martineau 2019; Huang et al. 2024, equation 2)."""
     return F.softplus(fake - real)
 
 
 def relativistic_generator(real: Tensor | None, fake: Tensor) -> Tensor:
-    """s(-(D(G(z)) - D(x))), the critic's loss with the players' places taken (Huang et al. 2024, equation 2)."""
+    """s(-(D(G(z)) - D(x))), the critic's loss with real and generated swapped (Huang et al. 2024, equation 2)."""
     assert real is not None
     return F.softplus(real - fake)
 

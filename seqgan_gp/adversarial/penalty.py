@@ -1,8 +1,8 @@
 """The gradient penalty, which keeps a critic Lipschitz: `lambda * E[side(||grad_u D(u)||_2)]`.
 
 With `side(n) = (n - 1)^2` at `u = a x + (1 - a) y` and one `a ~ U[0, 1]` for each pair of a real sample x and a
-generated one y, this is WGAN-GP (Gulrajani et al. 2017, equation 3). Other penalties differ in the points u, or in
-what they ask of the norm there.
+generated one y, this is WGAN-GP (Gulrajani et al. 2017, equation 3). Other penalties differ in the points u or in the
+function of the norm.
 """
 
 from collections.abc import Callable
@@ -14,14 +14,16 @@ from torch import Tensor
 
 
 def convex(rng: np.random.Generator, batch: int, positions: int) -> np.ndarray:
-    """The a of each pair, (B,) in [0, 1): a point on the line between the two (Gulrajani et al. 2017, algorithm 1)."""
+    """One alpha in [0, 1) for each pair, (B,): a point on the line between the two (Gulrajani et al. 2017, algorithm
+    1).
+    """
     return rng.random(batch, dtype=np.float32)
 
 
 def crossover(rng: np.random.Generator, batch: int, positions: int) -> np.ndarray:
-    """1 for each position that is taken whole from the real sample, with probability a of its pair, else 0: (B, L).
+    """Alphas (B, L) of 0 or 1: each position comes whole from the real or the generated sample.
 
-    Each position then holds a token, or whatever a generator puts there, and no mixture of two.
+    The probability of 1 is uniform on [0, 1) for each pair. No position mixes two tokens.
     """
     chance = rng.random((batch, 1), dtype=np.float32)
     return (rng.random((batch, positions), dtype=np.float32) < chance).astype(np.float32)
@@ -30,7 +32,7 @@ def crossover(rng: np.random.Generator, batch: int, positions: int) -> np.ndarra
 def interpolate(real: Tensor, fake: Tensor, alpha: Tensor) -> Tensor:
     """alpha * real + (1 - alpha) * fake, (B, L, ...), with one alpha for each pair (B,) or for each position (B, L).
 
-    The result is a leaf that requires a gradient: to the penalty its points are constants.
+    The result is a leaf that requires a gradient, so no gradient of the penalty flows to `real` and `fake`.
 
     Raises:
         ValueError: the shapes do not fit.
@@ -45,33 +47,32 @@ def interpolate(real: Tensor, fake: Tensor, alpha: Tensor) -> Tensor:
 def two_sided(norm: Tensor) -> Tensor:
     """(norm - 1)^2 (Gulrajani et al. 2017, equation 3).
 
-    Between two distributions the gradient norm of the optimal critic is 1 almost everywhere (there, proposition 1).
+    Between the two distributions the optimal critic's gradient norm is 1 almost everywhere (there, proposition 1).
     """
     return (norm - 1).square()
 
 
 def one_sided(norm: Tensor) -> Tensor:
-    """max(norm - 1, 0)^2: the critic is 1-Lipschitz (Petzka et al. 2018, equation 8)."""
+    """max(norm - 1, 0)^2, which is 0 for a 1-Lipschitz critic (Petzka et al. 2018, equation 8)."""
     return (norm - 1).clamp(min=0).square()
 
 
 def zero_centred(norm: Tensor) -> Tensor:
     """norm^2: at real samples R1, at generated ones R2 (Mescheder et al. 2018, equations 9 and 10).
 
-    They write gamma / 2 before its mean: a weight lambda here is gamma = 2 lambda there.
+    Their factor is gamma / 2, so a weight lambda here is gamma = 2 lambda there.
     """
     return norm.square()
 
 
 def gradient_norm(scores: Tensor, points: Tensor) -> Tensor:
-    """||d score / d point||_2 over all dimensions of each sample: scores (B,), points (B, ...) -> (B,), float32 or
-    wider.
+    """||d score / d point||_2 over all dimensions of each sample, (B,) in float32 or wider.
 
-    It can be differentiated again with respect to the critic's parameters.
+    The result can be differentiated with respect to the critic's parameters.
 
     Args:
-        scores: of these very points, each by itself.
-        points: require a gradient.
+        scores: scores (B,), each computed from its own point alone.
+        points: points (B, ...), which require a gradient.
     """
     (gradient,) = torch.autograd.grad(scores.sum(), points, create_graph=True)
     gradient = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
@@ -98,11 +99,11 @@ class Penalty:
     """A gradient penalty of the critic's loss.
 
     Args:
-        weight: lambda; 0 is no penalty.
-        side: what is asked of the norm.
+        weight: lambda; 0 for no penalty.
+        side: function of the norms, (B,) to (B,).
         at: places: "interpolates", "real" or "generated". Each has the whole weight.
-        one_hot: the gradient is taken with respect to one-hot tokens, not to what the critic embeds them as.
-        mix: alphas of interpolates: a stream, B and L to (B,) or (B, L).
+        one_hot: take the gradient with respect to one-hot tokens, not to their embeddings.
+        mix: function from a stream, B and L to the alphas of interpolates, (B,) or (B, L).
         every: k: only every k-th critic step has the penalty, with k times the weight (lazy regularisation; Karras et
             al. 2020, section 3.1).
     """

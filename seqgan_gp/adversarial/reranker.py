@@ -1,8 +1,8 @@
-"""The reranker: a discriminator that learns once the generator stands still, and chooses each sample among several.
+"""The reranker: it trains a discriminator of a fixed generator, which then chooses each sample among candidates.
 
-The discriminator whose cross-entropy between real and generated samples is least has the logit log p(x) / q(x), up to a
-constant, of the real distribution p and the generator's q (Goodfellow et al. 2014, proposition 1). A sample that is
-drawn among candidates from q in proportion to p(x) / q(x) comes closer to p (Azadi et al. 2019; Grover et al. 2019).
+The discriminator with the least cross-entropy between real and generated samples has the logit log p(x) / q(x), up to a
+constant, for the real distribution p and the generator's q (Goodfellow et al. 2014, proposition 1). Choosing among
+candidates from q in proportion to p(x) / q(x) brings samples closer to p (Azadi et al. 2019; Grover et al. 2019).
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from torch import Tensor, nn
 
 
 def resample(log_ratios: Tensor, chance: Tensor) -> Tensor:
-    """Which of k candidates to keep, (B,) int64: one drawn in proportion to p(x) / q(x), by the Gumbel-max trick.
+    """Choose one of k candidates in proportion to p(x) / q(x) by the Gumbel-max trick; indices (B,) int64.
 
-    With candidates from q, the result is a draw from p in the limit of many candidates, and from something between the
-    two before (Rubin 1988; of generators, Grover et al. 2019).
+    If candidates come from q, the distribution of the result lies between q and p, and tends to p as k grows (Rubin
+    1988; for generators, Grover et al. 2019).
 
     Args:
-        log_ratios: log p(x) / q(x) of the candidates up to a constant, which cancels, (B, k).
+        log_ratios: log p(x) / q(x) of the candidates, (B, k), up to a constant.
         chance: independent standard exponential variables, (B, k).
     """
     # Minus the logarithm of an exponential variable is a Gumbel variable.
@@ -30,12 +30,13 @@ def resample(log_ratios: Tensor, chance: Tensor) -> Tensor:
 
 
 class Forgetful(nn.Module):
-    """A critic that, while it trains, does not see some of the positions: their embeddings are zero, drawn anew for
-    every sample, and the others larger in proportion (dropout of whole words; Gal and Ghahramani 2016, section 4.2).
+    """A critic with dropout of whole positions (word dropout; Gal and Ghahramani 2016, section 4.2).
+
+    In training, the embeddings of random positions of each sample are zero, and the others are scaled up.
 
     Args:
         critic: a module with `embed` to (B, L, E), and `score`.
-        dropout: fraction of the positions that is hidden, below 1.
+        dropout: fraction of the positions to hide, below 1.
     """
 
     critic: Any
@@ -52,17 +53,17 @@ class Forgetful(nn.Module):
 
 
 class Reranker:
-    """A discriminator, its optimiser, and how many steps it has learned.
+    """A discriminator, its optimiser, and the number of its training steps.
 
     It starts as a copy of the critic, which already ranks bad sequences low. From scratch it learns far more slowly.
 
     Args:
-        discriminator: of the critic's architecture.
-        loss: a `game.CriticLoss` of it without a penalty (the ratio that it is after has no bounded slope), with the
-            objective whose critic minimises the cross-entropy; or what DDP makes of it.
-        optimizer: of its parameters.
+        discriminator: a network with the critic's architecture.
+        loss: a `game.CriticLoss` of the discriminator, possibly wrapped by DDP. It has a cross-entropy objective and no
+            penalty, since the slope of the density ratio has no bound.
+        optimizer: the discriminator's optimiser.
         rate: learning rate at the start.
-        backward: differentiates a loss.
+        backward: function that differentiates a loss.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Reranker:
         self.rate, self.backward, self.steps = rate, backward, 0
 
     def forget(self) -> None:
-        """Start anew at the next step: the generator that it knew has changed."""
+        """Start anew at the next step, since the generator has changed."""
         self.steps = 0
 
     def state_dict(self) -> dict[str, Any]:
@@ -89,18 +90,18 @@ class Reranker:
     def update(
         self, critic: nn.Module, real: Tensor, fake: Tensor, factor: float, condition: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """One step; `discriminator_loss`, detached.
+        """Take one step, and return `discriminator_loss`, detached.
 
         Args:
-            critic: what the first step starts from.
-            real: real samples, as the critic embeds them.
-            fake: as many samples like those that there will be to choose from.
-            factor: of the learning rate.
-            condition: of both, if there is one.
+            critic: the critic that the first step copies.
+            real: real samples (B, ...), in the form that the critic embeds.
+            fake: as many candidates of the generator.
+            factor: factor of the learning rate.
+            condition: the condition of both, (B, ...); None without one.
         """
         if self.steps == 0:
             self.discriminator.load_state_dict(critic.state_dict())
-            self.optimizer.state.clear()  # moments of an earlier start
+            self.optimizer.state.clear()  # drop the moments of an earlier start
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * factor
         loss = self.loss(real, fake, condition=condition)["critic_loss"]

@@ -1,4 +1,4 @@
-"""One typed description of an experiment: the keys of a YAML file and of the command line, explained by --help.
+"""The typed config of an experiment: the keys of YAML files and of the command line, which --help explains.
 
 The keys of text are in `config.text`, those of images in `images.config`.
 """

@@ -1,4 +1,4 @@
-"""The training command line: an experiment, and its run folder."""
+"""The command line of training: from arguments to an experiment and its run folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .schema import changed, keys, sections, unknown
 
 
 class Invocation(NamedTuple):
-    """The training command: an experiment, its run folder, and what to do with a run in it."""
+    """A training command: an experiment, its run folder, and whether to resume or overwrite a run in it."""
 
     config: Experiment
     output: Path
@@ -32,7 +32,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def new_parser(prog: str) -> argparse.ArgumentParser:
-    """The options that are no keys of an experiment."""
+    """A parser of the options that are not keys of an experiment."""
     parser = _Parser(prog=prog, allow_abbrev=False, add_help=False)  # --over must not delete a run
     add = parser.add_argument
     add("-h", "--help", action="store_true", help="show this help and exit")
@@ -45,7 +45,7 @@ def new_parser(prog: str) -> argparse.ArgumentParser:
         metavar="MODULE",
         help="import a module of your own, which registers objectives, backbones and other parts by name",
     )
-    add("--modality", action="append", default=[], help="kind of samples, which decides on the keys")
+    add("--modality", action="append", default=[], help="kind of samples, which determines the keys")
     add("--output", metavar="DIR", help="run folder (default: runs/NAME for --config NAME.yaml)")
     add("--resume", action="store_true", help="continue the run from its last checkpoint")
     add("--overwrite", action="store_true", help="delete the run in the run folder and start anew")
@@ -53,9 +53,9 @@ def new_parser(prog: str) -> argparse.ArgumentParser:
 
 
 def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
-    """The training command line to an experiment.
+    """Parse the arguments of the training command.
 
-    Options override the files, wherever they stand, and a later file overrides an earlier one.
+    Options override files, in any order, and later files override earlier ones.
 
     Raises:
         UserError: an unknown key, a value of another type or out of range, a missing file or module.
@@ -65,7 +65,7 @@ def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
     paths = [shipped.find(f, "configs", ".yaml", "config") for f in given.config]
     files = {path: read(path) for path in paths}
     named = [name for values in files.values() for name in _list(values.get("imports"))]
-    extensions.load([*named, *given.imports])  # before any key is looked at: they may add some
+    extensions.load([*named, *given.imports])  # before any key is checked: they may add keys
     wanted = [*(values.get("modality", TEXT) for values in files.values()), *given.modality]
     modality = known_modality(wanted[-1] if wanted else TEXT)
     config = default(modality)
@@ -91,10 +91,10 @@ def _list(value: Any) -> list[str]:
 
 
 def _values(arguments: list[str], config: Any) -> Iterator[dict[str, Any]]:
-    """Nested values for `--key value` and `--key=value`; backbones come first, since other keys depend on them.
+    """Nested values from `--key value` and `--key=value`. Backbones come first, since other keys depend on them.
 
     Raises:
-        UserError: no such key, no value, a section without keys, or a value that is no YAML.
+        UserError: an unknown key, a missing value, a section without keys, or a value that is not YAML.
     """
     known, inner = {key.name: key for key in keys(config)}, sections(config)
     found: dict[str, Any] = {}
@@ -123,7 +123,7 @@ def _values(arguments: list[str], config: Any) -> Iterator[dict[str, Any]]:
 
 
 def _pairs(arguments: list[str]) -> Iterator[tuple[str, str]]:
-    """The name of each option, without its hyphens, and its value."""
+    """The name of each option, without hyphens, and its value."""
     left = iter(arguments)
     for argument in left:
         name, equals, text = argument.partition("=")
@@ -137,7 +137,7 @@ def _pairs(arguments: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _owner(name: str, known: dict[str, Any]) -> str:
-    """The key itself, or the key of the mapping that it is an entry of."""
+    """The key itself, or for an entry of a mapping the key of the mapping."""
     parent = name.rpartition(".")[0]
     return parent if name not in known and parent in known and isinstance(known[parent].default, dict) else name
 

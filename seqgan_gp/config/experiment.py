@@ -14,17 +14,17 @@ from .schema import flat, sections
 
 @dataclass
 class PenaltyConfig:
-    """The gradient penalty, which keeps the critic Lipschitz or flat. It goes with every objective.
+    """The gradient penalty, which keeps the critic Lipschitz or flat. It works with every objective.
 
     Args:
-        weight: Lambda, the weight of the penalty in the critic's loss; 0 trains without one. R1 and R2 with the gamma
-            of their papers have a weight of gamma / 2.
-        sided: two pulls the gradient's norm to 1, one penalises only a norm over 1, zero pulls it to 0.
-        at: Places of the penalty: interpolates of real and generated sequences (WGAN-GP), real (with zero, R1) or
-            generated (with zero, R2). Each place of several has the whole weight (R3GAN has R1 and R2).
+        weight: Lambda, the weight of the penalty in the critic's loss; 0 trains without one. For R1 and R2, it is half
+            the gamma of their papers.
+        sided: two pulls the gradient norm to 1, one penalises only a norm over 1, zero pulls it to 0.
+        at: Places of the penalty: interpolates of real and generated sequences (WGAN-GP), real (R1 if sided is zero)
+            or generated (R2 if sided is zero). Each of several places has the whole weight (R3GAN has R1 and R2).
         space: Space of the gradient and of the interpolates: the critic's embeddings, or one-hot tokens.
-        mixing: How interpolates are mixed: convex (a point on the line between the pair) or crossover (each position
-            whole from one of the two).
+        mixing: Mixing of interpolates: convex (a point on the line between the pair) or crossover (each position whole
+            from one of the two).
         every: k: only every k-th critic step has the penalty, with k times the weight (lazy regularisation).
     """
 
@@ -42,7 +42,7 @@ class PenaltyConfig:
         if len(set(self.at)) < len(self.at):
             raise UserError(f"{name}.at names a place twice ({', '.join(self.at)}): give a higher {name}.weight")
         if self.mixing != "convex" and "interpolates" not in self.at:
-            raise UserError(f"{name}.mixing is {self.mixing}, of no effect: add interpolates to {name}.at")
+            raise UserError(f"{name}.mixing is {self.mixing} and has no effect: add interpolates to {name}.at")
         if self.sided in ("two", "one") and self.weight and "interpolates" not in self.at:
             places = " and ".join(self.at)
             raise UserError(
@@ -58,8 +58,8 @@ class OptimizerConfig:
     Args:
         name: Adam, AdamW, RMSprop, SGD or any other class of torch.optim.
         lr: Learning rate.
-        options: Further arguments of that class, such as {weight_decay: 0.01}. Unless you give betas, they are
-            (0, 0.9) for the critic and the generator and (0.9, 0.999) for the language model.
+        options: Further arguments of that class, such as {weight_decay: 0.01}. The default betas are (0, 0.9) for the
+            critic and the generator, and (0.9, 0.999) for the language model.
     """
 
     name: str = "Adam"
@@ -71,19 +71,19 @@ class OptimizerConfig:
 class RerankingConfig:
     """Reranking: each sample is one of several candidates (Azadi et al. 2019, Grover et al. 2019).
 
-    In the last part of the training the generator stands still, and a discriminator learns to tell real samples from
+    In the last part of the training the generator does not change, and a discriminator learns to tell real samples from
     generated ones. It starts as a copy of the critic. Each sample is then drawn among several candidates in proportion
-    to the ratio p(real) / p(generated) that the discriminator gives them.
+    to the discriminator's ratio p(real) / p(generated).
 
     Args:
-        candidates: Candidates for each sample; sampling takes that many times the work. 1 takes each sample as the
-            generator writes it, without a discriminator.
+        candidates: Candidates for each sample. Sampling takes that many times the work. 1 trains no discriminator and
+            keeps each sample of the generator.
         temperature: Temperature of the candidates' tokens; 0 takes the most probable. A higher one makes the
-            candidates more diverse and more of them wrong, which the discriminator sees.
-        share: Fraction of the training that is the discriminator's, over 0 and below 1.
-        dropout: Fraction of the positions that are hidden from the discriminator while it learns, below 1. Without
-            it, the discriminator learns the sentences of a small corpus by heart.
-        optimizer: The discriminator's optimiser, whose learning rate falls linearly to zero.
+            candidates more diverse, and more of them wrong, which the discriminator sees.
+        share: Fraction of the training for the discriminator, over 0 and below 1.
+        dropout: Fraction of the positions to hide from the discriminator in training, below 1. Without it, the
+            discriminator memorises the sentences of a small corpus.
+        optimizer: The discriminator's optimiser. Its learning rate falls linearly to zero.
     """
 
     candidates: PositiveInt = 8
@@ -108,22 +108,22 @@ class TrainConfig:
 
     Args:
         steps: Steps; for method adversarial, steps of the generator. Method likelihood may end sooner.
-        seconds: Time to train, without evaluation and saving, and on a CPU without the time that other programs take.
-            The run ends at steps or at seconds, whichever comes first, and `decay_from` is then a fraction of that.
-            A clock does not repeat itself: runs with equal seeds then differ.
-        batch_size: Samples of a step, which the processes share.
+        seconds: Seconds of training, without evaluation, saving and, on a CPU, the time of other programs. The run ends
+            at steps or at seconds, whichever comes first, and `decay_from` is then a fraction of that. Timed runs with
+            equal seeds differ.
+        batch_size: Samples in a step. The processes share them.
         critic_steps: Critic steps for each generator step.
         critic: The critic's optimiser.
         generator: The generator's optimiser.
         decay_from: Fraction of the training of generator and critic after which both learning rates fall linearly to
             zero; 1 keeps them constant.
-        average: Decay per step of the moving average of the generator's weights, which samples; 0 takes the last
-            weights.
+        average: Decay per step of the moving average of the generator's weights. Sampling uses the average; 0 keeps the
+            last weights.
         log_every: Steps between two lines of metrics.jsonl.
         checkpoint_every: Steps between two checkpoints.
-        keep: Checkpoints to keep, the latest.
-        threads: CPU threads of each process; default: OMP_NUM_THREADS if that is over 1, else all cores shared over
-            the processes.
+        keep: Number of latest checkpoints to keep.
+        threads: CPU threads of each process; default: OMP_NUM_THREADS if it is over 1, else all cores divided by the
+            processes.
     """
 
     steps: PositiveInt = 16_000
@@ -164,14 +164,14 @@ class Experiment:
     """The keys of every experiment. A modality adds sections of its own.
 
     Args:
-        modality: The kind of samples; see MODALITIES.
-        method: How to train.
+        modality: Kind of samples; see MODALITIES.
+        method: Method of training.
         imports: Modules of your own that register parts, such as [my_objectives]; --import adds to them.
         seed: Seed of the weights, the batches and the noise.
-        objective: The losses of generator and critic: wasserstein, minimax (the first GAN, saturating),
-            non-saturating, least-squares (LSGAN), hinge or relativistic (each generated sample against a real one;
-            R3GAN with R1 and R2).
-        clipping: Largest weight of the critic behind its embedding, clipped after every critic step (the first WGAN);
+        objective: Losses of generator and critic: wasserstein, minimax (the first GAN, saturating), non-saturating,
+            least-squares (LSGAN), hinge or relativistic (compares each generated sample with a real one; R3GAN with R1
+            and R2).
+        clipping: Bound of the critic's weights behind its embedding, clipped after every critic step (the first WGAN);
             none by default.
         trackers: Trackers of accelerate to log to besides metrics.jsonl, such as [tensorboard] or [wandb].
     """
@@ -191,15 +191,15 @@ class Experiment:
 
     @property
     def reranker(self) -> RerankingConfig | None:
-        """How samples are reranked, if they are."""
+        """The config of reranking; None without reranking."""
         return None
 
     def settled(self, saved: Self) -> Self:
-        """This config, with the values that `saved` chose from the data where this one leaves the choice open."""
+        """This config, with open choices replaced by the values that `saved` chose from the data."""
         return self
 
     def check(self) -> None:
-        """Raise a UserError for values that no single field can refuse."""
+        """Raise a UserError for values that do not fit together."""
         for name, section in sections(self).items():
             if hasattr(section, "check"):
                 section.check(name)

@@ -21,7 +21,7 @@ from .schema import changed
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which 1e-4 is a number, as in YAML 1.2. The library follows 1.1, where it is a text."""
+    """YAML in which 1e-4 is a number, as in YAML 1.2. The library follows YAML 1.1, where it is a text."""
 
 
 _Loader.add_implicit_resolver(
@@ -30,10 +30,10 @@ _Loader.add_implicit_resolver(
 
 
 def read_yaml(text: str) -> Any:
-    """The value that a YAML text stands for.
+    """The value of a YAML text.
 
     Raises:
-        UserError: it is not YAML.
+        UserError: the text is not YAML.
     """
     try:
         return yaml.load(text, _Loader)
@@ -42,17 +42,18 @@ def read_yaml(text: str) -> Any:
 
 
 def save(config: Experiment, path: Path) -> None:
-    """Write every field, defaults too, as YAML."""
+    """Write every field as YAML, including defaults."""
     text = yaml.safe_dump(dataclasses.asdict(config), sort_keys=False, default_flow_style=None)
     with atomic_write(path) as file:
         file.write(text)
 
 
 def load(path: Path) -> Experiment:
-    """Read what `save` wrote, or any YAML file of an experiment. The modules that it names are not imported.
+    """Read a YAML file of an experiment, without importing the modules that it names.
 
     Raises:
-        UserError: not YAML, no mapping of keys to values, an unknown key or a wrong value; with the path.
+        UserError: the file is not YAML or not a mapping, or has an unknown key or a wrong value. The message names the
+            path.
     """
     values = read(path)
     with naming(path):
@@ -75,19 +76,19 @@ def _imports(values: dict[str, Any]) -> list[str]:
 
 
 def modality_of(path: Path) -> str:
-    """The modality of the experiment in a YAML file, whose other keys are not looked at.
+    """The modality of the experiment in a YAML file. Other keys are not checked.
 
     Raises:
-        UserError: not YAML, no mapping of keys to values, an unknown modality; with the path.
+        UserError: the file is not YAML or not a mapping, or has an unknown modality. The message names the path.
     """
     return read(path).get("modality", TEXT)
 
 
 def read(path: Path) -> dict[str, Any]:
-    """The nested values of a YAML file, with a modality that there is.
+    """Read the nested values of a YAML file, and check the modality.
 
     Raises:
-        UserError: not YAML, no mapping of keys to values, an unknown modality; with the path.
+        UserError: the file is not YAML or not a mapping, or has an unknown modality. The message names the path.
     """
     with naming(path):
         try:
@@ -101,20 +102,20 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def known_modality(name: Any) -> str:
-    """`name`, or a UserError that names the modalities that there are."""
+    """Return `name` if it is a modality, else raise a UserError that lists the modalities."""
     if name not in list(MODALITIES):  # a list, since YAML may have anything here
         raise UserError(f"modality is {name!r}: there are {', '.join(MODALITIES)}")
     return name
 
 
 def default(name: str) -> Any:
-    """An experiment of a modality with nothing changed."""
+    """An experiment of a modality with all defaults."""
     return resolve_name(modality(name).config)()
 
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """One line of an error, with the file that it is in."""
+    """Put the path in front of the message of a UserError, and make it one line."""
     try:
         yield
     except UserError as error:

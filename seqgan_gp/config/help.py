@@ -1,4 +1,4 @@
-"""--help of the training command: every key with its meaning, the values that it takes and its default."""
+"""The --help of the training command: every key with its meaning, its values and its default."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ def explain(parser: argparse.ArgumentParser, config: Any) -> None:
     full = argparse.ArgumentParser(
         prog=parser.prog,
         usage=f"{parser.prog} [--config FILE] [--KEY VALUE ...]",
-        description="Train a Wasserstein GAN with gradient penalty, or a language model of text. The keys of a YAML "
-        "file and the options of the command line are the same; they depend on --modality, and these are those of "
-        f"modality={config.modality}. There are {', '.join(MODALITIES)}. Without any, the default run is text.yaml.",
+        description="Train a Wasserstein GAN with gradient penalty, or a language model of text. YAML files and the "
+        f"command line take the same keys. This is the list for modality={config.modality}; the modalities are "
+        f"{', '.join(MODALITIES)}. The default experiment is that of text.yaml.",
         parents=[parser],
         add_help=False,
         conflict_handler="resolve",
@@ -40,7 +40,7 @@ def _meaning(section: type) -> str:
 
 
 def _text(key: Key) -> str:
-    """The meaning of a key, as the docstring of its section says it."""
+    """The meaning of a key, from the docstring of its section."""
     kinds = [*key.section.__mro__[:-1], *filter(None, [getattr(key.section, "OPTIONS", None)])]
     field = key.name.rpartition(".")[2]
     for kind in kinds:

@@ -1,8 +1,8 @@
-"""Nested dataclasses from nested keys and values: what a config, a YAML file and a command line have in common.
+"""Sections and keys: nested dataclasses from nested values, for configs, YAML files and the command line.
 
-A section is a dataclass, and a key is the path of one of its fields, such as `train.critic.lr`. A section whose fields
-depend on one of its values (the options of a backbone) has a classmethod `variant(values)`, which gives the section
-that those values ask for, and a classmethod `variants()`, which gives every one by what asks for it.
+A section is a dataclass, and a key is the path of one of its fields, such as `train.critic.lr`. A section may have
+fields that depend on one of its values, such as the options of a backbone. Its method `variant(values, prefix)` returns
+the section for these values, and `variants()` returns all such sections by key and value.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from ..errors import UserError
 from ..fields import check, nearest
 from ..modality import MODALITIES, modality
 
-OPTIONS = ("config", "output", "resume", "overwrite", "import")  # of the training command, besides the keys
+OPTIONS = ("config", "output", "resume", "overwrite", "import")  # options of the training command that are not keys
 
 
 class Key(NamedTuple):
     """A key of a config.
 
     Args:
-        name: such as train.critic.lr.
+        name: its name, such as train.critic.lr.
         kind: the type of its values.
-        default: its value where nothing else is asked for.
-        section: the dataclass that it is a field of.
-        asked_by: the key and value that a config must have for this key to exist, such as generator.backbone=attention.
+        default: its default value.
+        section: the dataclass that has it as a field.
+        asked_by: the key and value that the key depends on, such as generator.backbone=attention.
     """
 
     name: str
@@ -52,7 +52,7 @@ def flat(config: Any) -> dict[str, Any]:
 
 
 def keys(config: Any, prefix: str = "") -> list[Key]:
-    """All keys that a config may have, with those that another backbone would bring."""
+    """All keys of a config, including those of other backbones."""
     hints = get_type_hints(type(config), include_extras=True)
     found = []
     for field in dataclasses.fields(config):
@@ -73,7 +73,7 @@ def keys(config: Any, prefix: str = "") -> list[Key]:
 
 
 def sections(config: Any, prefix: str = "") -> dict[str, Any]:
-    """The sections of a config by their keys, sections in sections too."""
+    """The sections of a config by their keys, including sections within sections."""
     found = {}
     for field in dataclasses.fields(config):
         if dataclasses.is_dataclass(value := getattr(config, field.name)):
@@ -83,15 +83,16 @@ def sections(config: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def changed(config: Any, values: Any, whole: Any = None, prefix: str = "") -> Any:
-    """A config with other values.
+    """A copy of a config with new values.
 
     Args:
         config: a section.
-        values: nested, by field.
-        whole: the experiment that the section is part of.
+        values: nested values by field.
+        whole: the experiment of the section.
+        prefix: the key of the section, with a dot.
 
     Raises:
-        UserError: a key that there is not, or a value that does not fit it.
+        UserError: an unknown key, or a value that does not fit its key.
     """
     whole = config if whole is None else whole
     if not isinstance(values, Mapping):
@@ -112,7 +113,7 @@ def changed(config: Any, values: Any, whole: Any = None, prefix: str = "") -> An
 
 
 def unknown(name: str, config: Any) -> UserError:
-    """The error for a key that a config does not have: with the reason, or the nearest key that it has."""
+    """The error for an unknown key, with the reason or the nearest key."""
     known = keys(config)
     askers = [key.asked_by for key in known if key.name == name and key.asked_by]
     if askers:
@@ -124,7 +125,7 @@ def unknown(name: str, config: Any) -> UserError:
                 return UserError(f"{name} is for modality={other}, and this experiment has modality={config.modality}")
     names = [key.name for key in known]
     hint = nearest(name, [*names, *sections(config), *OPTIONS])
-    if not hint:  # the right name in the wrong section
+    if not hint:  # perhaps the right name in the wrong section
         same = [k for k in names if k.rpartition(".")[2] == name.rpartition(".")[2]]
         hint = f"; did you mean {same[0]}?" if same else "; --help lists every key"
     return UserError(f"there is no key {name}{hint}")

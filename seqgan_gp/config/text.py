@@ -24,17 +24,17 @@ class CorpusConfig:
     """Real sentences.
 
     Args:
-        train: Training sentences: grammar:NAME (a grammar of data/, or the path of one), a file (.txt with one
-            sentence a line, .csv, .tsv, .json, .jsonl, .parquet), a folder of such files, or a hub id.
-        test: Held-out sentences, given like `train`; default: the split named test if the data set has one, else
+        train: Training sentences: grammar:NAME (a grammar of data/, or its path), a file (.txt with one sentence a
+            line, .csv, .tsv, .json, .jsonl, .parquet), a folder of such files, or a hub id.
+        test: Held-out sentences, in the form of `train`; default: the split named test if the data set has one, else
             `holdout` sentences of `train`.
-        column: Column that holds the text; a .txt file has no other than the default.
-        label: Column that holds a class for each sentence, which the generator is then given; of a grammar: label.
-        context: Column that holds a text for each sentence, which it answers; of a grammar of pairs: context.
+        column: Column of the text; a .txt file has only the default column.
+        label: Column of a class for each sentence, the condition of the generator; for a grammar: label.
+        context: Column of a text that each sentence answers; for a grammar of pairs: context.
         size: Number of training sentences to draw from a grammar.
-        holdout: Number of sentences to hold out where `test` is not given; default: 2,000, or a tenth of all where
-            that is less.
-        seed: Seed of the draw and of the split; it stays the same while `--seed` varies the training.
+        holdout: Number of sentences to hold out if `test` is not set; default: 2,000 or a tenth of all, whichever is
+            less.
+        seed: Seed of the draw and of the split. `--seed` does not change it.
     """
 
     train: str = "grammar:text"
@@ -48,7 +48,7 @@ class CorpusConfig:
 
     @property
     def given(self) -> str | None:
-        """The column of what each sentence is given, if it is given something."""
+        """The column of the condition; None without one."""
         return self.label or self.context
 
     def check(self, name: str) -> None:
@@ -56,27 +56,27 @@ class CorpusConfig:
         if self.label and self.context:
             raise UserError(f"{name}.label and {name}.context are both given: leave one of them out")
         if self.given in (self.column, ""):
-            raise UserError(f"{name}.label or {name}.context must name a column, another one than {name}.column")
+            raise UserError(f"{name}.label or {name}.context must name a column other than {name}.column")
         if self.holdout == 1:
             raise UserError(f"{name}.holdout is 1: at least 2 held-out sentences are needed to score with")
 
 
-CHOSEN = ("kind", "length")  # keys of `tokenizer` that are chosen from the corpus unless they are given
+CHOSEN = ("kind", "length")  # keys of `tokenizer` that are chosen from the corpus by default
 
 
 @dataclass
 class TokenizerConfig:
-    """Sentences to token ids.
+    """The tokenizer, from sentences to token ids.
 
     Args:
-        kind: Tokens: word (words and punctuation marks), character, or bpe (byte-level pieces learned from the
-            corpus); default: character where hardly a sentence has a space, else word.
-        vocabulary: Largest number of tokens, with padding, unknown and end; rarer words and characters become
+        kind: Kind of tokens: word (words and punctuation marks), character, or bpe (byte-level pieces learned from the
+            corpus); default: character if hardly any sentence has a space, else word.
+        vocabulary: Largest number of tokens, including padding, unknown and end; rarer words and characters become
             unknown.
-        length: Positions of a sequence, in tokens with the end token; longer sentences are cut and counted; default:
-            the longest sentence, but no more than 32 unless over 1 in 100 is longer, and never over 128.
-        lowercase: Fold case before tokenizing.
-        file: A tokenizer.json to use in place of a new one; `kind` and `lowercase` are then its own.
+        length: Positions of a sequence, in tokens including the end token; longer sentences are cut and counted;
+            default: the longest sentence, but at most 32 unless over 1 in 100 is longer, and never over 128.
+        lowercase: Convert to lower case before tokenizing.
+        file: A tokenizer.json to use in place of a new tokenizer; it then determines `kind` and `lowercase`.
     """
 
     kind: Annotated[str, OneOf(KINDS)] | None = None
@@ -87,10 +87,10 @@ class TokenizerConfig:
 
     @property
     def positions(self) -> int:
-        """`length`, once it is known.
+        """The value of `length`.
 
         Raises:
-            UserError: it is to be chosen from a corpus that has not been loaded.
+            UserError: the length has not been chosen from the corpus yet.
         """
         if self.length is None:
             raise UserError("tokenizer.length is not chosen yet: give it, or load the corpus first")
@@ -99,14 +99,15 @@ class TokenizerConfig:
 
 @dataclass
 class ConditionConfig:
-    """What generator and critic each make of a label or a context; of no effect without one.
+    """The encoders of a label or a context in generator and critic. They have no effect without one.
 
     Args:
-        features: Numbers that a label, or a context at each position of its answer, becomes.
+        features: Features of a label, or of a context at each position of the answer.
         blocks: Convolutional blocks that read a context.
         kernel: Positions that one convolution over a context sees (odd).
-        heads: Places of a context that one position of the answer can look at; they share the features out.
-        length: Positions of a context, in tokens with the end token; longer ones are cut; default: tokenizer.length.
+        heads: Attention heads of a position of the answer over the context. They share the features.
+        length: Positions of a context, in tokens including the end token; longer ones are cut; default:
+            tokenizer.length.
     """
 
     features: PositiveInt = 64
@@ -122,16 +123,16 @@ class ConditionConfig:
 
 @dataclass(kw_only=True)
 class Blocks:
-    """The keys that generator and critic share: a backbone, and the options of that one.
+    """The keys that generator and critic share: a backbone and its options.
 
     Args:
-        backbone: The blocks: convolutional (a ResNet over neighbours), recurrent (in turn from the left and from the
-            right) or attention (of all positions to all).
+        backbone: Kind of blocks: convolutional (a ResNet over neighbours), recurrent (alternately from the left and
+            from the right) or attention (from all positions to all).
         width: Channels of every hidden layer.
         blocks: Number of residual blocks.
     """
 
-    DEFAULTS: ClassVar[Mapping[str, Any]] = {}  # of options, where they are not those of the backbone
+    DEFAULTS: ClassVar[Mapping[str, Any]] = {}  # defaults of options that differ from the backbone's
 
     backbone: Annotated[str, OneOf(BACKBONES)] = "convolutional"
     width: PositiveInt = 64
@@ -139,7 +140,7 @@ class Blocks:
 
     @classmethod
     def new(cls, backbone: str = "convolutional") -> Self:
-        """The section with the options of a backbone as further fields, all at their defaults."""
+        """The section with the options of a backbone as further fields, all with their defaults."""
         kind: Any = cls.section()
         options: Any = options_of(backbone)
         return _with_options(kind, options)(backbone=backbone)
@@ -150,8 +151,7 @@ class Blocks:
         return next(kind for kind in cls.__mro__ if not hasattr(kind, "OPTIONS"))
 
     def variant(self, values: Mapping[str, Any], prefix: str) -> Self:
-        """The section with the options of the backbone that `values` ask for. Another backbone than before starts from
-        its own defaults."""
+        """The section for the backbone in `values`. If the backbone changes, its options have their defaults."""
         asked = values.get("backbone", self.backbone)
         hint = Annotated[str, OneOf(BACKBONES)]
         if check(f"{prefix}backbone", hint, asked) == self.backbone:
@@ -159,7 +159,7 @@ class Blocks:
         return dataclasses.replace(type(self).new(asked), **self.shared)
 
     def variants(self) -> dict[str, Self]:
-        """The section of every backbone."""
+        """The sections of all backbones."""
         return {f"backbone={name}": type(self).new(name) for name in BACKBONES}
 
     @property
@@ -169,7 +169,7 @@ class Blocks:
 
     @property
     def shared(self) -> dict[str, Any]:
-        """The fields that do not depend on the backbone, but for its name."""
+        """The fields that do not depend on the backbone, without its name."""
         names = {f.name for f in dataclasses.fields(self)} - self.options.keys() - {"backbone"}
         return {name: getattr(self, name) for name in names}
 
@@ -185,8 +185,8 @@ class GeneratorConfig(Blocks):
     """The generator, from noise to the logits of a whole sequence.
 
     Args:
-        noise: Size of the normal noise that the whole sequence shares.
-        position_noise: Size of the normal noise that each position has to itself.
+        noise: Size of the normal noise for the whole sequence.
+        position_noise: Size of the further normal noise for each position.
     """
 
     DEFAULTS = GeneratorNetwork.DEFAULTS
@@ -202,11 +202,12 @@ class GeneratorConfig(Blocks):
 
 @dataclass
 class RelaxationConfig:
-    """From logits to a sequence that gradients flow through.
+    """The relaxation, from logits to tokens with a gradient.
 
     Args:
-        kind: softmax (soft tokens), straight-through (one-hot of the most probable token, gradient of the softmax),
-            gumbel (soft tokens sampled with Gumbel noise) or straight-through-gumbel (one-hot of a sampled token).
+        kind: softmax (soft tokens), straight-through (one-hot, the most probable token, with the gradient of the
+            softmax), gumbel (soft tokens sampled with Gumbel noise) or straight-through-gumbel (one-hot, a sampled
+            token).
         temperature: Temperature of the softmax, over 0.
     """
 
@@ -220,9 +221,9 @@ class CriticConfig(Blocks):
 
     Args:
         embedding: Dimensions of a token's embedding.
-        embedding_std: Standard deviation of the raw embeddings at the start, before they are normalised; smaller ones
-            rotate faster.
-        windows: Positions of a window. Each window adds a score of its own to that of the sequence; 0 does without.
+        embedding_std: Standard deviation of the raw embeddings at the start, before they are normalised; smaller
+            embeddings rotate faster.
+        windows: Positions of a window. The mean score of all windows is added to that of the sequence; 0 for none.
         parametrization: Parametrization of every weight matrix behind the embedding: none, spectral (largest singular
             value 1; Miyato et al. 2018) or weight (each row a direction and a length; Salimans and Kingma 2016).
     """
@@ -235,7 +236,7 @@ class CriticConfig(Blocks):
 
 @functools.cache
 def _with_options(section: Any, options: Any) -> Any:
-    """A dataclass with the fields of a section and of the options of a backbone."""
+    """A dataclass with the fields of a section and of a backbone's options."""
     hints = get_type_hints(options, include_extras=True)
     more = [
         (f.name, hints[f.name], field(default=section.DEFAULTS.get(f.name, f.default)))
@@ -248,7 +249,7 @@ def _with_options(section: Any, options: Any) -> Any:
 
 @dataclass
 class LanguageModelConfig:
-    """The language model of method likelihood, an LSTM whose output layer shares the token embeddings.
+    """The language model of method likelihood, an LSTM. Its output layer shares the token embeddings.
 
     Args:
         embedding: Dimensions of a token's embedding.
@@ -269,21 +270,20 @@ class LanguageModelConfig:
 
 @dataclass
 class LikelihoodConfig:
-    """Training by maximum likelihood: the best weights on validation sentences are what samples.
+    """Training by maximum likelihood. The best weights on validation sentences sample.
 
-    Whenever `patience` validations in a row bring no new best, training goes back to the best weights with a lower
-    learning rate, and ends when the rate has been lowered `decays` times and that happens again, or after
-    `train.steps`.
+    After `patience` validations without a new best loss, training goes back to the best weights and lowers the learning
+    rate. After `decays` times, it ends instead. It ends after `train.steps` at the latest.
 
     Args:
         optimizer: The language model's optimiser.
-        clip: Largest norm of the gradient of the mean loss per token; a larger one is scaled down to it.
-        validation: Training sentences to hold out of the training for validation; default: 2,000, or a twentieth of
-            all where that is less.
+        clip: Largest norm of the gradient of the mean loss per token; larger gradients are scaled down to it.
+        validation: Training sentences to use for validation only; default: 2,000 or a twentieth of all, whichever is
+            less.
         validate_every: Steps between two validations; the last step is always validated.
-        patience: Validations without a new best before the learning rate is lowered.
-        decay: Factor that lowers it, below 1.
-        decays: Times that it is lowered.
+        patience: Validations without a new best loss before the learning rate is lowered.
+        decay: Factor of the learning rate each time, below 1.
+        decays: Number of times to lower the learning rate.
     """
 
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=3e-3))
@@ -304,9 +304,9 @@ class TextConfig(Experiment):
     """An experiment on text and other sequences of tokens.
 
     Args:
-        modality: What samples are: text, or any sequence of tokens.
-        method: How to train: adversarial (generator and critic, WGAN-GP) or likelihood (a language model, by maximum
-            likelihood). The sections of the other method are of no effect.
+        modality: Kind of samples: text, or any sequence of tokens.
+        method: Method of training: adversarial (generator and critic, WGAN-GP) or likelihood (a language model, by
+            maximum likelihood). The sections of the other method have no effect.
     """
 
     modality: Literal["text"] = "text"

@@ -8,11 +8,10 @@ from .layers import ReLU, layer_norm
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | float = 0.0) -> Tensor:
-    """softmax(query key^T / sqrt(D) + bias) value, all (..., L, D) (Vaswani et al. 2017, equation 1); a bias of minus
-    infinity hides a key.
+    """softmax(query key^T / sqrt(D) + bias) value, all (..., L, D) (Vaswani et al. 2017, equation 1).
 
-    Not torch's scaled_dot_product_attention, whose fused kernels have no second derivative, which a gradient penalty
-    takes.
+    A bias of minus infinity hides a key. The gradient penalty needs a second derivative, which the fused kernels of
+    torch's scaled_dot_product_attention do not have.
     """
     return (query @ key.transpose(-2, -1) / math.sqrt(query.shape[-1]) + bias).softmax(dim=-1) @ value
 
@@ -22,7 +21,7 @@ class SelfAttention(nn.Module):
 
     Args:
         width: C.
-        heads: number of heads, which share the channels out.
+        heads: number of heads. Each has C / heads channels.
     """
 
     def __init__(self, width: int, heads: int):
@@ -41,19 +40,19 @@ class SelfAttention(nn.Module):
 class AttentionBlock(nn.Module):
     """y = x + scale * attention(norm(x)), then y + scale * mlp(norm(y)), (B, L, C) -> (B, L, C) (Xiong et al. 2020).
 
-    Attention by itself is not Lipschitz, for its slope grows with its input (Kim et al. 2021): the layer norm in front
-    of it bounds that. The norm has no weights of its own, which the linear layer behind it would only repeat.
+    Attention by itself is not Lipschitz: its slope grows with its input (Kim et al. 2021). The layer norm in front of
+    it bounds the input. The norm has no weights, since the linear layer behind it would make them redundant.
 
     Args:
         width: C.
         heads: number of attention heads.
-        scale: of either branch, as in ResidualBlock.
+        scale: factor of both branches, as in ResidualBlock.
     """
 
     def __init__(self, width: int, heads: int, scale: float = 0.3):
         super().__init__()
         self.attention = nn.Sequential(layer_norm(width, affine=False), SelfAttention(width, heads))
-        # 2 C units, not the usual 4 C: the block then costs about as much as a convolutional one.
+        # With 2 C units in place of the usual 4 C, the block costs about as much as a convolutional one.
         up, down = nn.Linear(width, 2 * width), nn.Linear(2 * width, width)
         self.mlp = nn.Sequential(layer_norm(width, affine=False), up, ReLU(), down)
         self.scale = scale

@@ -15,39 +15,38 @@ from .recurrent import CELLS, RecurrentBlock
 
 @dataclass(frozen=True)
 class Options:
-    """The options of a backbone that has none. Those of another are a subclass: keys of `generator` and `critic`."""
+    """The options of a backbone, which become keys of `generator` and `critic`. A subclass adds fields."""
 
     def check(self, width: int) -> None:
-        """Raise a ValueError, which begins with a key, for options that do not fit together or do not fit the width."""
+        """Raise a ValueError if options do not fit together or do not fit the width. Its message begins with a key."""
 
 
 def unchanged(block: int, state: Tensor) -> Tensor:
-    """What an unconditional network does to the state (B, L, C) in front of a block: nothing."""
+    """The identity on the state (B, L, C) in front of a block, for unconditional networks."""
     return state
 
 
 class Backbone(nn.ModuleList):
     """Residual blocks, (B, L, C) -> hidden states (B, L, C): the input of the first block, then the output of each.
 
-    A subclass of your own has a constructor with these arguments, names its `Options`, and registers itself:
-    BACKBONES["mine"] = Mine. The gradient penalty differentiates it twice, so it must allow that, and it must treat
-    each sample by itself.
+    To add a backbone, write a subclass, name its `Options`, and register it: BACKBONES["mine"] = Mine. It must allow a
+    second derivative, since the gradient penalty differentiates it twice, and must not mix samples.
 
-    Its arguments are `length` (L, positions), `width` (C, channels of every hidden layer), `blocks` (their number) and
-    `options`, an instance of its `Options`.
+    Its constructor takes `length` (L, positions), `width` (C, channels of every hidden layer), `blocks` (their number)
+    and `options`, an instance of its `Options`.
     """
 
     Options: ClassVar[type[Options]] = Options
 
     def forward(self, x: Tensor, change: Callable[[int, Tensor], Tensor] = unchanged) -> list[Tensor]:
-        """`change` takes the number of a block and the state in front of it, and gives the state that enters it."""
+        """The hidden states of x. `change` maps the number of a block and the state in front of it to its input."""
         states = [x]
         for number, block in enumerate(self):
             states.append(block(change(number, states[-1])))
         return states
 
     def readout(self, state: Tensor) -> Tensor:
-        """The last hidden state, (B, L, C), as the output layer reads it."""
+        """The input of the output layer, (B, L, C), from the last hidden state."""
         return state
 
 
@@ -93,7 +92,7 @@ class RecurrentOptions(Options):
 
 
 class Recurrent(Backbone):
-    """Recurrent layers that read in turn from the left and from the right: from two on, every position sees all."""
+    """Recurrent layers that read alternately from the left and from the right: after two, every position sees all."""
 
     Options = RecurrentOptions
 
@@ -106,7 +105,7 @@ class AttentionOptions(Options):
     """Options of the attention backbone.
 
     Args:
-        heads: Attention heads, which share the width.
+        heads: Number of attention heads. They share the width.
     """
 
     heads: PositiveInt = 4
@@ -119,16 +118,16 @@ class AttentionOptions(Options):
 
 
 class Attention(Backbone):
-    """Pre-norm self-attention over learned position embeddings, which belong to the first hidden state.
+    """Pre-norm self-attention. Learned position embeddings are added to the first hidden state.
 
-    No norm stands at the end: it would bend the critic's path along the residuals, whose slope is the same everywhere.
+    There is no norm at the end: the critic's path along the residuals then stays linear.
     """
 
     Options = AttentionOptions
 
     def __init__(self, length: int, width: int, blocks: int, options: AttentionOptions):
         super().__init__(AttentionBlock(width, options.heads) for _ in range(blocks))
-        self.positions = nn.Parameter(torch.randn(length, width) * 0.1)  # about the size of what they are added to
+        self.positions = nn.Parameter(torch.randn(length, width) * 0.1)  # about the size of the state
 
     def forward(self, x: Tensor, change: Callable[[int, Tensor], Tensor] = unchanged) -> list[Tensor]:
         return super().forward(x + self.positions, change)
@@ -142,16 +141,16 @@ BACKBONES: dict[str, type[Backbone]] = {
 
 
 def options_of(backbone: str) -> type[Options]:
-    """The dataclass of the options of a backbone by name."""
+    """The dataclass of a backbone's options, by the name of the backbone."""
     return BACKBONES[backbone].Options
 
 
 def build(backbone: str, length: int, width: int, blocks: int, **options: Any) -> Backbone:
-    """The backbone of that name. Options that are left out have their defaults.
+    """Build a backbone by name. Options that are left out have their defaults.
 
     Raises:
-        TypeError: it has no such option.
-        ValueError: options that do not fit together.
+        TypeError: the backbone has no such option.
+        ValueError: options do not fit together.
     """
     made = options_of(backbone)(**options)
     made.check(width)
@@ -160,5 +159,5 @@ def build(backbone: str, length: int, width: int, blocks: int, **options: Any) -
 
 
 def only_known(backbone: str, options: dict[str, Any]) -> dict[str, Any]:
-    """Those of the options that a backbone has."""
+    """The subset of `options` that a backbone has."""
     return {f.name: options[f.name] for f in fields(options_of(backbone)) if f.name in options}

@@ -1,8 +1,8 @@
-"""What generator and critic make of a condition: a class label, or a sequence to answer.
+"""Networks that read a condition: a class label, or a sequence to answer.
 
-An encoder turns the condition into features (B, P, F), unit vectors of which there is one for the whole sample (P = 1)
-or one for each of its L positions (P = L). The generator takes them in at every block, the critic at its end; neither
-knows what the condition is.
+An encoder turns the condition into features (B, P, F). They are unit vectors: one for the whole sample (P = 1) or one
+for each of its L positions (P = L). The generator reads them at every block, the critic at its end. Neither knows the
+kind of condition.
 """
 
 import math
@@ -18,7 +18,7 @@ from .convolution import Conv1d
 
 
 class Encoder(nn.Module, ABC):
-    """A condition (B, ...) to features (B, P, F).
+    """From a condition (B, ...) to features (B, P, F).
 
     Args:
         features: F.
@@ -30,14 +30,14 @@ class Encoder(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, condition: Tensor) -> Tensor:
-        """Unit vectors of what each sample is given."""
+        """The features of each sample's condition: unit vectors (B, P, F)."""
 
 
 def encode(encoder: Encoder | None, condition: Tensor | None) -> Tensor | None:
-    """The features of a condition, None of none.
+    """The features of a condition; None without one.
 
     Raises:
-        ValueError: a conditional network without a condition, or the reverse.
+        ValueError: a conditional network gets no condition, or an unconditional one gets one.
     """
     if (encoder is None) != (condition is None):
         have, given = ("conditional", "none is given") if encoder else ("not conditional", "a condition is given")
@@ -46,7 +46,7 @@ def encode(encoder: Encoder | None, condition: Tensor | None) -> Tensor | None:
 
 
 class LabelEncoder(Encoder):
-    """Labels (B,) int64 to features (B, 1, F), a learned unit vector for each class.
+    """From labels (B,) int64 to features (B, 1, F): a learned unit vector for each class.
 
     Args:
         classes: number of labels.
@@ -62,19 +62,18 @@ class LabelEncoder(Encoder):
 
 
 class ContextEncoder(Encoder):
-    """A context, ids (B, M) int64, to features (B, L, F), unit vectors: what each position of the answer reads of it.
+    """From a context, ids (B, M) int64, to features (B, L, F): a unit vector for each position of the answer.
 
-    Convolutional blocks read the context; then every position of the answer looks at all of it by attention, with a
-    query of its own that is learned (Vaswani et al. 2017), so that it can take a word from wherever it stands. Padding
-    is not looked at.
+    Convolutional blocks read the context. Then every position of the answer attends to all of it with its own learned
+    query (Vaswani et al. 2017), so it can copy a word from any place. Attention leaves out padding.
 
     Args:
         vocabulary: V.
         pad: id of the padding.
-        positions: M, of the context.
-        length: L, of the answer.
-        features: F, shared out over the heads.
-        blocks, kernel: of the blocks that read the context.
+        positions: M, positions of the context.
+        length: L, positions of the answer.
+        features: F. The heads share them.
+        blocks, kernel: options of the blocks that read the context.
         heads: places that one position can look at.
     """
 
@@ -98,12 +97,12 @@ class ContextEncoder(Encoder):
         self.blocks = backbones.build("convolutional", positions, features, blocks, kernel=kernel)
         self.keys = nn.Linear(features, 2 * features, bias=False)
         self.queries = nn.Parameter(torch.randn(heads, length, features // heads))
-        self.output = nn.Linear(features, features, bias=False)  # which would make all contexts alike
+        self.output = nn.Linear(features, features, bias=False)  # a bias would make all contexts alike
 
     def forward(self, condition: Tensor) -> Tensor:
         state = self.blocks(F.embedding(condition, self.embedding) + self.positions)[-1]
         key, value = self.keys(state).unflatten(2, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        # A row that is all padding, which no sentence is, has all of it to look at.
+        # A row of nothing but padding attends to all of it: a softmax needs at least one key.
         hidden = (condition == self.pad) & (condition != self.pad).any(dim=1, keepdim=True)
         bias = torch.zeros_like(state[..., 0]).masked_fill(hidden, -math.inf)[:, None, None]
         read = attend(self.queries, key, value, bias).transpose(1, 2).flatten(2)
@@ -111,10 +110,10 @@ class ContextEncoder(Encoder):
 
 
 class Modulation(nn.Module):
-    """(1 + scale) * hidden + shift, both linear in the features of the condition: hidden (B, L, C) -> (B, L, C).
+    """(1 + scale) * hidden + shift, hidden (B, L, C) -> (B, L, C). Both are linear in the features of the condition.
 
-    The conditional batch norm of class-conditional generators without the norm (FiLM, Perez et al. 2018, equation 2),
-    by position where the features are (Park et al. 2019, equation 1). It starts as the identity.
+    This is conditional batch norm without the norm (FiLM, Perez et al. 2018, equation 2). It works position by position
+    where the features do (Park et al. 2019, equation 1). It starts as the identity.
 
     Args:
         features: F.
@@ -136,9 +135,9 @@ class Projection(nn.Module):
     """sum_t <f_t, P h_t> / sqrt(L) of features f (B, P, F) and hidden states h (B, L, C): scores (B,).
 
     With one f for all positions it is <f, P sum_t h_t>, the projection of Miyato and Koyama 2018 (equation 3), pooled
-    over positions; 1 / sqrt(L) makes it start at the size of a linear score of all h. Since the features are of
-    unit length, the slope in h is at most the norm of P / sqrt(L), whatever the condition: no label and no context can
-    buy itself a steeper critic than another, and what bounds the weights bounds this score.
+    over positions. 1 / sqrt(L) makes it start at the size of a linear score of all h. Since the features are of unit
+    length, the slope in h is at most the norm of P / sqrt(L), whatever the condition. So no label and no context gets a
+    steeper critic than another, and a bound on the weights bounds this score.
 
     Args:
         width: C.

@@ -1,4 +1,4 @@
-"""A convolution over positions, with fewer products than it has terms."""
+"""A convolution over positions that needs fewer products than the direct sum."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 POINTS = (0, 1, -1, 2, -2, 1 / 2, -1 / 2)  # and infinity
-OUTPUTS = 4  # positions of a tile's output; more need more points, and lose digits
+OUTPUTS = 4  # positions of a tile's output; more would need more points and lose precision
 WIDE = 128  # channels; below this width, tiling costs more than it saves
 
 
 class LinearMap(torch.autograd.Function):
-    """A linear map, whose derivative is its transpose, of any order."""
+    """A linear map with derivatives of any order: each is the map or its transpose."""
 
     @staticmethod
     def forward(x: Tensor, there: Callable[[Tensor], Tensor], back: Callable[[Tensor], Tensor]) -> Tensor:
@@ -26,7 +26,7 @@ class LinearMap(torch.autograd.Function):
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         _, there, back = inputs
-        ctx.set_materialize_grads(False)  # where no gradient comes back none goes on
+        ctx.set_materialize_grads(False)  # no gradient in, no gradient out
         ctx.maps = back, there
 
     @staticmethod
@@ -37,28 +37,28 @@ class LinearMap(torch.autograd.Function):
 def toom_cook(outputs: int, kernel: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Matrices A (outputs, n), G (n, kernel) and B (n, n) with y = A ((G w) * (B x)) for n = outputs + kernel - 1.
 
-    x are n positions, w the kernel, y the outputs `y_i = sum_k w_k x_{i + k}`: n products in place of outputs * kernel.
-    Polynomials of those coefficients are multiplied by their values at n points (Toom 1963; Cook 1966), and the
-    transpose of that is a convolution (Winograd 1980; Lavin and Gray 2016, section 4).
+    x has n positions, w is the kernel, and `y_i = sum_k w_k x_{i + k}`. This takes n products in place of
+    outputs * kernel. The method multiplies two polynomials by their values at n points (Toom 1963; Cook 1966). Its
+    transpose is a convolution (Winograd 1980; Lavin and Gray 2016, section 4).
     """
     n = outputs + kernel - 1
     infinity = np.eye(n)[-1:]  # the highest coefficient
     points = np.array(POINTS[: n - 1])[:, None]
     a = np.vstack([points ** np.arange(outputs), infinity[:, n - outputs :]])
     g = np.vstack([points ** np.arange(kernel), infinity[:, n - kernel :]])
-    # What each product must weigh in an output, for each position of the input: sum_p a_pi g_pk b_pj = [i + k = j].
+    # B solves, for each output i, weight k and input j: sum_p a_pi g_pk b_pj = [i + k = j].
     products = (a[:, :, None] * g[:, None, :]).reshape(n, -1)
     wanted = np.eye(n)[np.add.outer(np.arange(outputs), np.arange(kernel)).ravel()]
     return a.T, g, np.linalg.lstsq(products.T, wanted, rcond=None)[0]
 
 
 class Tiling:
-    """What cuts (B, L, C) into overlapping tiles of n positions, and puts outputs of tiles together.
+    """Cuts (B, L, C) into overlapping tiles of n positions, and joins the outputs of tiles.
 
-    A tile is the OUTPUTS positions of its own output, a block, and kernel // 2 of either neighbour.
+    A tile holds a block, the OUTPUTS positions of its output, and kernel // 2 positions of each neighbour.
 
     Args:
-        kernel: odd, of at most OUTPUTS + 1.
+        kernel: odd, at most OUTPUTS + 1.
         length: L.
     """
 
@@ -68,7 +68,7 @@ class Tiling:
         self.blocks = -(-length // OUTPUTS)  # rounded up
 
     def cut(self, x: Tensor) -> Tensor:
-        """B of each tile: (B, L, C) -> (n, B * blocks, C)."""
+        """Tiles times the matrix B: (B, L, C) -> (n, B * blocks, C)."""
         x, side = self._in_blocks(x), self.side
         tiles = x.new_empty(OUTPUTS + 2 * side, x.shape[0], self.blocks, x.shape[3])
         first, own, last = tiles.permute(1, 2, 0, 3).split([side, OUTPUTS, side], dim=2)
@@ -86,7 +86,7 @@ class Tiling:
         return x.flatten(1, 2)[:, : self.length]
 
     def collect(self, products: Tensor) -> Tensor:
-        """A of each tile: (n, B * blocks, D) -> (B, L, D)."""
+        """Outputs by the matrix A, joined: (n, B * blocks, D) -> (B, L, D)."""
         outputs = self._times(self.a, products).unflatten(1, (-1, self.blocks))
         return outputs.permute(1, 2, 0, 3).flatten(1, 2)[:, : self.length]
 
@@ -94,7 +94,7 @@ class Tiling:
         return self._times(self.a.t(), self._in_blocks(y).permute(2, 0, 1, 3))
 
     def _in_blocks(self, x: Tensor) -> Tensor:
-        """(B, L, C) -> (B, blocks, OUTPUTS, C), zeros at the end of the last."""
+        """(B, L, C) -> (B, blocks, OUTPUTS, C), with zeros at the end of the last block."""
         missing = self.blocks * OUTPUTS - self.length
         return (F.pad(x, (0, 0, 0, missing)) if missing else x).unflatten(1, (self.blocks, OUTPUTS))
 
@@ -104,7 +104,7 @@ class Tiling:
         return (matrix @ planes.flatten(1)).unflatten(1, (-1, planes.shape[-1]))
 
     def convolve(self, x: Tensor, weight: Tensor) -> Tensor:
-        """(B, L, C) by (D, kernel, C) -> (B, L, D)."""
+        """Convolve (B, L, C) with a weight (D, kernel, C) -> (B, L, D)."""
         weights = self._times(self.g, weight.transpose(0, 1))  # (n, D, C)
         products = LinearMap.apply(x, self.cut, self.cut_transposed) @ weights.transpose(1, 2)
         return LinearMap.apply(products, self.collect, self.collect_transposed)
@@ -116,11 +116,11 @@ tiling = lru_cache(Tiling)
 class Conv1d(nn.Linear):
     """A convolution over positions with zero padding, (B, L, C) -> (B, L, D).
 
-    The weight is a matrix (D, kernel * C) from a window to an output, what spectral and weight norm are about.
+    The weight is a matrix (D, kernel * C) from a window to an output. Spectral norm and weight norm apply to it.
 
-    On a CPU, from WIDE channels on, a kernel of 3 takes half of the products that a convolution has terms, and a kernel
-    of 5 takes two fifths. The result is exact but for rounding, which about doubles. Elsewhere it is torch's own
-    convolution, and in half precision, too, where rounding matters more and products cost less.
+    On a CPU, with at least WIDE channels, tiling takes half of the products for a kernel of 3, and two fifths for a
+    kernel of 5. The result is exact except for rounding errors, which about double. Other devices and half precision
+    use torch's own convolution: in half precision rounding matters more and products cost less.
 
     Args:
         channels_in, channels_out: C and D.
@@ -139,7 +139,7 @@ class Conv1d(nn.Linear):
         weight = self.weight.unflatten(1, (self.kernel, -1))  # (D, kernel, C)
         if self._tiled(x):
             return tiling(self.kernel, x.shape[1], x.dtype).convolve(x, weight) + self.bias
-        # Sequences and weights lie in memory as what torch calls channels last, which only images have: one line each.
+        # In torch only images have the memory layout "channels last", so each sequence becomes an image of one line.
         image, filters = x.transpose(1, 2).unsqueeze(2), weight.transpose(1, 2).unsqueeze(2)
         return F.conv2d(image, filters, self.bias, padding=(0, self.kernel // 2)).squeeze(2).transpose(1, 2)
 

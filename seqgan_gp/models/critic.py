@@ -1,4 +1,4 @@
-"""The critic: a sequence of tokens to one score."""
+"""The critic: from a sequence of tokens to one score."""
 
 from typing import Any
 
@@ -16,11 +16,11 @@ from .relaxations import HardTokens
 class WindowScore(nn.Module):
     """The mean score of all windows of n adjacent positions, (B, L, E) -> (B,): a critic of n-grams.
 
-    Every window is scored by itself with the same two layers, like the patches of Isola et al. 2017 (section 3.2.2), so
-    a wrong n-gram tells wherever it stands and whatever else is in the sequence.
+    The same two layers score every window, like the patches of Isola et al. 2017 (section 3.2.2). So a wrong n-gram
+    lowers the score wherever it stands and whatever else is in the sequence.
 
     Args:
-        channels: E, of one position.
+        channels: E, channels of one position.
         windows: n.
         width: units of the hidden layer.
     """
@@ -29,7 +29,7 @@ class WindowScore(nn.Module):
         super().__init__()
         self.windows = windows
         self.hidden = nn.Linear(windows * channels, width)
-        self.output = nn.Linear(width, 1, bias=False)  # the whole score has a bias already
+        self.output = nn.Linear(width, 1, bias=False)  # the critic's score already has a bias
 
     def forward(self, embedded: Tensor) -> Tensor:
         hidden = self.hidden(embedded.unfold(1, self.windows, 1).flatten(2))
@@ -37,8 +37,8 @@ class WindowScore(nn.Module):
 
 
 class Lookup(torch.autograd.Function):
-    """Rows of a matrix (V, E) by ids (B, L), with the gradients to soft tokens (B, L, V) and to the matrix that one-hot
-    tokens times the matrix would have.
+    """Rows of a matrix (V, E) by ids (B, L). The gradients with respect to soft tokens (B, L, V) and to the matrix are
+    those of one-hot tokens times the matrix.
 
     Limitation: the gradient with respect to the matrix is not differentiable with respect to `soft`.
     """
@@ -58,26 +58,27 @@ class Lookup(torch.autograd.Function):
 
 
 class CriticNetwork(nn.Module):
-    """Embedding, a backbone, and one linear score of all positions (Gulrajani et al. 2017, section 5.3), to which the
-    score of local windows may be added, and in a conditional critic the projection on the condition.
+    """An embedding, a backbone, and one linear score of all positions (Gulrajani et al. 2017, section 5.3).
 
-    The rows of the embedding matrix are used at unit length: were they free, the critic could buy a larger distance
-    between real and generated sequences by growing them. A penalty in embedding space presses the slope of `score` to 1
-    with respect to the Euclidean norm over all L * E numbers, where two different tokens are at most 2 apart; one in
-    one-hot space does so for the whole critic over L * V numbers, where they are sqrt(2) apart.
+    The score of local windows may be added. A conditional critic adds the projection on the condition.
+
+    The rows of the embedding matrix are normalised to unit length. Otherwise the critic could increase the distance
+    between real and generated sequences by growing them. A penalty in embedding space pulls the slope of `score` to 1
+    with respect to the Euclidean norm over all L * E numbers, where two different tokens are at most 2 apart. A penalty
+    in one-hot space does so for the whole critic over L * V numbers, where they are sqrt(2) apart.
 
     Args:
         vocabulary: V.
         length: L, positions.
         embedding: E, dimensions of a token's embedding.
-        embedding_std: standard deviation of the raw embeddings at the start; the smaller, the faster an optimiser
+        embedding_std: standard deviation of the raw embeddings at the start. The smaller it is, the faster an optimiser
             rotates the unit vectors.
         backbone: one of BACKBONES.
         width: C, channels of every hidden layer.
         blocks: number of residual blocks.
-        windows: positions of a window that has a score of its own, see WindowScore; 0 does without.
-        encoder: of the condition; None for an unconditional critic.
-        options: of the backbone; those left out have its defaults.
+        windows: positions of a window, see WindowScore; 0 for none.
+        encoder: encoder of the condition; None for an unconditional critic.
+        options: options of the backbone; its defaults replace those left out.
     """
 
     def __init__(
@@ -109,12 +110,12 @@ class CriticNetwork(nn.Module):
         """Embeddings (B, L, E) of ids (B, L) int64, or of one-hot or soft tokens (B, L, V) float.
 
         Raises:
-            ValueError: the shape is another one.
+            ValueError: the shape or the type is another one.
         """
         if isinstance(tokens, HardTokens):
             return Lookup.apply(tokens.soft, tokens.ids, F.normalize(self.embedding, dim=1))
         if tokens.dim() == 2 and not tokens.is_floating_point() and tokens.shape[1] == self.length:
-            return F.normalize(F.embedding(tokens, self.embedding), dim=-1)  # only the rows in use, of however many
+            return F.normalize(F.embedding(tokens, self.embedding), dim=-1)  # normalises only the rows in use
         if tokens.dim() == 3 and tokens.is_floating_point() and tokens.shape[1:] == (self.length, self.vocabulary):
             return tokens @ F.normalize(self.embedding, dim=1)
         kind = f"{str(tokens.dtype).removeprefix('torch.')} of shape {tuple(tokens.shape)}"
@@ -124,15 +125,14 @@ class CriticNetwork(nn.Module):
         )
 
     def hidden_states(self, embedded: Tensor) -> list[Tensor]:
-        """Hidden states (B, L, C), first what enters the first block, then the output of every block."""
+        """Hidden states (B, L, C): the input of the first block, then the output of every block."""
         return self.blocks(self.input_projection(embedded))
 
     def score(self, embedded: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Scores (B,) of embedded sequences (B, L, E) and of what the encoder takes, (B, ...); higher is more like real
-        ones.
+        """Scores (B,) of embedded sequences (B, L, E), given their conditions (B, ...). Higher is more like real ones.
 
         Raises:
-            ValueError: a conditional critic without a condition, or the reverse.
+            ValueError: a conditional critic gets no condition, or an unconditional one gets one.
         """
         hidden = self.blocks.readout(self.hidden_states(embedded)[-1])
         score = self.output(hidden.flatten(1)).squeeze(1)
@@ -145,7 +145,7 @@ class CriticNetwork(nn.Module):
         return self.score(self.embed(tokens), condition)
 
     def features(self, tokens: Tensor, layer: int = -1) -> Tensor:
-        """Hidden states (B, L, C) of one layer: 0 is what enters the first block, i the output of block i, -1 the last.
+        """Hidden states (B, L, C) of a layer: 0 is the input of the first block, i the output of block i, -1 the last.
 
         Raises:
             IndexError: there is no such layer.

@@ -1,4 +1,4 @@
-"""The generator: noise to the logits of a whole sequence at once."""
+"""The generator: from noise to the logits of a whole sequence at once."""
 
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -16,20 +16,21 @@ from .sequence import SequenceModel
 
 
 class GeneratorNetwork(SequenceModel):
-    """Noise (B, noise + L * position_noise) to one hidden state for each position, a backbone, and logits (B, L, V).
+    """From noise (B, noise + L * position_noise) to one hidden state for each position, a backbone, and logits
+    (B, L, V).
 
-    With an encoder it is conditional: the features of the condition scale and shift what enters every block.
+    With an encoder it is conditional: the features of the condition scale and shift the input of every block.
 
     Args:
         vocabulary: V.
         length: L, positions.
-        noise: size of the noise that the whole sequence shares.
-        position_noise: size of the noise that each position has to itself.
+        noise: size of the noise for the whole sequence.
+        position_noise: size of the further noise for each position.
         backbone: one of BACKBONES.
         width: C, channels of every hidden layer.
         blocks: number of residual blocks.
-        encoder: of the condition; None for an unconditional generator.
-        options: of the backbone; those left out are DEFAULTS, then the backbone's own defaults.
+        encoder: encoder of the condition; None for an unconditional generator.
+        options: options of the backbone; DEFAULTS, then the backbone's defaults, replace those left out.
     """
 
     DEFAULTS: ClassVar[dict[str, Any]] = {"kernel": 5}
@@ -52,7 +53,7 @@ class GeneratorNetwork(SequenceModel):
         self.vocabulary, self.length, self.noise, self.position_noise = vocabulary, length, noise, position_noise
         self.noise_size = noise + length * position_noise
         self.project_noise = nn.Linear(noise, length * width) if noise else None
-        # Without shared noise, and its bias at each position, something else has to tell the positions apart.
+        # The projection of shared noise has a bias at each position. Without it the positions would all be alike.
         self.positions = None if noise else nn.Parameter(torch.zeros(length, width))
         self.project_position_noise = nn.Linear(position_noise, width, bias=False) if position_noise else None
         options = backbones.only_known(backbone, self.DEFAULTS) | options
@@ -64,15 +65,15 @@ class GeneratorNetwork(SequenceModel):
     def sample_noise(self, batch: int, rng: np.random.Generator) -> Tensor:
         """Standard normal noise (batch, noise_size) on the CPU.
 
-        numpy's stream is the same however it is cut into batches, and on every device.
+        numpy's stream does not depend on the batch size or the device.
         """
         return torch.from_numpy(rng.standard_normal((batch, self.noise_size), dtype=np.float32))
 
     def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
-        """Logits (B, L, V) of noise (B, noise_size) and of what the encoder takes, (B, ...).
+        """Logits (B, L, V) of noise (B, noise_size), given a condition (B, ...).
 
         Raises:
-            ValueError: a conditional generator without a condition, or the reverse.
+            ValueError: a conditional generator gets no condition, or an unconditional one gets one.
         """
         shared, own = noise.split([self.noise, self.noise_size - self.noise], dim=1)
         if self.project_noise is not None:
@@ -85,7 +86,7 @@ class GeneratorNetwork(SequenceModel):
         return self.logits(self.blocks.readout(states[-1]))
 
     def _change(self, condition: Tensor | None) -> Callable[[int, Tensor], Tensor]:
-        """What the condition does to the state that enters a block."""
+        """The function by which the condition changes the input of each block."""
         features = encode(self.encoder, condition)
         if features is None:
             return unchanged

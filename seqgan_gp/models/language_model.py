@@ -1,4 +1,4 @@
-"""The language model: a sequence one token after another, each from all before it."""
+"""The language model: it predicts each token from all tokens before it."""
 
 import math
 from collections.abc import Callable
@@ -13,10 +13,10 @@ from .sequence import SequenceModel, within
 
 
 class LanguageModelNetwork(SequenceModel):
-    """An LSTM with p(x) = prod_t p(x_t | x_<t), the product up to and with the first end token.
+    """An LSTM with p(x) = prod_t p(x_t | x_<t), the product up to and including the first end token.
 
     The output layer's weights are the embedding matrix (Press & Wolf 2017; Inan et al. 2017). Padding has probability
-    zero; the end token, which no sentence contains, also stands before each one.
+    zero. The end token also serves as the start token.
 
     Args:
         vocabulary: V.
@@ -29,7 +29,7 @@ class LanguageModelNetwork(SequenceModel):
             2014).
     """
 
-    never: Tensor  # (V,), minus infinity at the padding and zero elsewhere
+    never: Tensor  # (V,), minus infinity for padding and zero elsewhere
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class LanguageModelNetwork(SequenceModel):
         super().__init__()
         self.vocabulary, self.length, self.pad, self.end = vocabulary, length, pad, end
         self.embedding = nn.Embedding(vocabulary, embedding)
-        nn.init.normal_(self.embedding.weight, std=0.1)  # as output weights, torch's unit variance is too much
+        nn.init.normal_(self.embedding.weight, std=0.1)  # torch's unit variance is too large for output weights
         self.lstm = nn.LSTM(embedding, width, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0)
         self.dropout = nn.Dropout(dropout)
         self.project = nn.Linear(width, embedding)
@@ -54,11 +54,11 @@ class LanguageModelNetwork(SequenceModel):
         self.register_buffer("never", never, persistent=False)
 
     def forward(self, ids: Tensor) -> Tensor:
-        """Logits (B, L, V) of each token of ids (B, L) given those before it."""
+        """Logits (B, L, V) of each token of ids (B, L) given the tokens before it."""
         return self.logits(self.hidden(ids))
 
     def hidden(self, ids: Tensor) -> Tensor:
-        """States (B, L, H) before each token of ids (B, L) is read."""
+        """States (B, L, H) before the model reads each token of ids (B, L)."""
         before = F.pad(ids[:, :-1], (1, 0), value=self.end)
         states, _ = self.lstm(self.dropout(self.embedding(before)))
         return states
@@ -68,13 +68,13 @@ class LanguageModelNetwork(SequenceModel):
         return F.linear(self.project(self.dropout(hidden)), self.embedding.weight, self.bias + self.never)
 
     def counted(self, ids: Tensor) -> Tensor:
-        """Which tokens of ids (B, L) belong to a sentence; bool (B, L)."""
+        """True for tokens of ids (B, L) that belong to a sentence; bool (B, L)."""
         return within(ids, self.end)
 
     def log_probability(self, ids: Tensor) -> Tensor:
-        """log p (B,) of ids (B, L) in nats; a row without an end token is the start of a sentence."""
+        """log p (B,) of ids (B, L) in nats. A row without an end token counts as the start of a sentence."""
         counted = self.counted(ids)
-        longest = int(counted.any(dim=0).sum())  # no need to compute what follows the end of every sentence
+        longest = int(counted.any(dim=0).sum())  # positions after the end of every sentence need no computing
         ids, counted = ids[:, :longest], counted[:, :longest]
         logits = self.logits(self.hidden(ids)[counted])
         logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
@@ -89,8 +89,10 @@ class LanguageModelNetwork(SequenceModel):
         tokens: np.random.Generator,
         condition: Tensor | None = None,
     ) -> Callable[[], Tensor]:
-        """As SequenceModel says, with padding after the end token. Each token inverts its distribution at one uniform
-        number, drawn for every position whether the sentence reaches it or not.
+        """See SequenceModel.draw. Padding follows the end token.
+
+        Each token inverts its distribution at one uniform number. There is a number for every position, even if the
+        sentence ends before it, so rows do not depend on one another.
         """
         if condition is not None:
             raise ValueError("a language model takes no condition")
@@ -98,7 +100,7 @@ class LanguageModelNetwork(SequenceModel):
         return lambda: self._write(uniform, temperature)
 
     def _write(self, uniform: Tensor, temperature: float) -> Tensor:
-        """Ids (B, L), one token after another, at uniform numbers (B, L)."""
+        """Ids (B, L), drawn one token after another with uniform numbers (B, L)."""
         num, device = len(uniform), uniform.device
         ids = torch.full((num, self.length), self.pad, device=device)
         rows = torch.arange(num, device=device)  # sentences that have not ended

@@ -8,21 +8,21 @@ from torch import Tensor, nn
 
 from .convolution import Conv1d
 
-masked = torch.ops.aten.threshold_backward  # its first argument where the second is over the third, else zero: one pass
+masked = torch.ops.aten.threshold_backward  # one pass: the first argument where the second is over the third, else zero
 
 
 def relu(x: Tensor) -> Tensor:
-    """max(x, 0), as the derivative of a rectifier at a constant, times x.
+    """max(x, 0), computed as x times the derivative of a rectifier, a constant.
 
-    The value and all derivatives are those of torch.relu, whose second derivative is zero almost everywhere; but where
-    the gradient penalty differentiates twice, torch.relu passes zeros on, and autograd walks the forward pass a second
-    time to multiply and add them.
+    The value and all derivatives are those of torch.relu, whose second derivative is zero almost everywhere. But
+    torch.relu passes these zeros on when the gradient penalty differentiates twice, and autograd then walks the forward
+    pass a second time for nothing.
     """
     return masked(x, x.detach(), 0) if torch.is_grad_enabled() else torch.relu(x)
 
 
 def leaky_relu(x: Tensor, slope: float = 0.2) -> Tensor:
-    """x where it is positive, slope * x elsewhere, in the same way."""
+    """x where it is positive, slope * x elsewhere, computed as in `relu`."""
     return x * torch.where(x > 0, 1.0, slope).to(x.dtype)
 
 
@@ -33,18 +33,20 @@ class ReLU(nn.Module):
         return relu(x)
 
 
-NORM_EPSILON = 1e-3  # of a variance. Where all numbers agree, the slope of a norm is 1 / sqrt(epsilon): 32, not 316
+NORM_EPSILON = 1e-3  # added to variances. The slope of a norm at equal numbers is 1 / sqrt(epsilon): 32, not 316
 
 
 def layer_norm(width: int, affine: bool = True) -> nn.LayerNorm:
-    """Each position over its channels (Ba et al. 2016), what Gulrajani et al. 2017 (section 4) put for batch norm."""
+    """Normalises each position over its channels (Ba et al. 2016). Gulrajani et al. 2017 (section 4) use it in place of
+    batch norm.
+    """
     return nn.LayerNorm(width, eps=NORM_EPSILON, elementwise_affine=affine)
 
 
 class InstanceNorm(nn.Module):
-    """Each channel of a sample over its positions, (B, L, C) -> (B, L, C) (Ulyanov et al. 2016).
+    """Normalises each channel of a sample over its positions, (B, L, C) -> (B, L, C) (Ulyanov et al. 2016).
 
-    A sequence of one position is all mean: only the bias is left of it.
+    For a sequence of one position only the bias remains.
     """
 
     def __init__(self, width: int):
@@ -52,7 +54,7 @@ class InstanceNorm(nn.Module):
         self.weight, self.bias = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
-        # The layer norm of torch along the other axis: nn.InstanceNorm1d refuses a single position.
+        # This is torch's layer norm along the other axis, since nn.InstanceNorm1d refuses a single position.
         rows = F.layer_norm(x.transpose(1, 2), x.shape[1:2], eps=NORM_EPSILON).transpose(1, 2)
         return rows * self.weight + self.bias
 
@@ -65,7 +67,7 @@ NORMS: dict[str, Callable[[int], nn.Module] | None] = {"none": None, "layer": la
 
 
 def norms(kind: str, width: int) -> list[nn.Module]:
-    """The norm of (B, L, C) in front of an activation, by its name in NORMS; an empty list for none.
+    """A list of the norm (B, L, C) -> (B, L, C) by its name in NORMS; an empty list for none.
 
     Raises:
         ValueError: there is no such norm.
@@ -77,8 +79,9 @@ def norms(kind: str, width: int) -> list[nn.Module]:
 
 
 class ResidualBlock(nn.Module):
-    """x + scale * conv(relu(conv(relu(x)))), (B, L, C) -> (B, L, C): the block of Gulrajani et al. 2017 (appendix,
-    language model), with a norm before each relu where one is asked for.
+    """x + scale * conv(relu(conv(relu(x)))), (B, L, C) -> (B, L, C) (Gulrajani et al. 2017, appendix, language model).
+
+    A norm may stand before each relu.
     """
 
     def __init__(self, width: int, kernel: int, norm: str = "none", scale: float = 0.3):

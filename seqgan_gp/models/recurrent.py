@@ -8,18 +8,18 @@ from torch import Tensor, nn
 
 
 class Recurrence(nn.Module, ABC):
-    """A recurrent layer from zero states, (B, L, C) -> (B, L, H), position by position.
+    """A recurrent layer, (B, L, C) -> (B, L, H). Its states start at zero.
 
-    Plain matrix products: cuDNN's fused recurrent kernels have no second derivative, which a gradient penalty takes.
-    The products with the inputs do not wait for one another and are one product for all positions.
+    It uses plain matrix products, since cuDNN's fused recurrent kernels have no second derivative, which the gradient
+    penalty needs. One matrix product multiplies the inputs of all positions.
 
     Args:
-        channels: C, of the input.
+        channels: C, channels of the input.
         width: H, units.
     """
 
     gates: ClassVar[int]
-    states: ClassVar[int]  # tensors (B, H) that one position hands to the next, the output first
+    states: ClassVar[int]  # number of states (B, H) between positions; the first is the output
 
     def __init__(self, channels: int, width: int):
         super().__init__()
@@ -29,7 +29,7 @@ class Recurrence(nn.Module, ABC):
 
     def forward(self, x: Tensor, reverse: bool = False) -> Tensor:
         """Outputs (B, L, H) of x (B, L, C), read from the first position to the last or in reverse."""
-        inputs = self.input(x).unbind(1)  # whose derivative is one stack; that of a slice at each step is as long as x
+        inputs = self.input(x).unbind(1)  # its derivative is one stack; a slice at each step would fill a whole tensor
         state = (x.new_zeros(len(x), self.width),) * self.states
         outputs = []
         for one in reversed(inputs) if reverse else inputs:
@@ -39,11 +39,11 @@ class Recurrence(nn.Module, ABC):
 
     @abstractmethod
     def step(self, inputs: Tensor, *state: Tensor) -> tuple[Tensor, ...]:
-        """The next states (B, H) from the last ones and one position's inputs (B, gates * H)."""
+        """The next states (B, H) from one position's inputs (B, gates * H) and the last states (B, H)."""
 
 
 class GRU(Recurrence):
-    """The gated recurrent unit of Cho et al. 2014, as torch's nn.GRU has it, and its order of the gates."""
+    """The gated recurrent unit of Cho et al. 2014, in the variant and the order of gates of torch's nn.GRU."""
 
     gates, states = 3, 1
 
@@ -55,7 +55,7 @@ class GRU(Recurrence):
 
 
 class LSTM(Recurrence):
-    """The long short-term memory of Gers et al. 2000, as torch's nn.LSTM has it, and its order of the gates."""
+    """The long short-term memory of Gers et al. 2000, in the variant and the order of gates of torch's nn.LSTM."""
 
     gates, states = 4, 2
 

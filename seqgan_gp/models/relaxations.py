@@ -1,4 +1,4 @@
-"""From logits (B, L, V) to a sequence that the critic reads and gradients flow through."""
+"""Relaxations: from logits (B, L, V) to tokens with a gradient, which the critic reads."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple
@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class OneHot(torch.autograd.Function):
-    """One-hot tokens (B, L, V) of ids (B, L) in value, with the gradient of `soft` (B, L, V) (Bengio et al. 2013)."""
+    """One-hot tokens (B, L, V) of ids (B, L). They pass their gradient to `soft` (B, L, V) (Bengio et al. 2013)."""
 
     @staticmethod
     def forward(ctx: Any, soft: Tensor, ids: Tensor) -> Tensor:
@@ -21,8 +21,9 @@ class OneHot(torch.autograd.Function):
 
 
 class HardTokens(NamedTuple):
-    """The tokens of `OneHot` in two parts, which spares a tensor (B, L, V) of zeros and ones: the critic looks the ids
-    up and hands the gradient to the soft tokens.
+    """The tokens of `OneHot` in two parts. The critic looks up the ids and passes the gradient to the soft tokens.
+
+    This saves a tensor (B, L, V) of zeros and ones.
 
     Args:
         ids: (B, L) int64.
@@ -34,9 +35,9 @@ class HardTokens(NamedTuple):
 
 
 def most_probable(logits: Tensor) -> Tensor:
-    """The token of the largest logit, (..., V) -> (...) int64, the first of several.
+    """The token of the largest logit, (..., V) -> (...) int64. Of several, it is the first.
 
-    On a CPU by numpy, whose argmax takes a quarter of the time of torch's; that was a tenth of sampling.
+    On a CPU numpy computes it: its argmax takes a quarter of the time of torch's, which was a tenth of sampling.
     """
     if logits.device.type == "cpu" and logits.dtype in (torch.float32, torch.float64):
         return torch.from_numpy(logits.detach().numpy().argmax(axis=-1))
@@ -46,45 +47,46 @@ def most_probable(logits: Tensor) -> Tensor:
 def draw_chance(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
     """Uniform numbers for `sample_ids`, one for each token.
 
-    numpy's stream is the same however it is cut into batches, and on every device.
+    numpy's stream does not depend on the batch size or the device.
     """
     return torch.from_numpy(rng.random(shape, dtype=np.float32))
 
 
 def sample_ids(logits: Tensor, temperature: float, chance: Tensor) -> Tensor:
-    """Tokens (...) of logits (..., V): where the distribution function of softmax(logits / temperature) passes the
-    uniform numbers (...) of `draw_chance`; temperature 0 takes the most probable.
+    """Draw tokens (...) from softmax(logits / temperature), logits (..., V); temperature 0 takes the most probable.
+
+    Each token inverts the distribution function at a uniform number (...) of `draw_chance`.
     """
     if temperature == 0:
         return most_probable(logits)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    logits = logits - logits.amax(dim=-1, keepdim=True)  # however low the temperature, the largest does not overflow
+    logits = logits - logits.amax(dim=-1, keepdim=True)  # at most 0, so no temperature makes them overflow
     passed = (logits / temperature).softmax(dim=-1).cumsum(dim=-1)
     total = passed[..., -1:]
-    # Rounding must not carry a point to the end, past the last token that has any probability.
+    # A point that is rounded up to the total would give a token of probability zero.
     point = torch.minimum(chance.to(logits.device)[..., None] * total, torch.nextafter(total, torch.zeros_like(total)))
     return torch.searchsorted(passed, point, right=True).squeeze(-1)
 
 
 class Relaxation(ABC):
-    """From logits (B, L, V) to tokens that the critic reads and gradients flow through.
+    """From logits (B, L, V) to tokens with a gradient, which the critic reads.
 
-    A subclass of your own defines `parts` and registers itself: RELAXATIONS["mine"] = Mine.
+    To add a relaxation, write a subclass that defines `parts`, and register it: RELAXATIONS["mine"] = Mine.
 
     Args:
-        temperature: of the softmax, over 0; towards 0 soft tokens become one-hot.
+        temperature: temperature of the softmax, over 0. Soft tokens approach one-hot ones as it approaches 0.
     """
 
     sampling_temperature: ClassVar[float] = 0.0
-    """The temperature of `sample_ids` that gives the tokens of training: 1 where tokens are sampled, 0 where the most
-    probable ones are taken."""
+    """The temperature at which `sample_ids` gives the tokens of training: 1 for relaxations that sample tokens, 0 for
+    those that take the most probable one."""
 
     def __init__(self, temperature: float = 1.0):
         self.temperature = temperature
 
     @abstractmethod
     def parts(self, logits: Tensor) -> Tensor | HardTokens:
-        """Tokens with a gradient: soft ones (B, L, V) that add up to 1 over V, or one-hot ones in their two parts."""
+        """Tokens with a gradient: soft ones (B, L, V) that add up to 1 over V, or one-hot ones as HardTokens."""
 
     def __call__(self, logits: Tensor) -> Tensor:
         """The same tokens as one tensor (B, L, V)."""
@@ -92,23 +94,23 @@ class Relaxation(ABC):
         return OneHot.apply(tokens.soft, tokens.ids) if isinstance(tokens, HardTokens) else tokens
 
     def detached(self, logits: Tensor) -> Tensor:
-        """The same tokens where no gradient is needed: ids (B, L) where they are one-hot, else (B, L, V)."""
+        """The same tokens for use without a gradient: ids (B, L) of one-hot tokens, else soft tokens (B, L, V)."""
         tokens = self.parts(logits)
         return tokens.ids if isinstance(tokens, HardTokens) else tokens
 
 
 class Softmax(Relaxation):
-    """Soft tokens, softmax(logits / temperature). The generator's noise is the only chance."""
+    """Soft tokens, softmax(logits / temperature). All randomness comes from the generator's noise."""
 
     def parts(self, logits: Tensor) -> Tensor | HardTokens:
         return self.soft(self.scores(logits))
 
     def scores(self, logits: Tensor) -> Tensor:
-        """The logits that tokens are made of, (B, L, V), in float32 or wider."""
+        """The logits (B, L, V) of the tokens, in float32 or wider."""
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def soft(self, scores: Tensor) -> Tensor:
-        # A division by 1 would be a pass over (B, L, V) forward, and one backward.
+        # A division by 1 would cost a pass over (B, L, V) forward and one backward.
         return (scores if self.temperature == 1 else scores / self.temperature).softmax(dim=-1)
 
 
@@ -120,7 +122,7 @@ class StraightThrough(Softmax):
         return HardTokens(most_probable(scores), self.soft(scores))
 
     def detached(self, logits: Tensor) -> Tensor:
-        return most_probable(self.scores(logits))  # without the softmax
+        return most_probable(self.scores(logits))  # this saves the softmax
 
 
 class Gumbel(Softmax):
@@ -135,7 +137,7 @@ class Gumbel(Softmax):
 
 
 class StraightThroughGumbel(StraightThrough, Gumbel):
-    """One-hot tokens that are sampled: the largest of the scores with Gumbel noise."""
+    """One-hot tokens sampled as the largest score with Gumbel noise."""
 
 
 RELAXATIONS: dict[str, type[Relaxation]] = {

@@ -1,4 +1,4 @@
-"""The interface of every model of sentences: it draws some."""
+"""The interface of every model of sentences."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -9,13 +9,13 @@ from torch import Tensor, nn
 
 
 def within(ids: Tensor, end: int) -> Tensor:
-    """Which tokens of ids (B, L) belong to a sentence: all up to and with its first end; bool (B, L)."""
+    """True for tokens of ids (B, L) up to and including the first end token; bool (B, L)."""
     ends = ids == end
     return ends.cumsum(dim=1) - ends.long() == 0
 
 
 def finish(ids: Tensor, end: int, pad: int) -> Tensor:
-    """Ids (B, L) with padding after the first end, which is all that a sentence is."""
+    """Ids (B, L) with padding in place of all tokens after the first end token."""
     return torch.where(within(ids, end), ids, pad)
 
 
@@ -25,7 +25,7 @@ class SequenceModel(nn.Module, ABC):
     vocabulary: int
     length: int
     temperature: float = 1.0
-    """The temperature that samples as the training did: 1, or 0 for the most probable token at each position."""
+    """The temperature at which the model was trained: 1, or 0 for the most probable token at each position."""
 
     @abstractmethod
     def draw(
@@ -36,18 +36,18 @@ class SequenceModel(nn.Module, ABC):
         tokens: np.random.Generator,
         condition: Tensor | None = None,
     ) -> Callable[[], Tensor]:
-        """A function that computes ids (num, L) int64 on the model's device. This call draws all random numbers, so
-        batches can be drawn one after another and computed side by side.
+        """Return a function that computes ids (num, L) int64 on the model's device.
 
-        Both streams are numpy's and are read row by row. So rows do not depend on the batches that they are drawn in,
-        and on the device only by rounding.
+        This call draws all random numbers, so that batches can be drawn in order and computed in parallel. Both streams
+        are numpy's and are read row by row. So rows do not depend on their batches, and depend on the device only by
+        rounding.
 
         Args:
             temperature: tokens come from softmax(logits / temperature); 0 takes the most probable.
-            noise: the stream of latent noise; a model without a latent leaves it alone.
-            tokens: the stream that tokens are drawn with.
-            condition: of each row, for a conditional model.
+            noise: the stream of latent noise; a model without latent noise does not read it.
+            tokens: the stream for sampling tokens.
+            condition: the condition of each row, (num, ...), for a conditional model.
 
         Raises:
-            ValueError: a conditional model without a condition, or the reverse.
+            ValueError: a conditional model gets no condition, or an unconditional one gets one.
         """

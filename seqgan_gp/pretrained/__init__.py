@@ -1,4 +1,4 @@
-"""The networks of a run on text with their tokenizer, from a checkpoint: to sample sentences, and to probe."""
+"""The networks of a text run with their tokenizer, from a checkpoint, for sampling and probing."""
 
 from .critic import Critic
 from .generator import Generator, LanguageModel

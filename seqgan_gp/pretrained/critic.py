@@ -18,16 +18,16 @@ from .given import Given, encode
 
 
 class Critic:
-    """A trained critic with its tokenizer. Sequences are sentences, ids (B, L) int64, or one-hot or soft tokens (B,
-    L, V) float.
+    """A trained critic with its tokenizer.
 
-    Gradients flow to soft tokens and embeddings, so that you can probe the critic with them. A conditional critic takes
-    `given`, a label or a context for each sequence, or one for all.
+    Sequences are sentences, ids (B, L) int64, or one-hot or soft tokens (B, L, V) float. Gradients flow to soft tokens
+    and embeddings, so you can probe the critic with them. A conditional critic takes `given`: a label or a context for
+    each sequence, or one for all.
 
     Args:
-        network: tokens to scores.
-        tokenizer: sentences to ids.
-        condition: the kind of condition of a conditional network.
+        network: the network, from tokens to scores.
+        tokenizer: the tokenizer, from sentences to ids.
+        condition: the kind of condition of a conditional network; None for others.
     """
 
     def __init__(self, network: CriticNetwork, tokenizer: Tokenizer, condition: Condition | None = None):
@@ -35,17 +35,17 @@ class Critic:
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Critic:
-        """From a run folder (its last checkpoint), a checkpoint, or a hub id.
+        """Load a critic from a run folder (its last checkpoint), a checkpoint, or a hub id.
 
         Raises:
-            UserError: there is none, it is incomplete, its files do not belong together, or it needs a module that has
-                not been imported.
+            UserError: there is no checkpoint, it is incomplete, its files do not belong together, or it needs a module
+                that has not been imported.
         """
         network, tokenizer, condition, _ = load_network(locate(source), "critic", CriticNetwork, "critic")
         return cls(network.requires_grad_(False).to(device), tokenizer, condition)
 
     def tokens(self, sequences: str | Sequence[str] | Tensor) -> Tensor:
-        """Ids (B, L) of sentences; a tensor is only moved to the critic's device."""
+        """Ids (B, L) of sentences. A tensor is moved to the critic's device and otherwise unchanged."""
         device = self.network.embedding.device
         if isinstance(sequences, Tensor):
             return sequences.to(device)
@@ -57,16 +57,18 @@ class Critic:
         return torch.from_numpy(encoded.ids).to(device)
 
     def __call__(self, sequences: str | Sequence[str] | Tensor, given: Given = None) -> Tensor:
-        """Scores (B,): higher is more like real sentences. Only differences between scores mean anything; for a
-        conditional critic, only those between sequences with the same condition.
+        """Scores (B,). Higher is more like real sentences.
+
+        Only differences between scores have a meaning; for a conditional critic, only between sequences with the same
+        condition.
 
         Raises:
-            UserError: a condition is missing, unknown, or given to a critic without one.
+            UserError: a condition is missing or unknown, or the critic is unconditional and gets one.
         """
         return self.score(self.embed(sequences), given)
 
     def embed(self, sequences: str | Sequence[str] | Tensor) -> Tensor:
-        """Embeddings (B, L, E)."""
+        """Embeddings (B, L, E) of sequences."""
         return self.network.embed(self.tokens(sequences))
 
     def score(self, embedded: Tensor, given: Given = None) -> Tensor:
@@ -74,7 +76,7 @@ class Critic:
         return self.network.score(embedded, encode(self.condition, given, len(embedded), embedded.device))
 
     def features(self, sequences: str | Sequence[str] | Tensor, layer: int = -1) -> Tensor:
-        """Hidden states (B, L, C) of one layer: 0 is what enters the first block, i the output of block i, -1 the last.
+        """Hidden states (B, L, C) of a layer: 0 is the input of the first block, i the output of block i, -1 the last.
 
         Raises:
             IndexError: there is no such layer.

@@ -1,4 +1,4 @@
-"""Generators with their tokenizer: sentences from checkpoints."""
+"""Generators with their tokenizer, which sample sentences from checkpoints."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIDE_BY_SIDE = 128  # sentences of a batch; smaller ones gain nothing from threa
 
 @dataclasses.dataclass(frozen=True)
 class Sampling:
-    """How to sample; see `Generator.sample`."""
+    """Options of `Generator.sample`."""
 
     seed: int = 0
     temperature: float | None = None
@@ -40,15 +40,15 @@ class Sampling:
 
 
 class Generator:
-    """A network that samples, however it was trained, with its tokenizer.
+    """A network that samples, trained by any method, with its tokenizer.
 
     Args:
-        network: draws ids (B, L).
-        tokenizer: ids to sentences.
-        temperature: the default temperature of `sample`, unless it is that of the network; 0 takes the most probable
+        network: the network, which draws ids (B, L).
+        tokenizer: the tokenizer, from ids to sentences.
+        temperature: the default temperature of `sample`; None takes that of the network; 0 takes the most probable
             token at each position.
-        condition: the kind of condition of a conditional network.
-        reranking: how each sample is chosen among candidates; None takes each as the generator writes it.
+        condition: the kind of condition of a conditional network; None for others.
+        reranking: chooses each sample among candidates; None for samples without reranking.
     """
 
     kind: ClassVar[type[SequenceModel]] = SequenceModel  # type: ignore[type-abstract]
@@ -67,11 +67,11 @@ class Generator:
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Self:
-        """From a run folder (its last checkpoint), a checkpoint, or a hub id.
+        """Load a generator from a run folder (its last checkpoint), a checkpoint, or a hub id.
 
         Raises:
-            UserError: there is none, it is incomplete, it is of another kind, its files do not belong together, or it
-                needs a module that has not been imported.
+            UserError: there is no checkpoint, it is incomplete or of another kind, its files do not belong together, or
+                it needs a module that has not been imported.
         """
         folder = locate(source)
         network, tokenizer, condition, config = load_network(folder, "generator", cls.kind, cls.what)
@@ -85,9 +85,9 @@ class Generator:
         """Logits (B, L, V), with a gradient.
 
         Args:
-            inputs: noise (B, noise_size), which `network.sample_noise` draws. For a language model, ids (B, L): the
-                logits are those of each token given the tokens before it.
-            given: the label or the context of each row, for a conditional network.
+            inputs: noise (B, noise_size) from `network.sample_noise`. A language model takes ids (B, L) and gives the
+                logits of each token given the tokens before it.
+            given: the label or the context of each row, or one for all, for a conditional network.
         """
         condition = encode(self.condition, given, len(inputs), inputs.device)
         return self.network(inputs) if condition is None else self.network(inputs, condition)
@@ -101,7 +101,7 @@ class Generator:
         given: Given = None,
         candidates: int | None = None,
     ) -> Iterator[np.ndarray]:
-        """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed. See `sample`."""
+        """Batches of ids (<= batch_size, L) int64, `num` rows in all. Equal seeds give equal ids. See `sample`."""
         return self._batches(lambda ids: ids, num, Sampling(seed, temperature, batch_size, given, candidates))
 
     def sample(
@@ -113,19 +113,19 @@ class Generator:
         given: Given = None,
         candidates: int | None = None,
     ) -> Iterator[str]:
-        """`num` sentences, which are drawn batch by batch while you read them; the same for the same seed.
+        """`num` sentences, drawn batch by batch while you read them. Equal seeds give equal sentences.
 
         Args:
             temperature: tokens are drawn from softmax(logits / temperature), position by position; 0 takes the most
                 probable; default: the temperature of the training, 1 for a language model.
-            batch_size: sentences, or candidates for them, that are computed at once.
-            given: the label of each of them or the context that each answers, or one for all; default: labels in the
-                proportions of the training sentences.
-            candidates: for each sentence, among which the discriminator chooses it; 1 is the generator's own sentence;
-                default: the number that the run was trained for.
+            batch_size: sentences or candidates to compute at once.
+            given: the label or the context of each sentence, or one for all; default: labels in the proportions of the
+                training sentences.
+            candidates: candidates for each sentence, among which the discriminator chooses; 1 for no reranking;
+                default: the number of the run's config.
 
         Raises:
-            UserError: a condition is missing, unknown, or given to a generator without one; or there is no
+            UserError: a condition is missing or unknown, an unconditional generator gets one, or there is no
                 discriminator to choose among candidates.
         """
         options = Sampling(seed, temperature, batch_size, given, candidates)
@@ -133,7 +133,7 @@ class Generator:
             yield from sentences
 
     def _batches(self, read: Callable[[np.ndarray], Read], num: int, options: Sampling) -> Iterator[Read]:
-        """`read` of each batch of ids (<= batch_size, L)."""
+        """The results of `read` for each batch of ids (<= batch_size, L)."""
         reranking = self._reranking(options.candidates)
         temperature, given = options.temperature, options.given
         if temperature is None:
@@ -156,7 +156,7 @@ class Generator:
                 yield reranking.among(draw, chance.standard_exponential((size, each)), part) if reranking else draw
 
         def compute(ids: Callable[[], Tensor]) -> Read:
-            with torch.no_grad():  # each thread has its own
+            with torch.no_grad():  # each thread has its own setting
                 return read(ids().cpu().numpy())
 
         with evaluating(self.network):
@@ -164,7 +164,7 @@ class Generator:
             yield from side_by_side(compute, batches()) if large else map(compute, batches())
 
     def _reranking(self, candidates: int | None) -> Reranking | None:
-        """How samples are reranked, if they are, where a caller may ask for a number of candidates."""
+        """The reranking with a number of candidates, if there is one; None for no reranking."""
         if candidates in (None, 1):
             return self.reranking if candidates is None else None
         if self.reranking is None:
@@ -176,7 +176,7 @@ class Generator:
 
 
 class LanguageModel(Generator):
-    """A generator that also knows the probability of a sentence: one trained by maximum likelihood."""
+    """A generator trained by maximum likelihood, which also knows the probability of a sentence."""
 
     network: LanguageModelNetwork
     kind = LanguageModelNetwork
@@ -186,12 +186,12 @@ class LanguageModel(Generator):
         """The log-probability of each sentence in nats, (N,) float64, and its number of tokens with the end token, (N,)
         int64.
 
-        A sentence longer than L tokens counts by its first L, and an unknown word by the unknown token.
+        Sentences longer than L tokens are cut to L, and the unknown token stands for unknown words.
         """
         ids = self.tokenizer.encode(sentences, self.network.length).ids
         tokens = self.network.counted(torch.from_numpy(ids)).sum(dim=1).numpy()
         nats = np.empty(len(ids))
-        order = np.argsort(tokens, kind="stable")  # equal lengths together: no time goes to padding
+        order = np.argsort(tokens, kind="stable")  # equal lengths together: less padding
         with evaluating(self.network):
             for start in range(0, len(ids), batch_size):
                 rows = order[start : start + batch_size]

@@ -1,4 +1,4 @@
-"""Labels and contexts as users give them, for each sentence or one for all."""
+"""Encodes labels and contexts from the user, one for each sentence or one for all."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ def encode(condition: Condition | None, given: Given, num: int, device: torch.de
     """The condition of each of `num` sentences, (num, ...); None for a network without a condition.
 
     Raises:
-        UserError: it is missing, too much, unknown, or not one for each.
+        UserError: the condition is missing or unknown, the network takes none, or there is not one for each sentence.
     """
     if condition is None:
         if given is not None:
-            raise UserError("this run has no labels and no contexts: leave out what is given")
+            raise UserError("this run has no labels and no contexts: leave out `given`")
         return None
     if given is None:
         raise UserError("this run is conditional: give a label or a context for each sentence")

@@ -1,4 +1,4 @@
-"""Reranking: each sample is one of several candidates of a generator, chosen by a discriminator."""
+"""Reranking: a discriminator chooses each sample among several candidates of a generator."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from ..text.tokenizer import Tokenizer
 
 @dataclasses.dataclass(frozen=True)
 class Reranking:
-    """How samples are reranked.
+    """The parts of reranking.
 
     Args:
-        discriminator: ids to log p(real) / p(generated), up to a constant.
-        tokenizer: knows where a sentence ends. The discriminator does not see what a generator puts behind that.
-        candidates: k, for each sample, unless another number is asked for.
-        temperature: the temperature of the candidates' tokens, unless another one is asked for.
+        discriminator: from ids to log p(real) / p(generated), up to a constant.
+        tokenizer: knows the end token. The discriminator sees padding in place of all tokens after it.
+        candidates: k, the default number of candidates for each sample.
+        temperature: the default temperature of the candidates' tokens.
     """
 
     discriminator: CriticNetwork
@@ -34,17 +34,18 @@ class Reranking:
 
     @classmethod
     def of(cls, config: RerankingConfig, discriminator: CriticNetwork, tokenizer: Tokenizer) -> Reranking:
-        """The reranking that a config describes."""
+        """Build the reranking of a config."""
         return cls(discriminator, tokenizer, config.candidates, config.temperature)
 
     def among(
         self, draw: Callable[[], Tensor], chance: np.ndarray, condition: Tensor | None = None
     ) -> Callable[[], Tensor]:
-        """A function that computes ids (B, L): one of every k rows of `draw`, (B * k, L).
+        """Return a function that computes ids (B, L), one of every k rows of `draw`, (B * k, L).
 
         Args:
+            draw: computes the candidates.
             chance: standard exponential variables, (B, k).
-            condition: of each of the B samples, (B, ...), if there is one.
+            condition: the condition of each of the B samples, (B, ...); None without one.
         """
 
         def reranked() -> Tensor:

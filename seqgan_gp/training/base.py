@@ -1,4 +1,4 @@
-"""What the loop of an experiment asks of a trainer, whatever the method."""
+"""The interface between the loop and a method of training."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from .task import Task
 
 
 class BaseTrainer(ABC):
-    """Networks and optimisers of one run, and how they are moved by data of its task.
+    """The networks and optimisers of one run, and its training steps.
 
-    The batch of every step is drawn by all processes alike, and each takes its share: a run does not depend on how many
-    processes it is spread over, but for rounding and what is drawn inside a network.
+    All processes draw the same batch for every step, and each takes its share. So a run does not depend on the number
+    of processes, except for rounding and random numbers drawn inside a network.
 
     Args:
         accelerator: device, processes and mixed precision.
         task: the experiment and its data.
     """
 
-    BETAS: ClassVar[tuple[float, float]]  # of Adam and its kin, unless the config says otherwise
+    BETAS: ClassVar[tuple[float, float]]  # for Adam and its variants, unless the config sets them
 
     def __init__(self, accelerator: Accelerator, task: Task[Any]):
         self.accelerator, self.task, self.config = accelerator, task, task.config
@@ -39,7 +39,7 @@ class BaseTrainer(ABC):
     @staticmethod
     @abstractmethod
     def optimizers(config: Any) -> dict[str, OptimizerConfig]:
-        """The optimisers that the method uses, by key of the config."""
+        """The configs of the method's optimisers, by their keys."""
 
     @staticmethod
     @abstractmethod
@@ -48,15 +48,18 @@ class BaseTrainer(ABC):
 
     @abstractmethod
     def step(self) -> dict[str, Tensor]:
-        """One step; numbers to log, causes before what they enter into. A key may be left out of some steps."""
+        """Take one step, and return the numbers to log. Some steps may leave out a key.
+
+        A number comes before those computed from it, so that the first one that is not finite is the cause.
+        """
 
     def validate(self) -> dict[str, float]:
-        """After each step: numbers on validation sentences, where that is due."""
+        """Called after each step; returns numbers on validation sentences when a validation is due, else nothing."""
         return {}
 
     @property
     def done(self) -> float:
-        """The part of the training that is over, of the steps or of the time, whichever is nearer its end."""
+        """The finished fraction of the training, of the steps or of the time, whichever is larger."""
         train, progress = self.config.train, self.progress
         return max(progress.step / train.steps, progress.seconds / train.seconds if train.seconds else 0.0)
 
@@ -66,15 +69,15 @@ class BaseTrainer(ABC):
 
     @abstractmethod
     def learning_rates(self) -> dict[str, float]:
-        """Numbers to log, by name."""
+        """The learning rates to log, by name."""
 
     @abstractmethod
     def networks(self) -> Mapping[str, nn.Module]:
-        """What a checkpoint holds, by name; `generator` with the weights that sample."""
+        """The networks of a checkpoint, by name; `generator` has the weights for sampling."""
 
     @abstractmethod
     def sampler(self) -> Any:
-        """What samples, as the task's evaluator draws from it."""
+        """The sampler that the task's evaluator draws from."""
 
     def save(self, run: Path) -> Path:
         """Write a checkpoint of this step."""

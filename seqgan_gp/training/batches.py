@@ -1,4 +1,4 @@
-"""Rows of a data set in an order that is random, endless and a function of the seed alone."""
+"""Batches of a data set in an endless random order that depends on the seed alone."""
 
 import numpy as np
 
@@ -6,8 +6,8 @@ import numpy as np
 class Batches:
     """Endless shuffled epochs over `rows` rows.
 
-    Which rows make batch number t depends on nothing but the seed and t, so that a resumed run, or one split over
-    several processes, sees the same batches.
+    Batch number t depends only on the seed and t, so a resumed run, or a run over several processes, sees the same
+    batches.
     """
 
     def __init__(self, rows: int, size: int, seed: int):
@@ -15,9 +15,7 @@ class Batches:
         self._epoch, self._order = -1, np.empty(0, dtype=int)
 
     def __getitem__(self, t: int) -> np.ndarray:
-        """Batch number t: the numbers of its rows (size,). An epoch draws every row once; a batch may end one and begin
-        the next.
-        """
+        """The row numbers of batch t, (size,). An epoch has every row once, and a batch may span two epochs."""
         drawn = np.empty(0, dtype=int)
         while len(drawn) < self.size:
             epoch, start = divmod(t * self.size + len(drawn), self.rows)

@@ -1,4 +1,4 @@
-"""From a config to the parts of `adversarial`: names become functions, and accelerate makes them ready for devices."""
+"""Builds the parts of `adversarial` from a config, and prepares them for devices with accelerate."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..adversarial.reranker import Forgetful, Reranker
 from ..config import Experiment, PenaltyConfig, RerankingConfig
 from .setup import make_optimizer
 
-# Adam and its kin have these unless the config says otherwise.
+# Betas of Adam and its variants, unless the config sets them.
 BETAS = (0.0, 0.9)  # momentum harms a critic whose target moves (Gulrajani et al. 2017, algorithm 1)
-STILL_BETAS = (0.9, 0.999)  # the reranker's target stands still
+STILL_BETAS = (0.9, 0.999)  # the reranker's target does not move
 
 
 def make_penalty(config: PenaltyConfig) -> Penalty:
-    """The penalty that a config describes."""
+    """Build the penalty of a config."""
     return Penalty(
         weight=config.weight,
         side=SIDES[config.sided],
@@ -30,10 +30,10 @@ def make_penalty(config: PenaltyConfig) -> Penalty:
 
 
 def make_game(accelerator: Accelerator, generator: nn.Module, critic: nn.Module, config: Experiment) -> Game:
-    """The game that a config describes, with optimisers of its own, ready for the device and the processes.
+    """Build the game of a config with new optimisers, ready for the device and the processes.
 
     Args:
-        generator: from noise to samples that the critic embeds; see Game.
+        generator: the player, from noise to samples that the critic embeds; see Game.
     """
     train, objective, penalty = config.train, OBJECTIVES[config.objective], make_penalty(config.penalty)
     prepared = accelerator.prepare(
@@ -59,7 +59,7 @@ def make_game(accelerator: Accelerator, generator: nn.Module, critic: nn.Module,
 
 
 def make_reranker(accelerator: Accelerator, discriminator: nn.Module, config: RerankingConfig) -> Reranker:
-    """The reranker that a config describes, ready for the device and the processes, and a part of checkpoints."""
+    """Build the reranker of a config, ready for the device and the processes. Checkpoints include it."""
     loss, optimizer = accelerator.prepare(
         CriticLoss(Forgetful(discriminator, config.dropout), OBJECTIVES["non-saturating"]),
         make_optimizer("reranking.optimizer", config.optimizer, discriminator.parameters(), STILL_BETAS),

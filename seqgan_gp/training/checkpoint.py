@@ -1,4 +1,4 @@
-"""Checkpoints: inference files and the full training state, written atomically, the last few kept."""
+"""Checkpoints: inference files and the full training state. They are written atomically, and the last few are kept."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ STATE = "state"
 
 
 class Progress:
-    """What a run must remember besides weights and optimisers: how far it is, and where its noise stands."""
+    """The state of a run besides weights and optimisers: its step, its time and its noise stream."""
 
     def __init__(self, seed: int):
         self.step = 0
@@ -37,7 +37,7 @@ def save(accelerator: Accelerator, run: Path, step: int, keep: int, write: Calla
     """Write the checkpoint of `step` and delete all but the last `keep`. Every process calls this.
 
     Args:
-        write: puts the inference files into the folder that it is given.
+        write: function that writes the inference files into a folder.
     """
     folder = run / artefacts.CHECKPOINTS / f"step-{step:07d}"
     part = folder.with_name(f".{folder.name}.part")
@@ -53,7 +53,7 @@ def save(accelerator: Accelerator, run: Path, step: int, keep: int, write: Calla
             os.replace(part, folder)
             for old in artefacts.checkpoints(run)[:-keep]:
                 shutil.rmtree(old)
-    except BaseException:  # a full disk, a second Ctrl-C: the checkpoints before stay as they were
+    except BaseException:  # a full disk, a second Ctrl-C: earlier checkpoints stay whole
         shutil.rmtree(part, ignore_errors=True)
         raise
     accelerator.wait_for_everyone()
@@ -61,21 +61,20 @@ def save(accelerator: Accelerator, run: Path, step: int, keep: int, write: Calla
 
 
 def load(accelerator: Accelerator, run: Path) -> None:
-    """Put the run's last checkpoint into everything that the accelerator has prepared and registered; none is no
-    error.
+    """Load the run's last checkpoint, if it has one, into everything that the accelerator has prepared and registered.
 
     Raises:
-        UserError: it is incomplete or does not fit.
+        UserError: the checkpoint is incomplete or does not fit.
     """
     found = artefacts.checkpoints(run)
     if not found:
         return
     try:
         if not list((found[-1] / STATE).glob(f"random_states_{accelerator.process_index}.*")):
-            # accelerate would go on without, and the run would not be the one that stopped.
+            # accelerate would go on without it, and the resumed run would differ.
             raise FileNotFoundError(f"no random state of process {accelerator.process_index}")
         accelerator.load_state(str(found[-1] / STATE))
-    except Exception as error:  # missing and damaged files, other shapes: each has its own
+    except Exception as error:  # missing or damaged files, other shapes: exceptions of many kinds
         cause = " ".join(str(error).split())[:200]
         remedy = "resume with as many processes as before, or delete this checkpoint to resume from the one before it"
         raise UserError(f"{found[-1]}: cannot be resumed ({type(error).__name__}: {cause}); {remedy}") from None

@@ -1,4 +1,4 @@
-"""One experiment, from its config to its run folder."""
+"""Runs one experiment, from its config to its run folder."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from .task import task_of
 
 
 def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool = False) -> int:
-    """Train.
+    """Train an experiment.
 
     Args:
         config: the experiment.
-        output: the run folder to make, or to go on with.
+        output: the run folder, new or to resume.
         resume: continue the run in `output` from its last checkpoint.
         overwrite: replace the run in `output`.
 
@@ -35,7 +35,7 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
         The exit code: 0, or 130 after Ctrl-C.
 
     Raises:
-        UserError: bad input, before anything is written; or the run has diverged.
+        UserError: bad input, before anything is written, or a run that has diverged.
     """
     prepare(config.train.threads)
     check_trackers(config.trackers)
@@ -43,7 +43,7 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
     kind = task_of(config)
     for key, optimizer in method.optimizers(config).items():
         make_optimizer(key, optimizer, [torch.nn.Parameter(torch.zeros(1))], method.BETAS)
-    # Without cpu=True, accelerate takes each process of torchrun on a CPU for a run of its own.
+    # Without cpu=True, accelerate treats each process of torchrun on a CPU as a separate run.
     on_cpu = best_device().type == "cpu"
     accelerator = Accelerator(cpu=on_cpu, log_with=config.trackers or None, project_dir=str(output))
     size, processes = config.train.batch_size, accelerator.num_processes
@@ -51,7 +51,7 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
         raise UserError(f"train.batch_size is {size}: it must be a multiple of the {processes} processes that share it")
     if config.train.seconds and processes > 1:
         raise UserError("train.seconds: several processes would not agree on the time; leave it out, give train.steps")
-    if accelerator.is_main_process:  # the others wait: they must not see a half-made folder, nor take it for an old run
+    if accelerator.is_main_process:  # the others wait, so that they see a complete folder
         folder.check_free(output, config, resume, overwrite)
         if not resume:
             task = kind.load(config)
@@ -81,7 +81,7 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
 
 
 def _chosen(asked: Experiment, config: Experiment) -> list[str]:
-    """A line with the values that were chosen from the data, if any were."""
+    """A line with the values chosen from the data; empty if there are none."""
     open_, values = configs.flat(asked), configs.flat(config)
     chosen = [f"{key}={values[key]}" for key in values if open_[key] is None and values[key] is not None]
     return [f"chosen from the data: {', '.join(chosen)}; options of the same names set them"] if chosen else []

@@ -1,11 +1,11 @@
-"""The run folder: made whole or not at all, and never overwritten unasked.
+"""The run folder: it is created whole or not at all, and overwritten only on request.
 
 runs/NAME/
   config.yaml      every field of the experiment, defaults too
-  ...              the data as the run saw them, as its task writes them: tokenizer.json, corpus/train.txt, ...
+  ...              the data of the run, written by its task: tokenizer.json, corpus/train.txt, ...
   metrics.jsonl    one JSON object a line
   curves.png       the metrics as a picture
-  samples/         of every evaluation
+  samples/         the samples of every evaluation
   checkpoints/     step-NNNNNNN, the last few
 """
 
@@ -39,7 +39,7 @@ def is_run(path: Path) -> bool:
 
 
 def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) -> None:
-    """Raise a UserError unless the run folder may be made (or resumed) as asked."""
+    """Raise a UserError unless the run folder may be created, resumed or overwritten as asked."""
     if resume:
         if not is_run(output):
             raise UserError(
@@ -69,10 +69,10 @@ def _check_same(saved: Experiment, asked: Experiment, output: Path) -> None:
 
 
 def create(output: Path, config: Experiment, write: Callable[[Path], None]) -> None:
-    """Make the folder under another name, and rename it when it is whole; only then a run that was there goes.
+    """Create the folder under another name, and rename it when it is complete. Only then is an old run deleted.
 
     Args:
-        write: puts the data into the folder that it is given.
+        write: function that writes the data into a folder.
     """
     output = output.resolve()
     part = output.with_name(f".{output.name}.part")
@@ -95,7 +95,7 @@ def create(output: Path, config: Experiment, write: Callable[[Path], None]) -> N
 
 
 class MetricsFile:
-    """`metrics.jsonl`, a line appended at a time; on resuming, lines after the resumed step are dropped."""
+    """`metrics.jsonl`. It is appended line by line. A resumed run drops the lines after its checkpoint."""
 
     def __init__(self, path: Path, last_step: int):
         self.path = path
@@ -110,7 +110,7 @@ class MetricsFile:
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics file; a last line that a crash cut short is left out."""
+    """The rows of a metrics file, without a last line that a crash cut short."""
     rows = []
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:

@@ -1,4 +1,4 @@
-"""Training a language model by maximum likelihood, with early stopping on sentences held out of the training ones."""
+"""Trains a language model by maximum likelihood, with early stopping on validation sentences."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from .batches import Batches
 from .setup import make_optimizer
 from .text import TextTask
 
-VALIDATION = 2_000  # sentences, at most, unless the config says otherwise
+VALIDATION = 2_000  # validation sentences at most, unless the config sets the number
 
 
 class Plateau:
-    """The best validation loss so far, validations since then or since the last decay, and decays of the rate."""
+    """The best validation loss, the validations since it or since the last decay, and the decays of the rate."""
 
     def __init__(self) -> None:
         self.best, self.since, self.decays = math.inf, 0, 0
 
     def update(self, loss: float, patience: int) -> bool:
-        """Take in a validation; whether the rate decays now."""
+        """Record a validation loss, and return whether the rate decays now."""
         better = loss < self.best
         self.best, self.since = min(loss, self.best), 0 if better else self.since + 1
         if self.since < patience:
@@ -52,10 +52,10 @@ class Plateau:
 
 
 def split(rows: int, config: LikelihoodConfig, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on and rows to validate on, at random.
+    """Split rows at random into training rows and validation rows.
 
     Raises:
-        UserError: there are too few.
+        UserError: there are too few rows.
     """
     size = config.validation or min(VALIDATION, max(1, rows // 20))
     if size >= rows:
@@ -68,7 +68,7 @@ def split(rows: int, config: LikelihoodConfig, seed: int) -> tuple[np.ndarray, n
 
 
 class LikelihoodStep(nn.Module):
-    """Ids (B, L) to the negative log-likelihood of the batch in nats, a sum over its tokens."""
+    """From ids (B, L) to the negative log-likelihood of the batch in nats, a sum over its tokens."""
 
     def __init__(self, model: LanguageModelNetwork):
         super().__init__()
@@ -79,9 +79,9 @@ class LikelihoodStep(nn.Module):
 
 
 class LikelihoodTrainer(BaseTrainer):
-    """The language model, its optimiser, and its best weights so far, which are what samples.
+    """The language model, its optimiser, and its best weights so far, which sample.
 
-    Dropout is the one thing that processes draw each for itself.
+    Each process draws its own dropout masks. All other random numbers are the same in all processes.
     """
 
     BETAS = (0.9, 0.999)
@@ -116,13 +116,13 @@ class LikelihoodTrainer(BaseTrainer):
         split(len(task.corpus.train), task.config.likelihood, task.config.corpus.seed)
 
     def step(self) -> dict[str, Tensor]:
-        """One update; the loss in nats per token, the end token counted and padding not."""
+        """Take one step, and return the loss in nats per token, including the end token but not padding."""
         config, accelerator, progress = self.config.likelihood, self.accelerator, self.progress
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate
         batch = torch.from_numpy(self.training[self.batches[progress.step]])
         tokens = self.model.counted(batch).sum().item()
-        # A mean over the tokens of all processes; gradients and logged numbers are averaged over the processes.
+        # Gradients and logged numbers are averaged over processes. This factor makes them means over all tokens.
         loss = self.step_module(batch[self.share].to(accelerator.device)) * (accelerator.num_processes / tokens)
         self.optimizer.zero_grad()
         accelerator.backward(loss)
@@ -136,7 +136,7 @@ class LikelihoodTrainer(BaseTrainer):
         return self.config.likelihood.optimizer.lr * self.config.likelihood.decay**self.plateau.decays
 
     def validate(self) -> dict[str, float]:
-        """When it is due, measure; keep weights that are the best so far; on a plateau, go back to them."""
+        """If a validation is due, measure the loss and keep the best weights; on a plateau, go back to them."""
         step, config = self.progress.step, self.config.likelihood
         if step % config.validate_every and not super().finished:
             return {}
@@ -148,7 +148,7 @@ class LikelihoodTrainer(BaseTrainer):
         return {"loss": loss, "perplexity": math.exp(min(loss, 700.0)), "best_loss": self.plateau.best}
 
     def validation_loss(self) -> float:
-        """Nats per token on the validation sentences; each process measures its share of them."""
+        """Nats per token on the validation sentences. Each process measures its share of them."""
         accelerator, ids = self.accelerator, self.validation
         tokens = self.model.counted(torch.from_numpy(ids)).sum(dim=1)
         order = torch.argsort(tokens, stable=True).numpy()[accelerator.process_index :: accelerator.num_processes]
@@ -170,7 +170,7 @@ class LikelihoodTrainer(BaseTrainer):
         return {"generator": self.sampler().network}
 
     def sampler(self) -> pretrained.LanguageModel:
-        """The best weights so far; before the first validation, the present ones."""
+        """A language model with the best weights so far, or the current ones before the first validation."""
         network = self.best if self.plateau.best < math.inf else self.model
         return pretrained.LanguageModel(network, self.tokenizer)
 
@@ -178,14 +178,14 @@ class LikelihoodTrainer(BaseTrainer):
 def fit(
     sentences: list[str], tokenizer: Tokenizer, config: TextConfig, progress: bool = False
 ) -> pretrained.LanguageModel:
-    """A language model of sentences, trained in memory until it gets no better, on the accelerator if there is one.
+    """Train a language model of sentences in memory, with early stopping, on the accelerator if there is one.
 
     Args:
-        config: of it, the sections tokenizer (length), language_model, likelihood and train, and the seeds.
-        progress: show a bar.
+        config: only the sections tokenizer (length), language_model, likelihood and train, and the seeds, have effect.
+        progress: show a progress bar.
 
     Raises:
-        UserError: too few sentences, an optimiser that torch lacks, or the loss diverges.
+        UserError: there are too few sentences, torch lacks the optimiser, or the loss diverges.
     """
     with torch.random.fork_rng(), tqdm(total=config.train.steps, unit="step", disable=not progress) as bar:
         accelerator = Accelerator(cpu=best_device().type == "cpu")

@@ -1,4 +1,4 @@
-"""The loop of a run: step, log, evaluate, save, and stop where asked."""
+"""The loop of a run: step, log, evaluate, save, and stop on request."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ SHOWN = {"W": "wasserstein", "penalty": "penalty", "|grad|": "gradient_norm", "l
 
 
 class Loop:
-    """The steps of a trainer until it has finished or is asked to stop. The main process logs and evaluates.
+    """Runs a trainer until it has finished or the user stops it. The main process logs and evaluates.
 
     Args:
-        trainer: takes the steps.
+        trainer: the trainer.
         output: the run folder.
-        stop: the user's wish to stop.
+        stop: the user's request to stop.
     """
 
     def __init__(self, trainer: BaseTrainer, output: Path, stop: StopRequest):
@@ -50,9 +50,9 @@ class Loop:
         )
 
     def run(self) -> int:
-        """The exit code: 0 after the last step, 130 after a stop, which saves a checkpoint."""
+        """Run, and return the exit code: 0 after the last step, 130 after a stop. Both save a checkpoint."""
         trainer, progress, train = self.trainer, self.progress, self.config.train
-        # On a CPU the time of this thread, which is that of its steps: other load does not cut a run short.
+        # On a CPU only the time of this thread counts, so other load on the machine does not shorten a run.
         clock = time.thread_time if self.accelerator.device.type == "cpu" else time.perf_counter
         self.start, saved = time.perf_counter(), progress.step
         while not trainer.finished and not self._should_stop():
@@ -64,7 +64,7 @@ class Loop:
             self.bar.update()
             if validation := trainer.validate():
                 self._log_validation(validation)
-                self.start += time.perf_counter() - stepped  # validation, evaluation and saving are not training speed
+                self.start += time.perf_counter() - stepped  # steps_per_second leaves out validation
             save_due, evaluation_due, log_due = (
                 trainer.finished or progress.step % every == 0
                 for every in (train.checkpoint_every, self.config.evaluation.every, train.log_every)
@@ -88,7 +88,7 @@ class Loop:
             self.monitor.log(self.progress.step, "validation", values)
 
     def _log_training(self) -> None:
-        """Means over the steps since the last time."""
+        """Log means over the steps since the last call."""
         values, diverged = self.window.read()
         self._end_if(diverged)
         values["steps_per_second"] = len(self.window) / (time.perf_counter() - self.start)
@@ -108,7 +108,7 @@ class Loop:
         self.bar.write("\n    ".join([_summary(step, scores, self.evaluator), *lines]))
 
     def _save(self) -> None:
-        """A checkpoint, unless the last update has spoilt the weights: its losses were finite before that."""
+        """Save a checkpoint if all weights are finite. The last update may have spoilt them after its losses."""
         for name, network in self.trainer.networks().items():
             for key, weight in network.state_dict().items():
                 if not weight.isfinite().all():
@@ -121,7 +121,7 @@ class Loop:
         return 0
 
     def _stop(self, saved: int) -> int:
-        """Save the steps since the checkpoint of step `saved`."""
+        """Save a checkpoint if there are steps since the one of step `saved`, and return the exit code."""
         if len(self.window):
             self._end_if(self.window.read()[1])
         if saved != self.progress.step:
@@ -132,7 +132,7 @@ class Loop:
         return 130
 
     def _should_stop(self) -> bool:
-        """Whether any process was asked to stop. They have to agree on the step, and ask one another every tenth."""
+        """Whether any process was asked to stop. Processes must agree on the step, so they check every tenth step."""
         if self.accelerator.num_processes == 1:
             return self.stop.requested
         if self.progress.step % 10:
@@ -141,7 +141,7 @@ class Loop:
         return bool(self.accelerator.reduce(asked).item())
 
     def _end_if(self, diverged: Diverged | None) -> None:
-        """Raise a UserError where a number is not finite."""
+        """Raise a UserError if the run has diverged."""
         if diverged:
             found = artefacts.checkpoints(self.output)
             last = f"the last good checkpoint is {found[-1]}" if found else "there is no checkpoint yet"

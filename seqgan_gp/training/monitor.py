@@ -1,4 +1,4 @@
-"""The measurements of a run, as you see them: metrics.jsonl, trackers, and curves.png."""
+"""Writes the measurements of a run: metrics.jsonl, trackers and curves.png."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from .task import Panel
 
 
 class Monitor:
-    """Where the main process writes what it measured.
+    """Writes the measurements of the main process.
 
     Args:
-        panels: of the curves, besides those of training.
+        panels: panels of curves.png, besides those of training.
     """
 
     def __init__(self, accelerator: Accelerator, run: Path, last_step: int, panels: Sequence[Panel]):
@@ -25,7 +25,7 @@ class Monitor:
         self.file = MetricsFile(run / METRICS, last_step)
 
     def log(self, step: int, section: str, values: Mapping[str, Any]) -> None:
-        """A line of metrics.jsonl, its keys prefixed by `section`, and the same to the trackers."""
+        """Write a line of metrics.jsonl, its keys prefixed by `section`, and log the same to the trackers."""
         row = {f"{section}/{k}": v for k, v in values.items()}
         self.file.append({"step": step, **row})
         self.accelerator.log({k: v for k, v in row.items() if v is not None}, step=step)
@@ -43,15 +43,15 @@ TRAINING: tuple[Panel, ...] = (
 
 
 def draw_curves(rows: list[dict[str, Any]], panels: Sequence[Panel], path: Path) -> None:
-    """The metrics of a run as a picture; a dotted line is what real samples score."""
-    from matplotlib.figure import Figure  # a second of import that only the end of an evaluation needs
+    """Draw the metrics of a run. Dotted lines show the scores of real samples."""
+    from matplotlib.figure import Figure  # the import takes a second, and only evaluations need it
 
     real = {k.removeprefix("real/"): v for row in rows for k, v in row.items() if k.startswith("real/")}
     measured = {k for row in rows for k, v in row.items() if v is not None}
-    panels = [panel for panel in panels if measured.intersection(panel[1])]  # each way to train has its own
+    panels = [panel for panel in panels if measured.intersection(panel[1])]  # each method has its own panels
     lines = max(2, math.ceil(len(panels) / 3))
     figure = Figure(figsize=(13, 3.25 * lines))
-    # Margins by hand: a layout that measures the text draws everything a second time, for all of which training waits.
+    # Fixed margins: an automatic layout would draw everything a second time while training waits.
     figure.subplots_adjust(left=0.04, right=0.99, bottom=0.08, top=0.89, wspace=0.14, hspace=0.34)
     grid = figure.subplots(lines, 3).flat
     for axes in grid[len(panels) :]:

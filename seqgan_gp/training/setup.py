@@ -1,4 +1,4 @@
-"""What the loop is given: optimisers, trackers, and a way to stop."""
+"""Sets up optimisers, trackers and the request to stop."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from accelerate.utils import LoggerType
 from ..config import OptimizerConfig
 from ..errors import UserError
 
-FUSED = ("Adam", "AdamW", "SGD")  # have a fused update on every device
+FUSED = ("Adam", "AdamW", "SGD")  # these have a fused update on every device
 
 
 def make_optimizer(
@@ -26,13 +26,14 @@ def make_optimizer(
     parameters: Iterable[torch.nn.Parameter],
     betas: tuple[float, float],
 ) -> torch.optim.Optimizer:
-    """An optimiser of torch.optim by name.
+    """Build an optimiser of torch.optim by name.
 
     Args:
-        betas: of Adam and its kin, unless the options say otherwise.
+        key: the optimiser's key in the config, for messages.
+        betas: betas of Adam and its variants, unless the options set them.
 
     Raises:
-        UserError: no such optimiser, or it refuses an option; the message names the key `key`.
+        UserError: there is no such optimiser, or it refuses an option.
     """
     cls: Any = getattr(torch.optim, config.name, None)
     known = inspect.isclass(cls) and torch.optim.Optimizer in cls.__mro__[1:]
@@ -42,21 +43,21 @@ def make_optimizer(
         )
     takes = inspect.signature(cls).parameters
     options = ({"betas": betas} if "betas" in takes else {}) | config.options
-    if isinstance(options.get("betas"), list | tuple):  # [0, 0.9] of a YAML file, which torch takes as floats alone
+    if isinstance(options.get("betas"), list | tuple):  # a YAML file may have [0, 0.9], but torch wants floats
         options["betas"] = tuple(float(b) if isinstance(b, int) else b for b in options["betas"])
-    # One pass over weights and moments takes a third of the time; it excludes the other ways to go through them.
+    # A fused update takes a third of the time. It cannot be combined with these other options.
     if config.name in FUSED and not {"foreach", "differentiable"} & options.keys():
         options = {"fused": True} | options
     if unknown := options.keys() - takes.keys():
         names = ", ".join(k for k in takes if k not in ("params", "lr"))
         raise UserError(f"{key}.options: {config.name} has no option {', '.join(sorted(unknown))}; it has: {names}")
     try:
-        # A step on a small matrix, since some refuse their options, dense gradients or a missing closure only then.
+        # Try a step on a small matrix: some optimisers refuse options, dense gradients or a missing closure only there.
         trial = torch.nn.Parameter(torch.zeros(2, 2))
         trial.grad = torch.zeros(2, 2)
         cls([trial], lr=config.lr, **options).step()
         return cls(parameters, lr=config.lr, **options)
-    except Exception as error:  # every optimiser has its own
+    except Exception as error:  # each optimiser raises its own exceptions
         cause = " ".join(str(error).split())
         raise UserError(f"{key}: {config.name} cannot train this with options {options} ({cause})") from None
 
@@ -75,7 +76,7 @@ def check_trackers(names: list[str]) -> None:
 
 
 class StopRequest:
-    """Set by the first Ctrl-C or termination signal, and read by the loop between steps; a second one kills."""
+    """Set by the first Ctrl-C or termination signal; the loop reads it between steps. A second signal kills."""
 
     def __init__(self) -> None:
         self.requested = False

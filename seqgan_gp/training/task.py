@@ -1,4 +1,4 @@
-"""What the loop asks of a modality: where real samples come from, the networks, how samples are scored and shown."""
+"""The interface between the loop and a modality: its data, networks, scores and pictures."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from ..config import Experiment
 from ..modality import modality
 
 Panel = tuple[str, tuple[str, ...]]
-"""A picture among the curves: its title, and the keys of metrics.jsonl that it shows."""
+"""A panel of curves.png: its title, and the keys of metrics.jsonl that it shows."""
 
 
 class Evaluator(ABC):
-    """Draws samples and scores them, beside what as many real ones score."""
+    """Draws samples and scores them, and scores as many real ones for comparison."""
 
     PANELS: ClassVar[tuple[Panel, ...]]
     HEADLINE: ClassVar[tuple[str, ...]]  # the scores that the terminal shows
 
     real: Mapping[str, Any]
-    """Scores of real samples, by the keys of those of generated ones."""
+    """Scores of real samples, under the same keys as those of generated samples."""
 
     @abstractmethod
     def __call__(self, sampler: Any, path: Path) -> tuple[Mapping[str, Any], list[str]]:
-        """Scores of new samples of `Task.sampler`, and lines of them to show; the samples themselves are written to
-        `path`, with a suffix of their kind.
+        """Draw samples from `Task.sampler`, and return their scores and lines to show.
+
+        The samples are written to `path`, with the suffix of their kind.
         """
 
 
@@ -38,80 +39,81 @@ Kind = TypeVar("Kind", bound=Experiment)
 
 
 class Task(ABC, Generic[Kind]):
-    """Samples of one modality, as one experiment has them.
+    """The data, networks and scores of one experiment.
 
-    To the loop, samples are rows of arrays of any shape; only a task and its networks know what they are.
+    To the loop, samples are rows of arrays of any shape. Only a task and its networks know their meaning.
     """
 
-    EXAMPLE: str  # of options of `seqgan-gp sample`
+    EXAMPLE: str  # example options of `seqgan-gp sample`
 
     config: Kind
 
     @property
     @abstractmethod
     def real(self) -> np.ndarray:
-        """Training samples (N, ...), as the critic embeds them."""
+        """Training samples (N, ...), in the form that the critic embeds."""
 
     @property
     def condition_rows(self) -> np.ndarray | None:
-        """The condition of each of them, (N, ...), which both networks take as second argument, if there is one."""
+        """The conditions of the training samples, (N, ...), the second argument of both networks; None without one."""
         return None
 
     @classmethod
     @abstractmethod
     def load(cls, config: Kind) -> Self:
-        """The task with the data that the config names.
+        """Load the task with the data that the config names.
 
         Raises:
-            UserError: there are none, or they are of no use.
+            UserError: the data are missing or unusable.
         """
 
     @classmethod
     @abstractmethod
     def read(cls, config: Kind, run: Path) -> Self:
-        """The task as `write` left it in a run folder."""
+        """Read the task from the files that `write` wrote into a run folder."""
 
     @abstractmethod
     def write(self, run: Path) -> None:
-        """Everything that `read` needs besides the config."""
+        """Write everything that `read` needs besides the config."""
 
     @abstractmethod
     def save(self, folder: Path) -> None:
-        """What a checkpoint holds besides the config and the weights."""
+        """Write the files of a checkpoint besides its config and weights."""
 
     @abstractmethod
     def describe(self) -> list[str]:
-        """Lines that tell the user what was loaded; the first goes on after the name of the run folder."""
+        """Lines about the loaded data for the user. The first follows the name of the run folder."""
 
     @abstractmethod
     def build_generator(self) -> Any:
-        """The network that samples: a module with `sample_noise(batch, rng) -> noise (batch, ...)`."""
+        """Build the generator: a module with `sample_noise(batch, rng) -> noise (batch, ...)`."""
 
     @abstractmethod
     def build_critic(self) -> nn.Module:
-        """The network that scores; see `adversarial.game`."""
+        """Build the critic; see `adversarial.game`."""
 
     @abstractmethod
     def player(self, generator: nn.Module) -> nn.Module:
-        """From noise, and a condition if there is one, to what the critic embeds. Where no gradient is asked for, it
-        may give the same in a form that is cheaper to embed.
+        """Build the player: from noise, and a condition if there is one, to samples that the critic embeds.
+
+        When gradients are off, it may return a form that is cheaper to embed.
         """
 
     def candidates(
         self, generator: nn.Module, num: int, rng: np.random.Generator, condition: Tensor | None = None
     ) -> Tensor:
-        """Samples (num, ...) to choose from, as the critic embeds them, where `config.reranker` asks for some."""
+        """Draw candidates (num, ...), in the form that the critic embeds. Only runs with a reranker call this."""
         raise NotImplementedError
 
     @abstractmethod
     def sampler(self, generator: nn.Module, discriminator: nn.Module | None = None) -> Any:
-        """What `Evaluator` draws from: a generator with everything that makes its outputs samples, and the
-        discriminator that chooses among them, if one has learned to.
+        """Build the sampler for `Evaluator`: a generator that gives finished samples. It reranks them if there is a
+        discriminator.
         """
 
     @abstractmethod
     def evaluator(self) -> Evaluator:
-        """The evaluator of this data."""
+        """Build the evaluator of this data."""
 
 
 def task_of(config: Experiment) -> type[Task[Any]]:

@@ -131,7 +131,7 @@ class TextTask(task.Task[TextConfig]):
             kind = kind or kind_of(corpus.train.text)
             contexts = corpus.train.given if corpus.train.given and config.corpus.context else ()
             tokenizer = Tokenizer.train(kind, [*corpus.train.text, *contexts], t.vocabulary, t.lowercase)
-        # A window of the critic must not be longer than a sequence.
+        # A window of the critic must fit into a sequence.
         length = t.length or max(length_of(corpus.train.text, tokenizer), config.critic.windows)
         config = replace(config, tokenizer=replace(t, kind=kind, length=length))
         train, test = (replace(part, text=tokenizer.cut(part.text, length)) for part in (corpus.train, corpus.test))

@@ -1,4 +1,4 @@
-"""Adversarial training: the method of `adversarial` with the data, the rates and the average of an experiment."""
+"""Adversarial training: the game of `adversarial` with an experiment's data, learning rates and moving average."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .task import Task
 
 
 def learning_rate_factor(done: float, decay_from: float) -> float:
-    """1 up to `decay_from` of what there is to do, then linearly down to 0 at the end."""
+    """1 until the fraction `decay_from` is done, then linearly down to 0 at the end."""
     return 1.0 if done <= decay_from else (1 - done) / (1 - decay_from)
 
 
 class Trainer(BaseTrainer):
-    """The game of generator and critic, and after it, if samples are to be reranked, the reranker.
+    """Trains generator and critic by the game, and then the reranker, if the config asks for reranking.
 
-    The noise and the interpolation of every step are drawn by all processes alike; only Gumbel noise is not.
+    All processes draw the same noise and the same interpolation for every step. Gumbel noise differs between them.
     """
 
     BETAS = BETAS
@@ -46,7 +46,7 @@ class Trainer(BaseTrainer):
         self.average = AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(config.train.average))
         reranking = config.reranker
         self.reranker = make_reranker(accelerator, task.build_critic(), reranking) if reranking else None
-        self.game_ends = 1 - reranking.share if reranking else 1.0  # as a part of the training
+        self.game_ends = 1 - reranking.share if reranking else 1.0  # as a fraction of the training
         accelerator.register_for_checkpointing(self.average, self.progress)
 
     @staticmethod
@@ -58,16 +58,16 @@ class Trainer(BaseTrainer):
 
     @staticmethod
     def check(task: Task[Any]) -> None:
-        pass  # one is enough
+        pass  # one sample is enough
 
     def step(self) -> dict[str, Tensor]:
-        """A step of the game, or of the reranker once the game is over."""
+        """Take a step of the game, or of the reranker after the end of the game."""
         parts = self._play() if self.done < self.game_ends else self._rerank()
         self.progress.step += 1
         return parts
 
     def _play(self) -> dict[str, Tensor]:
-        """A step of the game, at the rates of this time, and one of the generator's average."""
+        """Take a step of the game at the current learning rates, and update the generator's moving average."""
         config = self.config.train
         factor = learning_rate_factor(self.done / self.game_ends, config.decay_from)
         for optimizer, base in (
@@ -76,14 +76,14 @@ class Trainer(BaseTrainer):
         ):
             for group in optimizer.param_groups:
                 group["lr"] = base * factor
-        if self.reranker:  # resumed with more steps, a run may go back to the game
+        if self.reranker:  # a run that is resumed with more steps may go back to the game
             self.reranker.forget()
         parts = self.game.play(self.progress.step, self.draw, self._noise)
         self.average.update_parameters(self.generator)
         return parts
 
     def _rerank(self) -> dict[str, Tensor]:
-        """A step of the reranker on the real samples of a batch and as many candidates, given the same."""
+        """Take a step of the reranker on a real batch and as many candidates under the same conditions."""
         assert self.reranker is not None
         rows = self.batches[self.progress.step * self.config.train.critic_steps]
         known = self.task.condition_rows
@@ -94,7 +94,7 @@ class Trainer(BaseTrainer):
         return self.reranker.update(self.critic, self._real(rows), fake, factor, condition)
 
     def draw(self, number: int) -> Batch:
-        """This process's part of the batch of a critic update by its number."""
+        """This process's share of the batch of critic update `number`."""
         rows = self.batches[number]
         alpha = self.game.penalty.mix(self.progress.rng, len(rows), self.task.real.shape[1])
         known = self.task.condition_rows
@@ -108,11 +108,11 @@ class Trainer(BaseTrainer):
         return self.generator.sample_noise(self.batches.size, self.progress.rng)[self.share].to(self.accelerator.device)
 
     def _share(self, batch: np.ndarray) -> Tensor:
-        """This process's part of a batch, on its device."""
+        """This process's share of a batch, on its device."""
         return torch.from_numpy(batch[self.share]).to(self.accelerator.device)
 
     def sampler(self) -> Any:
-        """What samples: the moving average of the generator, and the discriminator once it has learned something."""
+        """A sampler with the moving average of the generator, and the discriminator once its training has begun."""
         return self.task.sampler(self.average.module, self._discriminator)
 
     @property

@@ -1,4 +1,4 @@
-"""The numbers of the steps since the last look, and whether all of them are finite."""
+"""Collects the numbers of training steps between two log lines, and finds those that are not finite."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class Diverged(NamedTuple):
 
 
 class Window:
-    """What each step reported, on the device until it is asked for.
+    """The numbers of the latest steps. They stay on the device until `read`.
 
-    On a CPU reading a number is free, so that every step can be looked at; elsewhere the host would wait for the device
-    at every step, and with several processes all have to agree on what they see.
+    On a CPU reading a number is free, so every step can be checked. On other devices the host would have to wait at
+    every step. Several processes have to agree on the result, so they check in `read` only.
     """
 
     def __init__(self, accelerator: Accelerator):
@@ -34,12 +34,12 @@ class Window:
         return len(self.rows)
 
     def append(self, step: int, parts: dict[str, Tensor]) -> Diverged | None:
-        """Keep the numbers of a step; what is not finite among them, where reading is free."""
+        """Keep the numbers of a step. If reading is free, return the first that is not finite."""
         self.rows.append((step, parts))
         return first_diverged([(step, {k: v.item() for k, v in parts.items()})]) if self.free_to_read else None
 
     def read(self) -> tuple[dict[str, float], Diverged | None]:
-        """Means over the steps that have a number and over processes, and the first that is not finite."""
+        """The mean of each number over processes and the steps that have it, and the first that is not finite."""
         flat = torch.stack([value.float() for _, parts in self.rows for value in parts.values()])
         values = iter(self.accelerator.reduce(flat, reduction="mean").tolist())
         rows = [(step, {key: next(values) for key in parts}) for step, parts in self.rows]
@@ -52,6 +52,6 @@ class Window:
 
 
 def first_diverged(rows: list[tuple[int, dict[str, float]]]) -> Diverged | None:
-    """The first number of rows (step, numbers) that is not finite."""
+    """The first number that is not finite in rows (step, numbers)."""
     found = (Diverged(step, k, v) for step, parts in rows for k, v in parts.items() if not math.isfinite(v))
     return next(found, None)
