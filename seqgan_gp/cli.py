@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable
 from typing import Any
 
-from . import __version__
+from . import __version__, terminal
 from .errors import UserError
 
 
@@ -20,6 +20,7 @@ def command(function: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> int:
+        terminal.show_any_character()
         try:
             return function(*args, **kwargs)
         except UserError as error:
@@ -49,7 +50,8 @@ def train(arguments: list[str], prog: str = "seqgan-gp train") -> int:
     invocation = config.parse(arguments, prog)
     from .training.experiment import run
 
-    return run(*invocation)
+    with terminal.forgiving():  # a closed terminal must not end a run
+        return run(*invocation)
 
 
 @command

@@ -4,8 +4,10 @@ import collections
 import contextlib
 import ctypes
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -40,12 +42,13 @@ def set_threads(threads: int | None) -> None:
     if threads is None:
         first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a list has a number for each level
         asked = int(first) if first.isdecimal() else 1
-        threads = asked if asked > 1 else max(1, _cores() // _processes())
+        threads = asked if asked > 1 else max(1, len(_usable()) // _processes())
     torch.set_num_threads(threads)
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _usable() -> set[int]:
+    """The cores that this process may use."""
+    return os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
 
 
 def _processes() -> int:
@@ -60,15 +63,44 @@ def crowded() -> str | None:
     two threads beside two busy programs took over 20 times as long as alone. Waiting without spinning would take twice
     as long on an idle machine.
     """
-    threads, cores = torch.get_num_threads(), _cores()
+    threads, cores = torch.get_num_threads(), len(_usable())
     all_threads = threads * _processes()
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
-    if threads == 1 or load + all_threads < cores + 0.75:  # the start of this run is part of the load
+    if threads == 1:
+        return None
+    busy = busy_cores()
+    if busy + all_threads < cores + 0.5:
         return None
     return (
-        f"this run has {all_threads} threads on {cores} cores, and their load in the last minute was {load:.1f}: "
+        f"this run has {all_threads} threads on {cores} cores, and other programs keep {busy:.1f} of these busy: "
         "threads without a core delay the others, and --train.threads 1 can be many times faster"
     )
+
+
+def busy_cores(seconds: float = 0.3) -> float:
+    """The cores that programs keep busy now, among those that this process may use; 0 where the system does not say.
+
+    The load average would be that of the last minute: an install that has just ended would still count.
+    """
+    try:
+        before = _busy_ticks()
+        time.sleep(seconds)  # this process is idle meanwhile
+        after = _busy_ticks()
+    except (OSError, ValueError, IndexError):  # no /proc/stat
+        return 0.0
+    total = sum(after[core][1] - before[core][1] for core in after)
+    return len(after) * sum(after[core][0] - before[core][0] for core in after) / total if total else 0.0
+
+
+def _busy_ticks() -> dict[int, tuple[int, int]]:
+    """Ticks of the clock since the start of the machine, for each usable core: those at work, and all."""
+    found = {}
+    for line in Path("/proc/stat").read_text().splitlines():
+        name, *numbers = line.split()
+        core = name.removeprefix("cpu")
+        if name.startswith("cpu") and core.isdecimal() and int(core) in _usable():
+            ticks = [int(number) for number in numbers[:8]]  # user nice system idle iowait irq softirq steal
+            found[int(core)] = sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+    return found
 
 
 def keep_memory() -> None:

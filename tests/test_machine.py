@@ -80,13 +80,14 @@ def test_threads_are_all_cores_unless_asked(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "load, threads, processes, crowd",
-    [(0.3, 2, 1, False), (1.0, 2, 1, True), (1.0, 1, 1, False), (4.0, 1, 1, False), (0.3, 2, 2, True)],
+    "busy, threads, processes, crowd",
+    [(0.3, 2, 1, False), (0.6, 2, 1, True), (0.6, 1, 1, False), (2.0, 1, 1, False), (0.3, 2, 2, True)],
 )
-def test_threads_that_find_no_core_are_named(monkeypatch, load, threads, processes, crowd):
+def test_threads_that_find_no_core_are_named(monkeypatch, busy, threads, processes, crowd):
     before = torch.get_num_threads()
-    monkeypatch.setattr(machine, "_cores", lambda: 2)
-    monkeypatch.setattr(os, "getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr(machine, "_usable", lambda: {0, 1})
+    monkeypatch.setattr(machine, "busy_cores", lambda: busy)
+    monkeypatch.setattr(os, "getloadavg", lambda: (1000.0, 0.0, 0.0))  # an install that has just ended
     monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
     try:
         machine.set_threads(threads)
@@ -97,10 +98,36 @@ def test_threads_that_find_no_core_are_named(monkeypatch, load, threads, process
 
 def test_a_run_on_a_busy_machine_says_so(tmp_path, monkeypatch, capsys):
     before = torch.get_num_threads()
-    monkeypatch.setattr(os, "getloadavg", lambda: (1000.0, 0.0, 0.0))
+    monkeypatch.setattr(machine, "busy_cores", lambda: 999.0)
     try:
         for threads in (1, 2):
             assert train(tmp_path / str(threads), "--train.steps=1", f"--train.threads={threads}") == 0
-            assert ("last minute was 1000.0" in capsys.readouterr().out) == (threads == 2)
+            assert ("other programs keep 999.0 of these busy" in capsys.readouterr().out) == (threads == 2)
     finally:
         torch.set_num_threads(before)
+
+
+STAT = """cpu  1 2 3 4 5 6 7 8 9 10
+cpu0 {0} 0 0 {1} 50 0 0 0 3 0
+cpu1 {2} 0 0 {3} 0 0 0 0 0 0
+cpu7 {4} 0 0 0 0 0 0 0 0 0
+intr 12 13
+"""
+
+
+def test_busy_cores_are_those_at_work_now(monkeypatch):
+    """Core 0 works 30 of 40 ticks and core 1 10 of 40. Core 7 is not for this process."""
+    files = iter([STAT.format(900, 100, 5, 800, 1), STAT.format(930, 110, 15, 830, 999)])
+    waited = []
+    monkeypatch.setattr(machine, "_usable", lambda: {0, 1})
+    monkeypatch.setattr(machine.Path, "read_text", lambda path: next(files))
+    monkeypatch.setattr(machine.time, "sleep", waited.append)
+    assert machine.busy_cores() == pytest.approx(2 * 40 / 80) and 0.1 < waited[0] < 1
+
+
+def test_a_system_that_does_not_say_what_its_cores_do_counts_as_idle(monkeypatch):
+    def missing(path):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(machine.Path, "read_text", missing)
+    assert machine.busy_cores() == 0

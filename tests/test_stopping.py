@@ -163,7 +163,7 @@ def impatient(folder, *arguments):
 trainer.Trainer.step, artefacts.save = interrupted, impatient
 out, *options = sys.argv[1:]
 for times in (1, 2):
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGINT, signal.SIGTERM):
         asked.update(number=number, times=times)
         name = f"{number.name}-{times}"
         with contextlib.redirect_stderr(io.StringIO()) as said:
@@ -182,7 +182,9 @@ def interrupted(tmp_path_factory):
     return out
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1], ids=lambda number: number.name
+)
 def test_ctrl_c_saves_a_checkpoint_and_says_how_to_go_on(interrupted, run, tmp_path, number):
     code, said = json.loads((interrupted / f"{number.name}-1.json").read_text())
     assert code == 130
@@ -207,6 +209,22 @@ def test_a_second_signal_ends_a_run_at_once_and_harms_no_checkpoint(interrupted,
     shutil.copytree(interrupted / f"{number.name}-2", tmp_path / "run")
     assert train(tmp_path / "run", "--resume") == 0
     assert steps(tmp_path / "run") == [3, 6]
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1], ids=lambda number: number.name)
+def test_a_terminal_that_closes_twice_and_an_impatient_scheduler_do_not_break_off_the_saving(interrupted, number):
+    code, said = json.loads((interrupted / f"{number.name}-2.json").read_text())
+    assert code == 130 and "checkpoint saved" in said and steps(interrupted / f"{number.name}-2") == [3, 4]
+
+
+def test_a_signal_that_the_user_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
+    try:
+        with setup.StopRequest().listening() as stop:
+            signal.raise_signal(signal.SIGHUP)
+            assert not stop.requested
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_signals_are_handled_as_before_once_a_run_has_ended(run, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -39,18 +40,25 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
     """
     prepare(config.train.threads)
     check_trackers(config.trackers)
-    method: type[BaseTrainer] = resolve_name(modality(config.modality).methods[config.method].trainer)
-    kind = task_of(config)
+    method = _method_of(config)
     for key, optimizer in method.optimizers(config).items():
         make_optimizer(key, optimizer, [torch.nn.Parameter(torch.zeros(1))], method.BETAS)
     # Without cpu=True, accelerate treats each process of torchrun on a CPU as a separate run.
-    on_cpu = best_device().type == "cpu"
-    accelerator = Accelerator(cpu=on_cpu, log_with=config.trackers or None, project_dir=str(output))
+    accelerator = Accelerator(
+        cpu=best_device().type == "cpu", log_with=config.trackers or None, project_dir=str(output)
+    )
     size, processes = config.train.batch_size, accelerator.num_processes
     if size % processes:
         raise UserError(f"train.batch_size is {size}: it must be a multiple of the {processes} processes that share it")
     if config.train.seconds and processes > 1:
         raise UserError("train.seconds: several processes would not agree on the time; leave it out, give train.steps")
+    with folder.locked(output) if accelerator.is_main_process else contextlib.nullcontext():
+        return _train(accelerator, config, output, resume, overwrite)
+
+
+def _train(accelerator: Accelerator, config: Experiment, output: Path, resume: bool, overwrite: bool) -> int:
+    """Train in a folder that no other run writes to. See `run`."""
+    kind, method = task_of(config), _method_of(config)
     if accelerator.is_main_process:  # the others wait, so that they see a complete folder
         folder.check_free(output, config, resume, overwrite)
         if not resume:
@@ -70,7 +78,7 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
         configs.save(config, output / artefacts.CONFIG)  # a resumed run may have other steps
         first, *rest = trainer.task.describe()
         rest += _chosen(asked, config)
-        if on_cpu and (crowd := crowded()):
+        if accelerator.device.type == "cpu" and (crowd := crowded()):
             rest.append(crowd)
         print(f"{output}: {first}, from step {trainer.progress.step}", *rest, sep="\n")
     accelerator.init_trackers("seqgan_gp", config={k: _trackable(v) for k, v in configs.flat(config).items()})
@@ -78,6 +86,10 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
         code = Loop(trainer, output, stop).run()
     accelerator.end_training()
     return code
+
+
+def _method_of(config: Experiment) -> type[BaseTrainer]:
+    return resolve_name(modality(config.modality).methods[config.method].trainer)
 
 
 def _chosen(asked: Experiment, config: Experiment) -> list[str]:

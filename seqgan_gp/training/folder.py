@@ -11,12 +11,15 @@ runs/NAME/
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from .. import config as configs
 from ..artefacts import CHECKPOINTS, CONFIG
@@ -36,6 +39,37 @@ FREE = (
 
 def is_run(path: Path) -> bool:
     return (path / CONFIG).is_file() and (path / METRICS).is_file()
+
+
+@contextlib.contextmanager
+def locked(output: Path) -> Iterator[None]:
+    """Keep other runs out of a run folder. The lock ends with the process, however that ends.
+
+    Raises:
+        UserError: another run has it, or the folder above cannot be written to.
+    """
+    output = output.resolve()
+    lock = FileLock(output.with_name(f".{output.name}.lock"))
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise UserError(
+            f"{output}: another run is writing to it: wait for its end, or give another --output DIR"
+        ) from None
+    except NotImplementedError:  # a file system without locks
+        pass
+    except OSError as error:
+        raise _cannot_make(output, error) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _cannot_make(output: Path, error: OSError) -> UserError:
+    cause = error.strerror or error
+    return UserError(f"{output}: the run folder cannot be made ({cause}); give another --output DIR")
 
 
 def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) -> None:
@@ -87,9 +121,7 @@ def create(output: Path, config: Experiment, write: Callable[[Path], None]) -> N
             shutil.rmtree(output)
         os.replace(part, output)
     except OSError as error:
-        raise UserError(
-            f"{output}: the run folder cannot be made ({error.strerror or error}); give another --output DIR"
-        ) from None
+        raise _cannot_make(output, error) from None
     finally:
         shutil.rmtree(part, ignore_errors=True)
 

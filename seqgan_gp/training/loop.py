@@ -72,11 +72,12 @@ class Loop:
             if not (save_due or evaluation_due or log_due):
                 continue
             self._log_training()
-            if evaluation_due and self.accelerator.is_main_process:
-                self._evaluate()
+            shown = self._evaluate() if evaluation_due and self.accelerator.is_main_process else None
             if save_due:
                 self._save()
                 saved = progress.step
+            if shown:  # after saving: no terminal may cost a checkpoint
+                self.bar.write(shown)
             self.window.clear()
             self.start = time.perf_counter()
         self.bar.close()
@@ -98,14 +99,15 @@ class Loop:
             self.monitor.log(self.progress.step, "train", values)
             self.bar.set_postfix({k: f"{values[v]:.3g}" for k, v in SHOWN.items() if v in values}, refresh=False)
 
-    def _evaluate(self) -> None:
+    def _evaluate(self) -> str:
+        """Draw samples, score them and log the scores; the lines to show."""
         step = self.progress.step
         samples = self.output / "samples" / f"step-{step:07d}"
         samples.parent.mkdir(exist_ok=True)
         scores, lines = self.evaluator(self.trainer.sampler(), samples)
         self.monitor.log(step, "eval", scores)
         self.monitor.draw()
-        self.bar.write("\n    ".join([_summary(step, scores, self.evaluator), *lines]))
+        return "\n    ".join([_summary(step, scores, self.evaluator), *lines])
 
     def _save(self) -> None:
         """Save a checkpoint if all weights are finite. The last update may have spoilt them after its losses."""

@@ -75,19 +75,30 @@ def check_trackers(names: list[str]) -> None:
             raise UserError(f"trackers: {name} is not installed; install its package with pip, or leave it out")
 
 
+URGENT: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+# A closed terminal sends its signal twice, and so may a scheduler: a second one must not break off the saving.
+PATIENT = [getattr(signal, name) for name in ("SIGHUP", "SIGUSR1", "SIGBREAK") if hasattr(signal, name)]
+
+
 class StopRequest:
-    """Set by the first Ctrl-C or termination signal; the loop reads it between steps. A second signal kills."""
+    """The wish to stop, which the loop reads between steps.
+
+    Ctrl-C, a termination signal, a closed terminal (SIGHUP) and a scheduler's warning (SIGUSR1) set it. A second Ctrl-C
+    or termination signal ends the process at once. A signal that the user has told us to ignore (nohup) stays ignored.
+    """
 
     def __init__(self) -> None:
         self.requested = False
 
     def _set(self, number: int, frame: FrameType | None) -> None:
         self.requested = True
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        if number in URGENT:
+            signal.signal(number, URGENT[number])
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[StopRequest]:
-        before = {number: signal.signal(number, self._set) for number in (signal.SIGINT, signal.SIGTERM)}
+        heard = [number for number in (*URGENT, *PATIENT) if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, self._set) for number in heard}
         try:
             yield self
         finally:

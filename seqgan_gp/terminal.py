@@ -1,0 +1,65 @@
+"""Output that never ends a run: characters that a terminal lacks, and terminals that have gone."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any, TextIO
+
+GONE = (errno.EIO, errno.EPIPE, errno.EBADF, errno.ENXIO)  # a closed terminal, a pipe without a reader
+
+
+class Forgiving:
+    """A text stream that drops output once nobody can read it. All else is up to the stream that it wraps."""
+
+    def __init__(self, stream: TextIO):
+        self.stream, self.gone = stream, False
+
+    def write(self, text: str) -> int:
+        self._try(lambda: self.stream.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        self._try(self.stream.flush)
+
+    def _try(self, work: Callable[[], object]) -> None:
+        if self.gone:
+            return
+        try:
+            work()
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
+            self.gone = True
+            with contextlib.suppress(OSError, ValueError):  # Python flushes once more at its end
+                os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.stream, name)
+
+
+def show_any_character() -> None:
+    """Let both streams replace the characters that their encoding lacks. Output to a file or a pipe is UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            if stream is sys.stdout and not stream.isatty():
+                stream.reconfigure(encoding="utf-8", errors="replace")
+            else:
+                stream.reconfigure(errors="replace")
+
+
+@contextlib.contextmanager
+def forgiving() -> Iterator[None]:
+    """Within, output that nobody can read is dropped, and raises no error."""
+    before: tuple[Any, Any] = sys.stdout, sys.stderr
+    both: tuple[Any, Any] = Forgiving(before[0]), Forgiving(before[1])
+    sys.stdout, sys.stderr = both
+    try:
+        yield
+    finally:
+        for stream in both:
+            stream.flush()
+        sys.stdout, sys.stderr = before
