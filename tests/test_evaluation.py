@@ -1,4 +1,4 @@
-"""The commands that score, as a user types them: tables, files, equal sizes, bad input."""
+"""Test the commands that score, as a user types them: tables, files, equal sizes, bad input."""
 
 import itertools
 import json
