@@ -21,7 +21,7 @@ def test_a_mistake_that_cannot_be_planted_is_refused():
     found = mutants.load(mutants.LIST)[0]
     for changes, complaint in (
         ({"old": "no such text"}, "occurs 0 times"),
-        ({"new": "=)"}, "no Python there"),
+        ({"new": "=)"}, "not valid Python there"),
         ({"new": found.old}, "changes nothing"),
         ({"tests": ("test_mutants.py::test_nothing",)}, "there is no test"),
     ):
