@@ -44,7 +44,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME",
         default=list(SYSTEMS),
-        help=f"of {', '.join(SYSTEMS)} (default: all)",
+        help=f"some of {', '.join(SYSTEMS)} (default: all)",
     )
 
 
