@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Raise a UserError for numbers that are no counts and no times."""
+    """Raise a UserError unless every number is finite and over 0."""
     for name, value in vars(options).items():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, int | float) and not 0 < one < math.inf:

@@ -61,7 +61,7 @@ class TrainingCommand:
         self._signal("resume")
         row = self._next_row()
         held = self._signal("suspend")
-        while any(_runs(process) for process in held):  # the signal takes a moment, which counts
+        while any(_runs(process) for process in held):  # the command's time includes the delay
             pass
         self.step = row["step"]
         return Stretch(time.perf_counter() - start, self.step - before, row)
