@@ -1,1 +1,1 @@
-"""Speed, beside a yardstick of others or of the arithmetic, as ratios in one run: python -m benchmarks --help."""
+"""Benchmarks: speed as a ratio to other code or to the bare arithmetic, in one run: python -m benchmarks --help."""

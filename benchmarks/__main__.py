@@ -1,4 +1,4 @@
-"""python -m benchmarks NAME [--json FILE]: runs one benchmark and prints its table."""
+"""Run one benchmark and print its table: python -m benchmarks NAME [--json FILE]."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str]) -> int:
     parser = _Parser(prog="python -m benchmarks", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
-    # Here, and not above: the processes in which evaluation measures memory import this file again.
+    # Import here: the processes in which the benchmark of evaluation measures memory import this file again.
     modules = {name: import_module(f"benchmarks.{name.replace('-', '_')}") for name in BENCHMARKS}
     for name, module in modules.items():
         one = names.add_parser(
@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
         module.add_options(one)
     options = parser.parse_args(arguments)
     _check(options)
-    # Opened first: a name that cannot be written is not found out after minutes.
+    # Open the file first, so that a wrong name does not cost minutes of work.
     with atomic_write(options.json) if options.json else nullcontext() as file:
         figures, table = modules[options.name].run(options)
         print(table)
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """Every number that a benchmark takes is a count or a time."""
+    """Raise a UserError unless every number is finite and over 0."""
     for name, value in vars(options).items():
         for one in value if isinstance(value, list) else [value]:
             if isinstance(one, int | float) and not 0 < one < math.inf:

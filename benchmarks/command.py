@@ -1,4 +1,4 @@
-"""The training command as a process of its own that stops and goes on between two lines of its metrics."""
+"""Runs the training command in a process that can pause between two lines of its metrics."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from seqgan_gp.errors import UserError
 from seqgan_gp.training.folder import METRICS
 
 ROOT = Path(__file__).parent.parent
-POLL = 0.005  # seconds between two looks at the metrics
+POLL = 0.005  # seconds between two reads of the metrics
 
 
 class Stretch(NamedTuple):
-    """What the command did between two lines of its metrics."""
+    """The work of the command between two lines of its metrics."""
 
     seconds: float
     steps: int
@@ -30,12 +30,12 @@ class Stretch(NamedTuple):
 
 
 class TrainingCommand:
-    """`run.py`, held between two stretches, so that something else can have the machine in between.
+    """`run.py` in a process that pauses between two stretches, so that other work can use the machine.
 
     Args:
-        options: of run.py.
-        run: the run folder to make.
-        launcher: what python runs it with, such as -m torch.distributed.run.
+        options: options of run.py.
+        run: the run folder to create.
+        launcher: arguments of python in front of run.py, such as -m torch.distributed.run.
     """
 
     def __init__(self, options: Sequence[str], run: Path, launcher: Sequence[str] = ()):
@@ -43,7 +43,7 @@ class TrainingCommand:
         self.log = run.with_name(f"{run.name}.log")
         command = [sys.executable, *launcher, str(ROOT / "run.py"), *options, f"--output={run}"]
         with self.log.open("w") as log:
-            # A process group of its own: if this process is killed, the system ends what it had stopped.
+            # In its own process group, so that the system ends paused processes when this process is killed.
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=os.environ.copy(), process_group=0
             )
@@ -56,28 +56,28 @@ class TrainingCommand:
         self.process.wait()
 
     def stretch(self) -> Stretch:
-        """Go on to the next line of training numbers, and stop there."""
+        """Continue to the next line of training numbers, and pause there."""
         start, before = time.perf_counter(), self.step
         self._signal("resume")
         row = self._next_row()
         held = self._signal("suspend")
-        while any(_runs(process) for process in held):  # the signal takes a moment, which is its own time
+        while any(_runs(process) for process in held):  # the command's time includes the delay
             pass
         self.step = row["step"]
         return Stretch(time.perf_counter() - start, self.step - before, row)
 
     def finish(self) -> None:
-        """Wait for its end.
+        """Wait for the end of the command.
 
         Raises:
-            UserError: it failed.
+            UserError: the command failed.
         """
         if self.process.wait():
             raise self._failure()
 
     def _next_row(self) -> dict[str, Any]:
         while True:
-            over = self.process.poll() is not None  # before the last look
+            over = self.process.poll() is not None  # before the last read
             lines = (self.run / METRICS).read_bytes()[self.read :].splitlines(keepends=True) if self._started() else []
             for line in lines:
                 if not line.endswith(b"\n"):  # half written
@@ -99,7 +99,7 @@ class TrainingCommand:
         return UserError(f"run.py ended: {message.removeprefix('error: ')}; give other --options, or fewer --steps")
 
     def _signal(self, name: str) -> list[psutil.Process]:
-        """Suspend, resume or kill it and its children, and return those that are there."""
+        """Suspend, resume or kill the process and its children, and return those that exist."""
         try:
             root = psutil.Process(self.process.pid)
             tree = [root, *root.children(recursive=True)]

@@ -1,17 +1,15 @@
-"""One critic step of WGAN-GP: ours, a textbook step, and the arithmetic that neither can avoid.
+"""One critic step of WGAN-GP: ours, a textbook step, and the bare arithmetic.
 
-Ours is the step that training takes (loss, penalty, backward; the optimiser is the same for all and left out). The
-textbook is the same maths written plainly, as most public code does: nn.Conv1d and nn.ReLU, one-hot inputs, three
-separate passes, and autograd.grad for the penalty. The floor is the multiply-adds that the maths asks for, counted per
-layer and timed as plain matrix products of the same shapes. The three take turns, so that a drift of the machine hits
-all alike; times are medians.
+Ours is the step of training (loss, penalty, backward), without the optimiser, which is the same for all. The textbook
+computes the same in the style of most public code: nn.Conv1d and nn.ReLU, one-hot inputs, three separate passes, and
+autograd.grad for the penalty. The floor is the multiply-adds of a step, counted per layer and timed as plain matrix
+products of the same shapes. The three take turns, so that a drift of the machine affects all alike. Times are medians.
 
-The floor is that of a convolution computed term by term. Convolutions in tiles take fewer products than there are
-terms, so that a step may be below it.
+The floor counts convolutions by the direct sum. Tiled convolutions need fewer products, so a step may beat the floor.
 
-Operations are those of all products that a step really makes, over those of the floor. The difference is the largest
-relative one between our loss and gradients and the textbook's, in double precision: in single precision some hidden
-unit of millions is within rounding of the kink of its ReLU, and counts in one of the two and not in the other.
+Operations are those of all products that a step computes, divided by those of the floor. The difference is the largest
+relative difference between our loss and gradients and the textbook's, in double precision. In single precision,
+rounding puts some of the millions of hidden units on different sides of the kink of a ReLU.
 """
 
 from __future__ import annotations
@@ -60,9 +58,9 @@ CASES = [
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
-    parser.add_argument("--seconds", type=float, default=20.0, help="for each case (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=20.0, help="seconds for each case (default: %(default)s)")
     numbers = range(1, len(CASES) + 1)
-    parser.add_argument("--cases", type=int, nargs="+", choices=numbers, help="to run, by number (default: all)")
+    parser.add_argument("--cases", type=int, nargs="+", choices=numbers, help="cases to run, by number (default: all)")
 
 
 def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -73,7 +71,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def measure(case: Case, seconds: float) -> dict[str, Any]:
-    """The three times of a case, in milliseconds, the operations, and how far the textbook's results are from ours."""
+    """The three times of a case in milliseconds, the operations, and the difference between the results."""
     torch.manual_seed(0)
     critic = CriticNetwork(case.vocabulary, case.length, EMBEDDING, width=case.width, blocks=case.blocks, kernel=KERNEL)
     textbook = Textbook(critic)
@@ -92,7 +90,7 @@ def measure(case: Case, seconds: float) -> dict[str, Any]:
 
 
 def ours(critic: CriticNetwork, real: Tensor, fake: Tensor, alpha: Tensor) -> Callable[[], Tensor]:
-    """The step of training, to the loss."""
+    """Return a function that computes the step of training and returns the loss."""
     step = CriticLoss(critic, OBJECTIVES["wasserstein"], Penalty(weight=WEIGHT))
 
     def run_step() -> Tensor:
@@ -105,7 +103,7 @@ def ours(critic: CriticNetwork, real: Tensor, fake: Tensor, alpha: Tensor) -> Ca
 
 
 def plain(textbook: Textbook, real: Tensor, fake: Tensor, alpha: Tensor) -> Callable[[], Tensor]:
-    """The textbook's step, to the loss."""
+    """Return a function that computes the textbook's step and returns the loss."""
     dtype = textbook.embedding.dtype
     one_hot = [F.one_hot(tokens, len(textbook.embedding)).to(dtype) for tokens in (real, fake)]
 
@@ -124,13 +122,13 @@ def disagreement(critic: CriticNetwork, textbook: Textbook, real: Tensor, fake: 
     losses = [f(real, fake, alpha)().item() for f in (partial(ours, critic), partial(plain, textbook))]
     difference = abs(losses[0] - losses[1]) / abs(losses[0])
     for name, one, other in textbook.gradients(critic):
-        if name != "output.bias":  # a constant cancels in D(x) - D(G(z)): rounding is all there is
+        if name != "output.bias":  # a constant cancels in D(x) - D(G(z)), so this gradient is rounding
             difference = max(difference, ((one - other).norm() / one.norm()).item())
     return difference
 
 
 class Operations(TorchDispatchMode):
-    """Counts the multiplications and additions of products; torch's own FlopCounterMode stops at an inner gradient."""
+    """Counts the multiplications and additions of products. torch's FlopCounterMode stops at an inner gradient."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -144,14 +142,14 @@ class Operations(TorchDispatchMode):
 
 
 def count_operations(function: Callable[[], object]) -> int:
-    """Of all products of one call."""
+    """The multiplications and additions of all products in one call."""
     with Operations() as counted:
         function()
     return counted.total
 
 
 class Textbook(nn.Module):
-    """The critic with the weights of ours, out of torch's own layers, and the step as most public code has it."""
+    """A critic of torch's own layers with our weights, and the step in the style of most public code."""
 
     def __init__(self, critic: CriticNetwork):
         super().__init__()
@@ -188,7 +186,7 @@ class Textbook(nn.Module):
         return self.score(embedded_fake).mean() - self.score(embedded_real).mean() + WEIGHT * penalty
 
     def gradients(self, critic: CriticNetwork) -> list[tuple[str, Tensor, Tensor]]:
-        """Name, our gradient and the textbook's for each parameter."""
+        """The name, our gradient and the textbook's gradient of each parameter."""
         found = []
         for (name, parameter), own in zip(critic.named_parameters(), self.parameters(), strict=True):
             assert parameter.grad is not None and own.grad is not None
@@ -204,10 +202,12 @@ def _as_conv1d(weight: Any, conv: nn.Conv1d) -> Tensor:
 
 
 def products(case: Case) -> list[Product]:
-    """The matrix products of the terms of a step, for each layer: forward of real, fake and
-    interpolates; the inner gradient with respect to the interpolates; backward of real and fake to weights and inputs;
-    and, for the penalty, the derivative of the inner gradient to the weights and to what the layer above passed down.
-    With ReLUs the second derivative of the score vanishes between layers, so 3 + 1 + 4 + 2.
+    """The matrix products of a step, 3 + 1 + 4 + 2 for each layer.
+
+    There are 3 in the forward passes of real, fake and interpolates; 1 in the inner gradient with respect to the
+    interpolates; 4 in the backward passes of real and fake, to weights and inputs; and 2 in the derivative of the inner
+    gradient, to the weights and to the gradient from the layer above. With ReLUs the second derivative of the score
+    vanishes between layers.
     """
     rows = case.batch * case.length
     hidden = Product(rows, KERNEL * case.width, case.width, 10 * 2 * case.blocks)

@@ -1,7 +1,7 @@
-"""BLEU and self-BLEU against nltk and fast-bleu, and how the counting scores grow up to a million sentences.
+"""BLEU and self-BLEU against nltk and fast-bleu, and the growth of the counting scores up to a million sentences.
 
-Times are from lists of tokens to scores, the same input for all; the median of several runs where a run is short. nltk
-is timed on a slice of hypotheses with all references and extrapolated, which its loop over hypotheses allows. fast-bleu
+Times are from lists of tokens to scores, with the same input for all. Short runs are repeated, and their median counts.
+nltk is timed on a few hypotheses with all references and extrapolated, since it loops over hypotheses. fast-bleu
 (Alihosseini et al. 2019) is a C++ package with threads: pip install '.[bench]'.
 """
 
@@ -54,8 +54,10 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def all_scores(samples: Tokens, reference: Tokens) -> None:
-    """BLEU-2..5 and self-BLEU-2..5, JSD, distinct, uniqueness, novelty and overlap, with the reference as training
-    text: what a second on one core should be enough for."""
+    """Compute BLEU-2..5, self-BLEU-2..5, JSD, distinct, uniqueness, novelty and overlap.
+
+    The reference is also the training text. The goal is a second on one core.
+    """
     one, other = number(samples, reference)
     counted, reference_counted = count_ngrams(one, other)
     bleu.bleu(counted, reference_counted)
@@ -79,7 +81,7 @@ def _corpus(folder: str | None) -> tuple[str, Tokens, Tokens]:
 
 
 Timed = tuple[float, np.ndarray] | None
-"""Seconds for all hypotheses, and the scores (hypotheses, 4) of BLEU-2..5 of all or of the first of them."""
+"""Seconds for all hypotheses, and the scores BLEU-2..5, (hypotheses, 4), of all or of the first hypotheses."""
 
 
 def _ours_self(hypotheses: Tokens) -> Timed:
@@ -130,7 +132,7 @@ def _nltk_slice(hypotheses: Tokens, references: Callable[[int], Tokens]) -> Time
     smoothing = SmoothingFunction().method1
     start = time.perf_counter()
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns where smoothing is needed, and smooths
+        warnings.simplefilter("ignore")  # nltk warns about hypotheses that it smooths
         scores = [
             sentence_bleu(references(i), h, list(WEIGHTS.values()), smoothing) for i, h in enumerate(hypotheses[:SLICE])
         ]
@@ -156,7 +158,7 @@ def _sizes(largest: int) -> list[int]:
 
 
 def _in_its_own_process(size: int) -> dict[str, float]:
-    """Seconds and peak memory of `all_scores` for `size` sentences of the grammar against 10,000."""
+    """Seconds and peak memory of `all_scores` for `size` sentences of the grammar against 10,000, in a new process."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         return pool.apply(_grow, (size,))
 
@@ -187,7 +189,7 @@ def _table(figures: dict[str, Any]) -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     lines = [
         f"{figures['sentences']:,} {figures['corpus']} against {figures['references']:,}, orders 2 to 5;",
-        f"{cores} cores, of which ours and nltk use one; nltk extrapolated from {SLICE} hypotheses",
+        f"{cores} cores; ours and nltk use one; nltk is extrapolated from {SLICE} hypotheses",
         "",
         f"{'':10} {'ours s':>9} {'fast-bleu s':>12} {'ratio':>8} {'nltk s':>9} {'ratio':>8}  largest difference",
     ]
@@ -210,5 +212,5 @@ def _table(figures: dict[str, Any]) -> str:
         for g in figures["growth"]
     ]
     exponents = (show(figures[f"{name}_exponent"], ".2f") for name in ("growth", "memory"))
-    lines.append("grows as sentences to the power {} in time and {} in memory".format(*exponents))
+    lines.append("time grows as sentences to the power {}, memory to the power {}".format(*exponents))
     return "\n".join(lines)

@@ -1,14 +1,14 @@
-"""How the cost of a step grows with width, length, vocabulary and batch: fitted exponents, and a figure.
+"""Growth of the cost of a step with width, length, vocabulary and batch: fitted exponents, and a figure.
 
-A critic step is what `critic-step` measures of ours: loss, penalty and backward, from ids. A generator step is the
-other update of training: noise to straight-through tokens, their score, and backward; as there, without the optimiser.
-One of the four sizes changes while the others stay as in BASE, and all its sizes take turns. An exponent is the slope
-of a line through the logarithms; that of the two largest sizes stands beside it, since what does not grow, such as
-calling torch's functions, hides the rest at small ones.
+A critic step is our step in `critic-step`: loss, penalty and backward, from ids. A generator step is the other update
+of training: from noise to straight-through tokens, their score, and backward, without the optimiser. One of the four
+sizes changes while the others stay as in BASE, and all its sizes take turns. An exponent is the slope of a line through
+the logarithms. The table also has the exponent of the two largest sizes, since constant costs, such as calling torch's
+functions, dominate at small sizes.
 
-The vocabulary tells the players apart. The critic looks its tokens up, so of its step only the gradient of the
-embedding matrix, mostly zeros, grows with V: `vocabulary_ratio` is its time at the largest V over that at the smallest.
-The generator must give (B, L, V) logits: its output layer, its softmax and the gradients of both grow as V.
+The players differ in the vocabulary V. The critic looks its tokens up, so only the gradient of its embedding matrix,
+mostly zeros, grows with V: `vocabulary_ratio` is its time at the largest V over that at the smallest. The generator
+must compute (B, L, V) logits: its output layer, its softmax and the gradients of both grow as V.
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ PLAYERS = ("critic", "generator")
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, help="CPU threads (default: all cores)")
-    parser.add_argument("--seconds", type=float, default=30.0, help="for each of the four (default: %(default)s)")
-    parser.add_argument("--figure", metavar="FILE", help="draw the times here (PNG)")
-    parser.add_argument("--width", type=int, default=BASE.width, help="while others change (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=30.0, help="seconds for each size (default: %(default)s)")
+    parser.add_argument("--figure", metavar="FILE", help="PNG file for a figure of the times")
+    parser.add_argument("--width", type=int, default=BASE.width, help="width in other panels (default: %(default)s)")
     for name, sizes in SIZES.items():
-        text = f"to go through (default: {' '.join(map(str, sizes))})"
+        text = f"sizes to measure (default: {' '.join(map(str, sizes))})"
         parser.add_argument(f"--{name}-sizes", type=int, nargs="+", default=sizes, metavar="N", help=text)
 
 
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def measure(base: Case, name: str, sizes: list[int], seconds: float) -> list[dict[str, Any]]:
-    """Milliseconds of either step for each size of `name`, the rest as in the base."""
+    """Milliseconds of both steps for each size of `name`. Other sizes are those of `base`."""
     cases = [base._replace(**{name: size}) for size in sizes]
     steps = {(player, i): step for i, case in enumerate(cases) for player, step in both(case).items()}
     times = take_turns({f"{player} {i}": step for (player, i), step in steps.items()}, seconds)
@@ -89,7 +89,7 @@ def measure(base: Case, name: str, sizes: list[int], seconds: float) -> list[dic
 
 
 def both(case: Case) -> dict[str, Callable[[], None]]:
-    """A critic step and a generator step of that size."""
+    """A critic step and a generator step of a case."""
     torch.manual_seed(0)
     shape: dict[str, Any] = {"width": case.width, "blocks": case.blocks, "kernel": KERNEL}
     critic = CriticNetwork(case.vocabulary, case.length, EMBEDDING, **shape)
@@ -114,7 +114,7 @@ def both(case: Case) -> dict[str, Callable[[], None]]:
 
 
 def exponents(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
-    """For each player the slope over all rows, and between the last two."""
+    """The exponents of each player, over all rows and between the last two."""
     found = {}
     for player in PLAYERS:
         points = [(row[row["changes"]], row[f"{player}_ms"]) for row in rows]
@@ -123,7 +123,7 @@ def exponents(rows: list[dict[str, Any]]) -> dict[str, dict[str, float | None]]:
 
 
 def draw(figures: dict[str, Any], path: Path) -> None:
-    """A panel for each size: milliseconds of both steps, with quartiles and exponents, on logarithmic axes."""
+    """Draw a panel for each size: milliseconds of both steps, with quartiles and exponents, on logarithmic axes."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4 * len(SIZES), 4), layout="constrained")

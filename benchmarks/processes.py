@@ -1,8 +1,8 @@
-"""Several processes of one thread against one process of as many threads, at an equal global batch.
+"""Several processes of one thread against one process of as many threads, with the same global batch.
 
-Both are `run.py --config text.yaml` in processes of their own, the one with torchrun, as on several devices. They take
-turns: one is stopped while the other goes on to its next line of metrics. Evaluations and checkpoints, which one
-process makes for all, are left out. Times of a step are medians, with quartiles.
+Both run `run.py --config text.yaml`; the several processes are started by torchrun, as on several devices. They take
+turns: one pauses while the other continues to its next line of metrics. There are no evaluations and no checkpoints,
+since one process does these for all. Times of a step are medians, with quartiles.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ NEVER = 10**9
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
-    parser.add_argument("--processes", type=int, default=2, help="and threads of the one (default: %(default)s)")
-    parser.add_argument("--steps", type=int, default=500, help="of either to time (default: %(default)s)")
+    parser.add_argument("--processes", type=int, default=2, help="processes, or threads of one (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=500, help="steps of each to time (default: %(default)s)")
 
 
 def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     number = options.processes
     arguments = [*run_options(options), f"--evaluation.every={NEVER}", f"--train.checkpoint_every={NEVER}"]
-    configs.parse(arguments)  # what is wrong with them is found out here
+    configs.parse(arguments)  # check them before the work
     torchrun = ["-m", "torch.distributed.run", "--standalone", f"--nproc_per_node={number}"]
     times: dict[str, list[float]] = {"one": [], "several": []}
     with (
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         TrainingCommand([*arguments, f"--train.threads={number}"], Path(folder, "one")) as one,
         tqdm(total=options.steps, unit="step", disable=None) as bar,
     ):
-        one.stretch()  # warm, and stopped before the others start
+        one.stretch()  # it warms up, and pauses before the others start
         with TrainingCommand([*arguments, "--train.threads=1"], Path(folder, "several"), torchrun) as several:
             first = several.stretch()
             while several.step < first.steps + options.steps:

@@ -1,16 +1,16 @@
-"""Sentences to a file: the generator against its arithmetic, and against a language model of as many weights.
+"""Sampling to a file: the generator against its arithmetic, and against a language model with as many weights.
 
-Both are written by `seqgan-gp sample RUN --out FILE`, from loading the checkpoint to the last line. The floor is the
+`seqgan-gp sample RUN --out FILE` writes both, from loading the checkpoint to the last line. The floor is the
 multiply-adds of the generator for as many sentences, timed as plain matrix products of the same shapes, batch by batch.
 
-The language model, the maximum-likelihood baseline, writes one token after another, and a sentence that has ended costs
-it nothing more; untrained, it would hardly ever end one. The generator always computes all positions. So both are
-trained for a while first, unless runs are given, and the words of their sentences stand beside those of real ones.
-Batches fill the machine for either, and what is left between the two is their multiply-adds, which are counted; one
-sentence at a time, the generator has one pass to wait for and the language model one for each token.
+The language model, the maximum-likelihood baseline, writes one token after another and stops at the end of a sentence.
+Untrained, it would hardly ever end one. The generator always computes all positions. So both are trained for a while
+first, unless you give runs, and the table shows the words per sentence of both and of real text. In large batches the
+speeds differ mostly by the multiply-adds, which are counted. One sentence at a time, the generator takes one pass and
+the language model one for each token.
 
-All that is of sentences as the generator writes them. How long a run takes that chooses each among candidates, as
-`seqgan-gp sample` does by default, stands beside it.
+These times are without reranking. If the run has a discriminator, the table also shows the time with reranking, the
+default of `seqgan-gp sample`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from seqgan_gp.text.words import read_lines, words
 from .command import TrainingCommand
 from .timing import Product, multiply, spread, take_turns
 
-BATCH = 256  # of `seqgan-gp sample`
+BATCH = 256  # the default of `seqgan-gp sample`
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -44,11 +44,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--run", metavar="RUN", help="an adversarial run (default: text.yaml, trained for --train-steps)"
     )
     parser.add_argument("--baseline", metavar="RUN", help="a run of method likelihood (default: mle.yaml, likewise)")
-    parser.add_argument("--train-steps", type=int, default=400, help="of each that is not given (default: %(default)s)")
+    parser.add_argument("--train-steps", type=int, default=400, help="steps of such training (default: %(default)s)")
     parser.add_argument("--options", nargs="+", default=[], metavar="KEY=VALUE", help="further keys of their training")
-    parser.add_argument("--num", type=int, default=50_000, help="sentences to a file (default: %(default)s)")
-    parser.add_argument("--single", type=int, default=400, help="sentences one at a time (default: %(default)s)")
-    parser.add_argument("--seconds", type=float, default=30.0, help="to measure for, in all (default: %(default)s)")
+    parser.add_argument("--num", type=int, default=50_000, help="sentences to write in batches (default: %(default)s)")
+    parser.add_argument("--single", type=int, default=400, help="sentences to write one by one (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=30.0, help="seconds to measure in all (default: %(default)s)")
 
 
 def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -61,11 +61,11 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def trained(name: str, run: Path, options: argparse.Namespace) -> str:
-    """The run folder of an experiment, trained for a while."""
+    """Train an experiment for a while, and return its run folder."""
     never = 10**9
     few = [f"--train.steps={options.train_steps}", f"--evaluation.every={never}", "--evaluation.samples=100"]
     arguments = [f"--config={name}", *few, *(f"--{option}" for option in options.options)]
-    configs.parse(arguments)  # what is wrong with them is found out here
+    configs.parse(arguments)  # check them before the work
     print(f"{name}: training for {options.train_steps} steps", file=sys.stderr)
     with TrainingCommand(arguments, run) as command:
         command.finish()
@@ -90,7 +90,7 @@ def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> 
 
     sample = {name: write(name, options.num, BATCH, "--candidates=1") for name in runs}
     for function in sample.values():
-        function()  # and sets the threads, for the floor too
+        function()  # it also sets the threads for the floor
     lengths = {name: mean_words(folder / f"{name}.txt") for name in runs}
     corpus = Path(runs["ours"], "corpus", "test.txt")
     products = [
@@ -111,7 +111,7 @@ def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> 
     for name, seconds in times.items():
         figures |= spread(f"{name}_s", seconds)
         figures[f"{name}_per_second"] = (options.single if "single" in name else options.num) / figures[f"{name}_s"]
-    tokens = min(lengths["baseline"] + 1, config["baseline"].tokenizer.positions)  # and the end
+    tokens = min(lengths["baseline"] + 1, config["baseline"].tokenizer.positions)  # with the end token
     counted = language_model_products(config["baseline"].language_model, len(baseline.tokenizer), tokens)
     figures["ours_multiply_adds"] = sum(p.multiply_adds for p in products) / options.num
     figures["baseline_multiply_adds"] = counted
@@ -125,7 +125,7 @@ def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> 
 
 
 def generator_products(config: TextConfig, vocabulary: int, batch: int, times: int = 1) -> list[Product]:
-    """What a forward pass of the convolutional generator for `batch` sentences multiplies, so many times."""
+    """The matrix products of `times` forward passes of the convolutional generator for `batch` sentences."""
     g, length = config.generator, config.tokenizer.positions
     if g.backbone != "convolutional":
         raise UserError(f"the generator is {g.backbone}: the arithmetic is counted for a convolutional one")
@@ -142,14 +142,14 @@ def generator_products(config: TextConfig, vocabulary: int, batch: int, times: i
 
 
 def language_model_products(config: LanguageModelConfig, vocabulary: int, tokens: float) -> float:
-    """Multiply-adds of the language model for a sentence of so many tokens, the end counted."""
+    """Multiply-adds of the language model for a sentence of `tokens` tokens, including the end token."""
     c = config
     gates = [4 * c.width * (channels + c.width) for channels in (c.embedding, *[c.width] * (c.layers - 1))]
     return tokens * (sum(gates) + c.width * c.embedding + c.embedding * vocabulary)
 
 
 def mean_words(path: Path) -> float:
-    """Words and punctuation marks of a line."""
+    """The mean number of words and punctuation marks in a line."""
     return statistics.mean(len(words(line)) for line in read_lines(path))
 
 
@@ -158,7 +158,7 @@ def _table(f: dict[str, Any]) -> str:
     lines = [
         f"{f['sentences']:,} sentences to a file in batches of {f['batch']}, {f['threads']} threads; medians "
         "(quartiles)",
-        f"words of a sentence: real {real}, generator {f['ours_words']:.2f}, language model {f['baseline_words']:.2f}",
+        f"words per sentence: real {real}, generator {f['ours_words']:.2f}, language model {f['baseline_words']:.2f}",
         f"weights: generator {f['ours_weights']:,}, language model {f['baseline_weights']:,}",
         "",
         f"{'':32} {'seconds':>8} {'':18} {'sentences/s':>12}",
@@ -178,8 +178,8 @@ def _table(f: dict[str, Any]) -> str:
     lines += [
         "",
         f"{f['sampling_to_floor']:6.2f} of the speed of its multiply-adds",
-        f"{f['sampling_to_baseline']:6.2f} times the language model, of which multiply-adds explain "
+        f"{f['sampling_to_baseline']:6.2f} times the speed of the language model; multiply-adds alone would give "
         f"{f['multiply_adds_to_baseline']:.2f}",
-        f"{f['single_to_baseline']:6.2f} times the language model, one at a time",
+        f"{f['single_to_baseline']:6.2f} times the speed of the language model, one at a time",
     ]
     return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""What every benchmark measures with: functions in turn, medians with quartiles, matrix products, slopes, memory."""
+"""Tools of all benchmarks: timing in turn, medians with quartiles, matrix products, slopes, peak memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import numpy as np
 
 
 class Product(NamedTuple):
-    """A matrix product (rows, inner) @ (inner, columns), so many times."""
+    """A matrix product (rows, inner) @ (inner, columns), repeated `times` times."""
 
     rows: int
     inner: int
@@ -28,7 +28,7 @@ class Product(NamedTuple):
 
 
 def multiply(products: Sequence[Product]) -> Callable[[], None]:
-    """A function that computes those products, and nothing else: what their arithmetic takes on this machine."""
+    """Return a function that computes these products and nothing else, to time their bare arithmetic."""
     import torch
 
     work = [(torch.randn(m, k), torch.randn(k, n), torch.empty(m, n), times) for m, k, n, times in products]
@@ -44,13 +44,16 @@ def multiply(products: Sequence[Product]) -> Callable[[], None]:
 def take_turns(
     functions: Mapping[str, Callable[[], object]], seconds: float, rounds: int = 5, warm: bool = False
 ) -> dict[str, list[float]]:
-    """Seconds of each call, the functions in turn for about so long, at least so many rounds.
+    """Time functions in turn, and return the seconds of each call.
 
-    A drift of the machine hits all alike, so that ratios stand.
+    A drift of the machine affects all functions alike, so ratios stay valid.
 
     Args:
-        warm: a turn has a call that is not timed before the one that is, so that each finds caches and memory as it
-            leaves them itself, like a step of training, and not as another function does.
+        functions: functions by name.
+        seconds: approximate time for all rounds.
+        rounds: smallest number of rounds.
+        warm: call each function once before the timed call, so that it finds its own data in the caches, as steps of
+            training do.
     """
     for function in functions.values():
         function()
@@ -72,13 +75,13 @@ def clock(function: Callable[[], object]) -> float:
 
 
 def spread(name: str, values: Sequence[float]) -> dict[str, Any]:
-    """The median under `name`, and the two quartiles, within the values however few they are."""
+    """The median under `name`, and both quartiles, which never lie outside the values."""
     quartiles = statistics.quantiles(values, method="inclusive")[::2] if len(values) > 1 else [values[0]] * 2
     return {name: statistics.median(values), f"{name}_quartiles": quartiles}
 
 
 def exponent(points: Sequence[tuple[float, float]]) -> float | None:
-    """The slope of a line through the logarithms: y grows as x to that power."""
+    """The slope of a line through the logarithms of (x, y): y grows as x to that power. None for a single point."""
     if len(points) < 2:
         return None
     x, y = zip(*((math.log(a), math.log(b)) for a, b in points), strict=True)
@@ -86,9 +89,9 @@ def exponent(points: Sequence[tuple[float, float]]) -> float | None:
 
 
 def peak_megabytes(process: int | str = "self") -> float:
-    """Peak memory of this process, or on Linux of another one by its id.
+    """Peak memory in MB of this process or, on Linux, of another process by its id.
 
-    Linux hands getrusage's down from the parent, so its own record is better there.
+    On Linux it reads /proc, since getrusage includes the peak of the parent there.
     """
     status = Path(f"/proc/{process}/status")
     if status.is_file():

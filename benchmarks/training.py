@@ -1,14 +1,14 @@
-"""The whole training command against its bare steps, and how soon, and in how much memory, it takes the first one.
+"""The whole training command against its bare steps, its time to the first step, and its peak memory.
 
-The command is `python run.py --config text.yaml` as a user starts it, in a process of its own: data, noise, moving
-average, divergence check, progress bar, metrics, evaluations with their picture, and checkpoints. The bare steps are
-the same two updates with their optimisers (with the generator's forward pass that the critic's update needs), of the
-same networks on batches, noise and interpolation drawn beforehand, and nothing around them.
+The command is `python run.py --config text.yaml` in a process of its own: data, noise, moving average, divergence
+check, progress bar, metrics, evaluations with their picture, and checkpoints. The bare steps are the same two updates
+with their optimisers (including the generator's forward pass for the critic's update). They use the same networks on
+batches, noise and interpolation drawn beforehand.
 
-The command runs from one line of its metrics to the next, is stopped there, and the bare steps take as many steps; and
-so on in turn, so that a drift of the machine hits both alike. An evaluation and a checkpoint come more often than the
-config asks for, to be measured several times (the first with its imports), and their mean time is then spread over as
-many steps as in the config. Times are medians of stretches, with quartiles.
+The command runs from one line of its metrics to the next and pauses. Then as many bare steps run, and so on in turn, so
+that a drift of the machine affects both alike. Evaluations and checkpoints come more often than in the config, to
+measure several (the first includes its imports). Their mean time is then divided by the steps between two evaluations
+in the config. Times are medians of stretches, with quartiles.
 """
 
 from __future__ import annotations
@@ -40,17 +40,15 @@ from seqgan_gp.training.task import task_of
 from .command import ROOT, Stretch, TrainingCommand
 from .timing import clock, peak_megabytes, spread
 
-BATCHES = 100  # drawn beforehand; the bare steps go round them
+BATCHES = 100  # drawn beforehand; the bare steps repeat them
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_run_options(parser)
-    parser.add_argument("--threads", type=int, help="CPU threads of either (default: all cores)")
-    parser.add_argument("--steps", type=int, default=1000, help="of the command to time (default: %(default)s)")
-    parser.add_argument("--evaluations", type=int, default=5, help="among them (default: %(default)s)")
-    parser.add_argument(
-        "--starts", type=int, default=3, help="of the command, to its first step (default: %(default)s)"
-    )
+    parser.add_argument("--threads", type=int, help="CPU threads of both (default: all cores)")
+    parser.add_argument("--steps", type=int, default=1000, help="steps of the command to time (default: %(default)s)")
+    parser.add_argument("--evaluations", type=int, default=5, help="evaluations in these steps (default: %(default)s)")
+    parser.add_argument("--starts", type=int, default=3, help="starts of the command to time (default: %(default)s)")
 
 
 def add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -59,7 +57,7 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run_options(options: argparse.Namespace) -> list[str]:
-    """What `add_run_options` took, as run.py takes it."""
+    """The options of `add_run_options` as arguments of run.py."""
     return [f"--config={options.config}", *(f"--{option}" for option in options.options)]
 
 
@@ -69,7 +67,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     every = options.steps // options.evaluations
     if config.method != "adversarial":
         raise UserError(f"--config {options.config} is of method {config.method}: an adversarial experiment is needed")
-    if every < 2 * config.train.log_every:  # a stretch without an evaluation for each that has one
+    if every < 2 * config.train.log_every:  # there must be stretches without an evaluation
         raise UserError(
             f"--steps {options.steps} with --evaluations {options.evaluations}: at least "
             f"{2 * config.train.log_every} steps to an evaluation are needed (train.log_every is "
@@ -100,10 +98,10 @@ def show_help() -> None:
 
 
 def in_turn(arguments: list[str], run: Path, steps: int) -> tuple[list[Stretch], list[float], float]:
-    """Stretches of the command, milliseconds of a bare step after each of them, and its peak memory."""
+    """Stretches of the command, milliseconds of a bare step after each of them, and the peak memory in MB."""
     stretches, bare = [], []
     with TrainingCommand(arguments, run) as command, tqdm(total=steps, unit="step", disable=None) as bar:
-        stretches.append(command.stretch())  # memory and caches fill; it is not counted
+        stretches.append(command.stretch())  # not counted: memory and caches fill
         step = bare_step(run)
         while stretches[-1].row["step"] < stretches[0].row["step"] + steps:
             stretches.append(command.stretch())
@@ -114,7 +112,7 @@ def in_turn(arguments: list[str], run: Path, steps: int) -> tuple[list[Stretch],
 
 
 def bare_step(run: Path) -> Callable[[], None]:
-    """One step of the experiment in a run folder, with nothing around it."""
+    """Return a function that takes one bare step of the experiment in a run folder."""
     config = configs.load(run / artefacts.CONFIG)
     task = task_of(config).read(config, run)
     size, rng = config.train.batch_size, np.random.default_rng(config.seed)
@@ -140,14 +138,14 @@ def bare_step(run: Path) -> Callable[[], None]:
 
 
 def summary(stretches: list[Stretch], bare: list[float], every: int, configured: int) -> dict[str, Any]:
-    """Times of a step, and their ratio.
+    """Summarise the times of a step, and their ratios.
 
     Args:
-        stretches: of the command; the first is not counted.
+        stretches: stretches of the command; the first is not counted.
         bare: milliseconds of a bare step after each of the others.
         every, configured: steps between two evaluations, here and in the config.
     """
-    rows = list(zip(stretches, stretches[1:], bare, strict=False))  # the row before a stretch says how it begins
+    rows = list(zip(stretches, stretches[1:], bare, strict=False))  # the row before tells how a stretch begins
     evaluated = [one for before, one, _ in rows if before.row["step"] % every == 0]
     plain = [(1000 * one.seconds / one.steps, ms) for before, one, ms in rows if before.row["step"] % every]
     figures = spread("bare_ms", bare) | spread("loop_ms", [ms for ms, _ in plain])

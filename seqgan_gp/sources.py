@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, TypeVar
 
 from .errors import UserError
 
-HOLDOUT = 2_000  # rows to hold out at most, where no number is asked for
+HOLDOUT = 2_000  # rows to hold out at most, by default
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 
 Place: TypeAlias = Literal["folder", "file", "hub", "nowhere"]
@@ -70,7 +70,7 @@ def load_dataset(kind: Kind, source: str, loader: str, **options: Any) -> dict[s
     # Without a network the hub's client would retry for minutes: short time-outs, unless the user set their own.
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", "5")
     os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "10")
-    import datasets  # takes a second: grammars and .npz files do without
+    import datasets  # the import takes a second, and grammars and .npz files do not need it
     import huggingface_hub
 
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)

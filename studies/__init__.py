@@ -1,1 +1,1 @@
-"""What the methods do, side by side, from one command each: python -m studies toys, python -m studies objectives."""
+"""Studies compare the methods, each by one command: python -m studies toys, python -m studies objectives."""

@@ -1,4 +1,4 @@
-"""python -m studies NAME [--out DIR]: runs one study; writes its numbers (JSON), its table (Markdown) and figures."""
+"""Run one study, and write its numbers (JSON), its table (Markdown) and figures: python -m studies NAME [--out DIR]."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def main(arguments: list[str]) -> int:
             description=module.__doc__,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
-        one.add_argument("--out", type=Path, metavar="DIR", help=f"where to write (default: in runs/studies/{name})")
+        one.add_argument("--out", type=Path, metavar="DIR", help=f"output folder (default: in runs/studies/{name})")
         module.add_options(one)
     options = parser.parse_args(arguments)
-    read = getattr(options, "file", Path())  # a study that reads a file has a folder for each
+    read = getattr(options, "file", Path())  # a study that reads a file gets a folder for each file
     out = options.out or Path("runs", "studies", options.name, read.stem)
     figures, table = STUDIES[options.name].run(options, out)
     for file, text in (("study.json", json.dumps(figures, indent=2)), ("study.md", table)):

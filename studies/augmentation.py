@@ -1,12 +1,13 @@
-"""Generated labelled sentences as training data: what a classifier learns from them, alone and beside real ones.
+"""Generated labelled sentences as training data: a classifier learns from them, alone and with real ones.
 
 The classifier is a logistic regression on the words and pairs of words of a sentence. It is trained on generated
-sentences and tested on real ones, and the reverse: the first asks whether all is there that tells the labels apart, the
-second whether what is generated has its label. Then generated sentences are added to a few real ones, drawn anew each
-time, and the gain is that over the same few real ones alone. Real sentences to test on are the run's held-out ones.
+sentences and tested on real ones, and the reverse. The first tests whether generated sentences have all that tells the
+labels apart, the second whether they have their labels. Then generated sentences are added to a few real ones, drawn
+anew each time. The gain is the difference to the same few real ones alone. The real test sentences are the run's
+held-out ones.
 
-The generator has seen all training sentences of its run with their labels; the few real ones are drawn from these. So a
-gain says that generated sentences carry what the corpus knows of its labels, not that labels come for free.
+The generator has seen all training sentences of its run with their labels, and the few real ones are drawn from these.
+So a gain shows that generated sentences carry the corpus's information about labels, not that labels come for free.
 """
 
 from __future__ import annotations
@@ -39,11 +40,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[50, 200, 1000],
         metavar="N",
-        help="real sentences (default: 50 200 1000)",
+        help="numbers of real sentences (default: 50 200 1000)",
     )
     parser.add_argument("--generated", type=int, default=5000, help="sentences to generate (default: %(default)s)")
-    parser.add_argument("--draws", type=int, default=5, help="of the real sentences (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the sentences and the draws (default: %(default)s)")
+    parser.add_argument("--draws", type=int, default=5, help="draws of the real sentences (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all sentences (default: %(default)s)")
 
 
 class Labelled:
@@ -64,16 +65,16 @@ class Labelled:
 
 
 def classifier() -> Pipeline:
-    """Words and pairs of words, each there or not, to a label."""
+    """A classifier from the set of words and pairs of words to a label."""
     ngrams = CountVectorizer(tokenizer=words, token_pattern=None, ngram_range=(1, 2), binary=True)
     return make_pipeline(ngrams, LogisticRegression(max_iter=1000))
 
 
 def accuracy(train: Labelled, test: Labelled) -> float:
-    """Of a new classifier.
+    """The accuracy of a new classifier.
 
     Raises:
-        UserError: the training sentences have one label only.
+        UserError: the training sentences have only one label.
     """
     if len(set(train.labels)) < 2:
         raise UserError(f"{len(train)} sentences drawn have one label only: give larger --sizes")
@@ -81,7 +82,7 @@ def accuracy(train: Labelled, test: Labelled) -> float:
 
 
 def study(real: Labelled, generated: Labelled, test: Labelled, options: argparse.Namespace) -> dict[str, Any]:
-    """Accuracies: by what is trained and tested on, and for each size and draw alone and with generated sentences."""
+    """Accuracies for pairs of training and test data, and for each size and draw alone and with generated sentences."""
     rng = np.random.default_rng(options.seed)
     as_many = real.draw(min(len(generated), len(real)), rng)
     exchange = {

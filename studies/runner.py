@@ -1,8 +1,8 @@
-"""Runs of the training command side by side, each of them finished once: what the studies at equal time stand on.
+"""Runs the training command in parallel, and each run once, for the studies with equal time.
 
-The folder of a study holds results/NAME.json for every run that has ended, beside its log in logs/NAME.log and its run
-folder in runs/NAME. A run with a result for the same options is skipped, one that was cut short goes on from its last
-checkpoint, and one of other options makes way. A run that fails costs the others nothing.
+The folder of a study holds results/NAME.json for every finished run, its log in logs/NAME.log and its run folder in
+runs/NAME. A run with a result for the same options is skipped. An interrupted run resumes from its last checkpoint. A
+run with other options is replaced. A failed run does not affect the others.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from seqgan_gp.text.tokenizer import Tokenizer
 from seqgan_gp.training import folder
 
 COMMAND = (sys.executable, "-m", "seqgan_gp")
-FOREVER = 10**9  # steps: time ends a run
-SEED = 1  # of the samples to score: not the noise that the evaluations of a run see
+FOREVER = 10**9  # steps, so that time ends a run
+SEED = 1  # seed of the samples to score, other than that of a run's evaluations
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """How samples of the last checkpoint are scored against the run's held-out sentences, beside as many training ones.
+    """Options for scoring samples of the last checkpoint, and as many training sentences, against held-out sentences.
 
     Args:
         samples: sentences to draw.
-        families: of scores, as for `seqgan-gp evaluate --metrics`.
-        encoder: of sentences, for fed and mauve.
+        families: families of scores, as for `seqgan-gp evaluate --metrics`.
+        encoder: encoder of sentences for fed and mauve.
     """
 
     samples: int
@@ -58,7 +58,7 @@ class Job:
 
     Args:
         arguments: options of the training command.
-        scoring: of its last checkpoint; None takes the scores of the run's own last evaluation.
+        scoring: scoring of its last checkpoint; None takes the scores of the run's own last evaluation.
     """
 
     arguments: Sequence[str]
@@ -66,18 +66,21 @@ class Job:
 
 
 class Stopped(Exception):
-    """A command was not started, since the study is being stopped."""
+    """A command was not started, because the study is stopping."""
 
 
 class Commands:
-    """Commands under way. Each is in a session of its own, so that a Ctrl-C reaches it through `interrupt` alone, once:
-    a second one would keep it from saving."""
+    """Starts commands and can interrupt them.
+
+    Each command has its own session, so that a Ctrl-C reaches it only through `interrupt` and only once. A second one
+    would prevent it from saving.
+    """
 
     def __init__(self) -> None:
         self._lock, self._under_way, self._stopped = threading.Lock(), set[subprocess.Popen[bytes]](), False
 
     def __call__(self, arguments: Sequence[str], log: Path) -> int:
-        """Run a command of the package on one thread, its output at the end of `log`; its exit code."""
+        """Run a command of the package on one thread, append its output to `log`, and return its exit code."""
         with log.open("ab") as file:
             with self._lock:
                 if self._stopped:
@@ -100,15 +103,15 @@ class Commands:
 
 
 def finish(jobs: Mapping[str, Job], out: Path, at_a_time: int) -> dict[str, dict[str, Any]]:
-    """Train, and score, what is not finished yet.
+    """Train and score all unfinished jobs.
 
     Returns:
-        For each job its result: `arguments`, `scoring`, `diverged` (None, or what the run said), `steps`, `scores` and
+        The result of each job: `arguments`, `scoring`, `diverged` (None, or the run's message), `steps`, `scores` and
         those of as many `real` sentences, and `curves` of everything logged over the seconds of training.
 
     Raises:
-        UserError: wrong options, before anything is started; or runs failed, after all the others have ended.
-        KeyboardInterrupt: stopped by Ctrl-C or a signal to end; every run has saved, and the message says how to go on.
+        UserError: wrong options, before any run starts; or failed runs, after all others have ended.
+        KeyboardInterrupt: Ctrl-C or a termination signal. Every run has saved, and the message says how to resume.
     """
     if at_a_time < 1:
         raise UserError(f"--jobs is {at_a_time}: at least 1 run at a time is needed")
@@ -137,7 +140,7 @@ def finish(jobs: Mapping[str, Job], out: Path, at_a_time: int) -> dict[str, dict
                 bar.update()
         except KeyboardInterrupt:
             pool.shutdown(wait=False, cancel_futures=True)
-            commands.interrupt()  # leaving the pool waits for them to save
+            commands.interrupt()  # the end of the `with` block waits for them to save
             left = f"{done} of {len(jobs)} runs are done, those under way are saved"
             raise KeyboardInterrupt(f"interrupted: {left}; the same command goes on with {out}") from None
     if failures:
@@ -149,8 +152,10 @@ def finish(jobs: Mapping[str, Job], out: Path, at_a_time: int) -> dict[str, dict
 
 @contextlib.contextmanager
 def _one_interrupt() -> Iterator[None]:
-    """Ctrl-C, a polite signal to end and the end of the terminal all interrupt, once: others would break off the saving
-    (`timeout` sends its signal twice)."""
+    """Turn the first SIGINT, SIGTERM or SIGHUP into a KeyboardInterrupt, and ignore further ones.
+
+    A further one would stop the saving, and `timeout` sends its signal twice.
+    """
     numbers = [n for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP) if signal.getsignal(n) is not signal.SIG_IGN]
 
     def interrupt(number: int, frame: FrameType | None) -> None:
@@ -167,14 +172,14 @@ def _one_interrupt() -> Iterator[None]:
 
 
 def _finish(name: str, job: Job, out: Path, commands: Commands) -> None:
-    """One run: to its end, and its scores; nothing of that where it is there already.
+    """Train one run to its end and score it, unless its results exist.
 
     Raises:
-        UserError: a command ended in another way than by time or by diverging; the log says how.
+        UserError: a command failed. The log says how. A run that diverges does not count as failed.
     """
     result, run, log = out / "results" / f"{name}.json", out / "runs" / name, out / "logs" / f"{name}.log"
     arguments = list(job.arguments)
-    # As JSON gives it back: with lists for tuples.
+    # Through JSON, which turns tuples into lists, to compare with the saved result.
     scoring = json.loads(json.dumps(asdict(job.scoring))) if job.scoring else None
     known = _read(out, name) if result.is_file() else {}
     if known.get("arguments") != arguments:
@@ -182,19 +187,19 @@ def _finish(name: str, job: Job, out: Path, commands: Commands) -> None:
         result.unlink(missing_ok=True)
         diverged = _train(name, arguments, run, log, commands)
         known = {"arguments": arguments, "diverged": diverged, "scoring": None, **_summary(run)}
-        _write(result, known)  # training is not for nothing where scoring fails
+        _write(result, known)  # the training is kept if scoring fails
     if known.get("scoring") == scoring or known["diverged"]:
         return
     known |= {"scoring": scoring, **_summary(run)}
     if job.scoring:
         for part, scores in _score(name, job.scoring, run, log, commands).items():
-            known[part] |= scores  # what no family has, such as well_formed, stays that of the run's own evaluation
+            known[part] |= scores  # scores of no family, such as well_formed, stay those of the run's own evaluation
     _write(result, known)
 
 
 def _train(name: str, arguments: list[str], run: Path, log: Path, commands: Commands) -> str | None:
-    """Train to the end, going on where the same run was cut short; what it said if it diverged."""
-    asked = run.with_name(f"{name}.arguments.json")  # beside the run: its folder is the training command's
+    """Train to the end, resuming the same run if it was interrupted. Return its message if it diverged, else None."""
+    asked = run.with_name(f"{name}.arguments.json")  # beside the run folder, which the training command owns
     same = not asked.is_file() or json.loads(asked.read_text()) == arguments
     mode = "--resume" if same and folder.is_run(run) else "--overwrite"
     _write(asked, arguments)
@@ -233,7 +238,7 @@ def _entries(row: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
 
 
 def _score(name: str, scoring: Scoring, run: Path, log: Path, commands: Commands) -> dict[str, Any]:
-    """`scores` of samples of the last checkpoint, and of as many `real` sentences, those of the training."""
+    """The `scores` of samples of the last checkpoint, and those of as many `real` training sentences."""
     if not checkpoints(run):
         raise UserError(f"{name} has no checkpoint in {run} to score: delete {run} to train it again")
     config, scored = read_config(run, TextConfig), run / "scored"

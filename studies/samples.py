@@ -1,8 +1,7 @@
-"""Sentences of several runs beside real ones: the first of a seed, none of them picked.
+"""Sentences of several runs beside real ones: the first sentences of a seed, without selection.
 
-Numbers are judged by eye here, so nothing is chosen: the runs draw with the seed, and the real sentences are drawn from
-the held-out ones of the first run's corpus, cut as they were for training. Text that is not yours to publish stays out
-with --no-real.
+All runs draw with the same seed. Real sentences are drawn from the held-out ones of the first run's corpus, cut to the
+length of the training. --no-real leaves out real text that you may not publish.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ from seqgan_gp.training.text import TextTask
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="run folders, a column for each")
-    parser.add_argument("--num", type=int, default=30, help="sentences of each (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1, help="of the sentences (default: %(default)s)")
+    parser.add_argument("--num", type=int, default=30, help="sentences of each run (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=1, help="seed of the sentences (default: %(default)s)")
     parser.add_argument("--no-real", dest="real", action="store_false", help="leave the real sentences out")
 
 
@@ -46,7 +45,7 @@ def real(path: Path, num: int, seed: int) -> list[str]:
     """Held-out sentences of a run's corpus, drawn without replacement.
 
     Raises:
-        UserError: there are fewer.
+        UserError: there are too few held-out sentences.
     """
     held_out = TextTask.read(read_config(path, TextConfig), path).corpus.test.text
     if num > len(held_out):
@@ -56,7 +55,7 @@ def real(path: Path, num: int, seed: int) -> list[str]:
 
 
 def table(columns: dict[str, list[str]]) -> str:
-    """A column for each system, a row for each sentence, as Markdown; a sentence of nothing is (empty)."""
+    """A Markdown table with a column for each system and a row for each sentence. Empty sentences are (empty)."""
     rows = [list(columns), ["---"] * len(columns), *zip(*columns.values(), strict=True)]
     cells = [[sentence.replace("|", "\\|").strip() or "(empty)" for sentence in row] for row in rows]
     return "\n".join(f"| {' | '.join(row)} |" for row in cells)

@@ -1,4 +1,4 @@
-"""The systems that the field compares, each as the options of the training command that make it."""
+"""The systems that the field compares, as options of the training command."""
 
 from __future__ import annotations
 
@@ -40,12 +40,20 @@ SYSTEMS: dict[str, tuple[str, ...]] = {
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--systems", nargs="+", metavar="NAME", default=list(SYSTEMS), help=f"of {', '.join(SYSTEMS)} (default: all)"
+        "--systems",
+        nargs="+",
+        metavar="NAME",
+        default=list(SYSTEMS),
+        help=f"some of {', '.join(SYSTEMS)} (default: all)",
     )
 
 
 def chosen(names: list[str]) -> dict[str, tuple[str, ...]]:
-    """Raises: UserError: there is no such system."""
+    """The systems of these names.
+
+    Raises:
+        UserError: there is no such system.
+    """
     for name in names:
         if name not in SYSTEMS:
             raise UserError(f"--systems: there is no {name}; there are {', '.join(SYSTEMS)}")

@@ -1,11 +1,11 @@
-"""Every objective and constraint on mixtures of Gaussians in the plane, where one sees what a critic has learnt.
+"""Every objective and constraint on mixtures of Gaussians in the plane, where you can see the critic.
 
-A small network draws points, another scores them, and both are trained by the losses, penalties and updates that train
-on text. After Gulrajani et al. 2017, figure 2: level sets of each critic, real points, generated points.
+A small network draws points, and another scores them. Both are trained with the losses, penalties and updates for text.
+The figures follow Gulrajani et al. 2017, figure 2: level sets of each critic, real points, generated points.
 
-Three numbers for each system: modes that it covers (with a quarter of their share of samples or more), the fraction of
-samples near a mode (within a quarter of the way to its neighbour), and the exact Wasserstein-1 distance between 500
-samples and 500 real points, which two real draws put at the floor that the table names.
+Each system has three numbers: the modes that it covers (with at least a quarter of their share of samples), the
+fraction of samples near a mode (within a quarter of the way to its neighbour), and the exact Wasserstein-1 distance
+between 500 samples and 500 real points. The table also has the distance between two real draws, as a floor.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ from seqgan_gp.training.build import make_game
 
 from . import systems
 
-# Of every system, unless its own options, which come after, say otherwise.
+# Options of every system. Its own options come later and override them.
 COMMON = (
     *("--train.batch_size=256", "--train.critic_steps=5"),
     *("--train.critic={lr: 1.0e-3}", "--train.generator={lr: 1.0e-3}", "--train.decay_from=0.5"),
 )
-WEIGHT = 0.1  # of the penalty as a part of that on text: points are close by, and a critic that overshoots orbits them
+WEIGHT = 0.1  # factor of text's penalty weight: points are close together, and a critic that overshoots orbits them
 SAMPLES = 500
 
 
@@ -77,7 +77,7 @@ MIXTURES = {"8-gaussians": Mixture(_ring(), 0.02), "25-gaussians": Mixture(_grid
 
 
 class Perceptron(nn.Sequential):
-    """Points (B, inputs) to (B, outputs) through three hidden layers of ReLU, as in the paper's toys."""
+    """From points (B, inputs) to (B, outputs) with three hidden layers of ReLUs, as in the paper's toys."""
 
     def __init__(self, inputs: int, outputs: int, width: int):
         sizes = [inputs, width, width, width]
@@ -86,7 +86,7 @@ class Perceptron(nn.Sequential):
 
 
 class PlaneCritic(nn.Module):
-    """Points (B, 2) to scores (B,); they are their own embedding."""
+    """From points (B, 2) to scores (B,). Points are their own embedding."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -104,11 +104,11 @@ class PlaneCritic(nn.Module):
 
 @dataclass
 class Game:
-    """A trained pair.
+    """A trained generator and critic.
 
     Args:
-        parts: the numbers of the last step; not finite if the game has diverged, where it ends.
-        seconds: of training.
+        parts: the numbers of the last step. A game ends when one of them is not finite.
+        seconds: seconds of training.
     """
 
     generator: nn.Module
@@ -121,7 +121,7 @@ class Game:
         return not all(value.isfinite() for value in self.parts.values())
 
     def sample(self, num: int, seed: int = 0) -> np.ndarray:
-        """Points (num, 2), the same for the same seed."""
+        """Points (num, 2). Equal seeds give equal points."""
         with torch.no_grad():
             return self.generator(_noise(num, np.random.default_rng(seed))).numpy()
 
@@ -148,11 +148,11 @@ def play(
     """Train a generator and a critic of the plane on a CPU.
 
     Args:
-        config: objective, penalty, clipping, critic.parametrization and train are of effect, the steps and schedules of
-            train excepted: the rate is constant.
-        draw: so many real points, (B, 2) float32.
+        config: only objective, penalty, clipping, critic.parametrization and train have effect. The steps and schedules
+            of train have none: the learning rate is constant.
+        draw: draws a number of real points, (B, 2) float32.
         steps: generator steps.
-        progress: called after each.
+        progress: called after each step.
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -175,7 +175,7 @@ def play(
 
 
 def distance(one: np.ndarray, other: np.ndarray) -> float:
-    """The exact Wasserstein-1 distance of as many points of each kind, (N, 2)."""
+    """The exact Wasserstein-1 distance between two equal numbers of points, (N, 2) each."""
     from scipy.optimize import linear_sum_assignment
     from scipy.spatial.distance import cdist
 
@@ -185,9 +185,9 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     systems.add_options(parser)
-    parser.add_argument("--steps", type=int, default=1500, help="generator steps of each (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=1500, help="generator steps of each system (default: %(default)s)")
     parser.add_argument("--width", type=int, default=128, help="units of a hidden layer (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of all random numbers (default: %(default)s)")
 
 
 def run(options: argparse.Namespace, out: Path) -> tuple[dict[str, Any], str]:
@@ -260,5 +260,5 @@ def _draw(games: Mapping[str, Game], mixture: Mixture, real: np.ndarray, path: P
         title = "diverged" if game.diverged else f"{mixture.coverage(samples)[0]} of {len(mixture.means)} modes"
         axes.set(title=f"{system}: {title}", xlim=(-2.2, 2.2), ylim=(-2.2, 2.2), xticks=[], yticks=[], aspect="equal")
     figure.axes[0].legend(fontsize="small", loc="upper right")
-    figure.suptitle("level sets of the critic (light: it takes a point for real), real and generated points")
+    figure.suptitle("level sets of the critic (light: high scores), real and generated points")
     figure.savefig(path, dpi=90)

@@ -1,4 +1,4 @@
-"""Make small pictures of bars, which a classifier learns in no time, and train a tiny run on them."""
+"""Make small pictures of bars, which a classifier learns at once, and train a tiny run on them."""
 
 from pathlib import Path
 from typing import Any

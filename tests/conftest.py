@@ -1,4 +1,4 @@
-"""Fixtures: a run small enough for every test, and the public data where it is there."""
+"""Fixtures: a run small enough for every test, and the public data if they exist."""
 
 import json
 import signal
@@ -21,8 +21,8 @@ from seqgan_gp.training.build import make_penalty
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"
 
-# Seconds, not minutes: enough to exercise every part, not enough to learn anything. No two sizes are
-# equal, no seed is 0 and no loop has a single turn, so that a mistake in which of them is taken shows.
+# A tiny run takes seconds: it exercises every part and learns nothing. No two sizes are equal, no seed
+# is 0 and no loop has a single turn, so that tests notice when the code takes the wrong one.
 SIZES = [
     *("--seed=3", "--corpus.seed=1", "--corpus.size=400", "--corpus.holdout=100", "--tokenizer.vocabulary=300"),
     *("--train.steps=6", "--train.batch_size=6", "--train.critic_steps=2", "--train.threads=1"),
@@ -35,14 +35,14 @@ TINY = [f"--config={ROOT / 'tests' / 'plain.yaml'}", *SIZES]
 
 
 def train(output: Path, *options: str) -> int:
-    """Train the tiny run with some options on top."""
+    """Train the tiny run with further options."""
     return main(["train", *TINY, f"--output={output}", *options])
 
 
 def critic_loss(
     critic: torch.nn.Module, penalty: PenaltyConfig, objective: Objective = OBJECTIVES["wasserstein"]
 ) -> CriticLoss:
-    """The critic's loss with the penalty that a config describes."""
+    """The critic's loss with the penalty of a config."""
     return CriticLoss(critic, objective, make_penalty(penalty))
 
 
@@ -58,7 +58,7 @@ def rows(run: Path) -> list[dict]:
 
 @pytest.fixture(scope="session")
 def signals() -> Iterator[socket.socket]:
-    """Gets the number of every signal of this process as a byte, whoever handles the signal."""
+    """A socket that receives the number of every signal of this process as a byte, whatever handles the signal."""
     ours, theirs = socket.socketpair()
     for end in (ours, theirs):
         end.setblocking(False)
@@ -71,7 +71,7 @@ def signals() -> Iterator[socket.socket]:
 
 @pytest.fixture(autouse=True)
 def ctrl_c(signals):
-    """Ctrl-C ends pytest, too, where a run in this process took it as the wish to save and stop."""
+    """Make Ctrl-C end pytest even if a run in this process took it as the request to save and stop."""
     yield
     try:
         if signal.SIGINT in signals.recv(1000):
@@ -82,9 +82,9 @@ def ctrl_c(signals):
 
 @pytest.fixture(autouse=True)
 def alone():
-    """Random numbers and threads are those of this test alone, whichever tests ran before it."""
+    """Make random numbers and threads of a test independent of earlier tests."""
     torch.manual_seed(0)
-    torch.set_num_threads(1)  # tensors here are tiny: threads would only wait for one another
+    torch.set_num_threads(1)  # the tensors are tiny: threads would only wait for one another
 
 
 @pytest.fixture(scope="session")

@@ -1,12 +1,12 @@
-"""Plant realistic mistakes in the code, one at a time, and see which of them the tests notice.
+"""Plant realistic mistakes in the code, one at a time, and report which of them the tests notice.
 
     python tests/mutants.py [--jobs 2] [--only TEXT] [FILE.yaml ...]
 
-A mutant is an entry of tests/mutants.yaml: a file, a piece of its text that stands there once, another text to put in
-its place, what a user would lose by it, and the tests that have to notice. Each is planted in a copy of the tree, and
-its tests run there. A mutant that no test notices lives, and a living mutant is a test that is missing.
+A mutant is an entry of tests/mutants.yaml: a file, a text that occurs in it once, a replacement, the loss to a user,
+and the tests that must notice. Each mutant is planted in a copy of the tree, and its tests run there. A mutant that no
+test notices lives. Each living mutant shows that a test is missing.
 
-Exit code 0: none lives. 1: some do. 2: an entry is wrong, or its tests fail in the tree as it is.
+Exit code 0: no mutant lives. 1: some live. 2: an entry is wrong, or its tests fail in the unchanged tree.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 LIST = ROOT / "tests" / "mutants.yaml"
-LONGEST = 600  # seconds of the tests of one mutant; one that makes them hang is noticed
+LONGEST = 600  # seconds for the tests of one mutant; a mutant that makes them hang counts as noticed
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Mutant:
 
     Args:
         file: the path of the file from the root of the tree.
-        old: text that stands in it once.
-        new: the text that takes its place.
-        loses: what a user loses by it.
+        old: a text that occurs in the file once.
+        new: the replacement.
+        loses: the loss to a user.
         tests: the tests that notice, as `file.py::name` in tests/.
     """
 
@@ -51,14 +51,14 @@ class Mutant:
     tests: tuple[str, ...]
 
     def check(self) -> None:
-        """Raise a ValueError unless it can be planted and its tests are there."""
+        """Raise a ValueError unless the mutant can be planted and its tests exist."""
         text = (ROOT / self.file).read_text(encoding="utf-8")
         if text.count(self.old) != 1:
-            raise ValueError(f"{self.file}: stands there {text.count(self.old)} times, not once: {self.old}")
+            raise ValueError(f"{self.file}: occurs {text.count(self.old)} times, not once: {self.old}")
         try:
             planted = ast.dump(ast.parse(text.replace(self.old, self.new)))
         except SyntaxError as error:
-            raise ValueError(f"{self.file}: {self.new} is no Python there ({error})") from None
+            raise ValueError(f"{self.file}: {self.new} is not valid Python there ({error})") from None
         if planted == ast.dump(ast.parse(text)):
             raise ValueError(f"{self.file}: {self.new} changes nothing")
         for test in self.tests:
@@ -75,7 +75,7 @@ def load(path: Path) -> list[Mutant]:
 
 
 def copy_tree(to: Path) -> None:
-    """The files of the tree that git does not ignore, and the public data beside it, where they are."""
+    """Copy the files of the tree that git does not ignore, and link the public data if they exist."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     for name in filter(None, listed.split("\0")):
@@ -88,9 +88,9 @@ def copy_tree(to: Path) -> None:
 
 
 def run(tests: tuple[str, ...], tree: Path) -> int | None:
-    """The exit code of pytest on these tests of a tree; None where they take too long."""
+    """Run tests of a tree, and return the exit code of pytest; None if they take too long."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "no:randomly", "-p", "no:cacheprovider"]
-    # Compiled files are trusted by their time of change, which a mutant can share with the file that it replaces.
+    # Python checks compiled files by modification time, which a mutant can share with the file that it replaces.
     environment = {**os.environ, "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
         [*command, *(f"tests/{test}" for test in tests)],
@@ -109,7 +109,7 @@ def run(tests: tuple[str, ...], tree: Path) -> int | None:
 
 
 def noticed(mutants: list[Mutant], jobs: int) -> Iterator[tuple[Mutant, bool, float]]:
-    """Each mutant, whether a test notices it, and the seconds that took; as they end, some at a time."""
+    """Plant mutants, `jobs` at a time. Yield each mutant, whether a test notices it, and the seconds of its tests."""
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(jobs) as pool:
         trees: SimpleQueue[Path] = SimpleQueue()
         for job in range(jobs):
@@ -128,13 +128,13 @@ def noticed(mutants: list[Mutant], jobs: int) -> Iterator[tuple[Mutant, bool, fl
             finally:
                 path.write_text(text, encoding="utf-8")
                 trees.put(tree)
-            if code not in (0, 1, 2, None):  # 2: the mutant cannot be imported, which nobody overlooks
+            if code not in (0, 1, 2, None):  # 2: the mutant cannot be imported, so it is noticed
                 raise ValueError(f"{mutant.file}: pytest ended with exit code {code} on {', '.join(mutant.tests)}")
             return mutant, code != 0, time.monotonic() - began
 
         tree = trees.get()
         if run(tuple(sorted({test for mutant in mutants for test in mutant.tests})), tree) != 0:
-            raise ValueError("the tests fail in the tree as it is: mend that first")
+            raise ValueError("the tests fail in the unchanged tree: mend them first")
         trees.put(tree)
         yield from pool.map(plant, mutants)
 
@@ -145,12 +145,12 @@ def main() -> int:
     )
     parser.add_argument("files", nargs="*", type=Path, default=[LIST], metavar="FILE", help="lists of mutants")
     parser.add_argument("--jobs", type=int, default=1, help="mutants at a time (default: 1)")
-    parser.add_argument("--only", default="", metavar="TEXT", help="those alone whose file or loss has this text")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only mutants whose file or loss contains this text")
     options = parser.parse_args()
     try:
         mutants = [m for file in options.files for m in load(file) if options.only in f"{m.file} {m.loses}"]
         if not mutants:
-            raise ValueError(f"no file and no loss has the text {options.only!r}: leave out --only, or give another")
+            raise ValueError(f"no file and no loss contains {options.only!r}: leave out --only, or give another text")
         for mutant in mutants:
             mutant.check()
         alive = []
@@ -164,7 +164,7 @@ def main() -> int:
         return 2
     for mutant in alive:
         print(
-            f"\n{mutant.file}: {mutant.loses}\n- {mutant.old}\n+ {mutant.new}\nlived through {', '.join(mutant.tests)}"
+            f"\n{mutant.file}: {mutant.loses}\n- {mutant.old}\n+ {mutant.new}\nnot noticed by {', '.join(mutant.tests)}"
         )
     print(f"\n{len(mutants) - len(alive)} of {len(mutants)} mutants are noticed")
     return 1 if alive else 0

@@ -1,8 +1,8 @@
-"""The adversarial game, its reranker and the language model in plain PyTorch, without a line of the package.
+"""The adversarial game, its reranker and the language model in plain PyTorch, without any code of the package.
 
-test_reference.py holds the package against it. It is written from the papers, and for reading: one loop, one formula a
-line, no speed. Weights are dictionaries under the names that checkpoints have. B is the batch, L the positions, C the
-channels, V the vocabulary.
+test_reference.py compares the package with it. It is written from the papers and for reading: one loop, one formula a
+line, no optimisation for speed. Weights are dictionaries with the names of checkpoints. B is the batch, L the
+positions, C the channels, V the vocabulary.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-# What critic and generator minimise, of scores of real (r) and generated (f) samples.
+# Losses of critic and generator as functions of the scores of real (r) and generated (f) samples.
 OBJECTIVES = {
     "wasserstein": (lambda r, f: f - r, lambda r, f: -f),
     "minimax": (lambda r, f: -r.sigmoid().log() - (1 - f.sigmoid()).log(), lambda r, f: (1 - f.sigmoid()).log()),
@@ -53,7 +53,7 @@ def generate(w, c, z, labels=None):
 
 
 def relax(c, logits):
-    """Tokens (B, L, V): soft, or one-hot with the gradient of the soft ones."""
+    """Tokens (B, L, V): soft tokens, or one-hot tokens with the gradient of the soft ones."""
     if "gumbel" in c.relaxation.kind:
         logits = logits - torch.empty_like(logits).exponential_().log()
     soft = (logits / c.relaxation.temperature).softmax(2)
@@ -83,7 +83,7 @@ def score(w, c, e, labels=None):
 
 
 def rows(number, size, total, seed):
-    """The rows of a batch: each epoch is a shuffle of its own, and a batch may reach into the next."""
+    """The rows of a batch. Each epoch has its own shuffle, and a batch may span two epochs."""
     places = range(number * size, (number + 1) * size)
     return [np.random.default_rng((seed, p // total)).permutation(total)[p % total] for p in places]
 
@@ -94,7 +94,7 @@ def optimizer(weights, options, betas):
 
 
 def penalty(w, c, real, fake, alpha, labels):
-    """The mean over the batch at every place, summed; and the mean norm."""
+    """The sum over places of the mean penalty, and the mean norm."""
     tokens = {"real": real, "generated": fake, "interpolates": None}
     total, norms = 0, []
     for place in c.penalty.at:
@@ -112,12 +112,12 @@ def penalty(w, c, real, fake, alpha, labels):
 
 
 def adversarial(c, data, labels, g, d, end, pad):
-    """Steps of the game and then of the reranker, whose numbers and rates it yields; weights change in place.
+    """Train by the game and then the reranker. Yield the numbers and rates of each step; weights change in place.
 
     Args:
         c: the experiment.
         data: real ids (N, L).
-        labels: of each (N,), or None.
+        labels: their labels (N,), or None.
         g, d: weights of generator and critic at the start.
         end, pad: ids of these two tokens.
     """
@@ -139,7 +139,7 @@ def adversarial(c, data, labels, g, d, end, pad):
     for step in range(t.steps):
         done = step / t.steps
         if done < game:
-            done = done / game  # the game has its own end, where its rates are zero
+            done = done / game  # the rates reach zero at the end of the game
             factor = 1 if done <= t.decay_from else (1 - done) / (1 - t.decay_from)
             for optimiser, options in ((d_optimizer, t.critic), (g_optimizer, t.generator)):
                 optimiser.param_groups[0]["lr"] = options.lr * factor
@@ -198,7 +198,7 @@ def adversarial(c, data, labels, g, d, end, pad):
 
 
 def likelihood(c, data, w, end, pad):
-    """Steps of maximum likelihood with its validations, whose numbers and best weights it yields."""
+    """Train by maximum likelihood with validations. Yield the numbers of each step and the best weights so far."""
     size, t = c.likelihood.validation, c.likelihood
     order = np.random.default_rng(c.corpus.seed).permutation(len(data))
     training, validation = data[np.sort(order[size:])], data[np.sort(order[:size])]
@@ -206,7 +206,7 @@ def likelihood(c, data, w, end, pad):
     adam = optimizer(w, t.optimizer, (0.9, 0.999))
 
     def loss_of(ids):
-        """Nats per token, of all up to and with the end."""
+        """Nats per token, over all tokens up to and including the end token."""
         ids = torch.from_numpy(ids)
         before = torch.cat([torch.full_like(ids[:, :1], end), ids[:, :-1]], 1)
         names = {k.removeprefix("lstm."): v for k, v in w.items() if k.startswith("lstm.")}

@@ -1,6 +1,6 @@
-"""Stands in for the package's commands where tests are of who runs them: leaves what training leaves, in no time.
+"""A stand-in for the package's commands, for tests of code that runs them. It writes the files of training at once.
 
-It trains as many steps as train.log_every says, 10 ms each; corpus.column says how it ends: fails, or diverges.
+It trains train.log_every steps of 10 ms each. corpus.column tells it to fail or to diverge.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Files that a run leaves and finds: checkpoints, whole files, shipped ones; and a network's mode."""
+"""Test files: checkpoints, atomic writing, shipped files; and the mode of a network."""
 
 import os
 

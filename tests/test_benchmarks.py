@@ -1,4 +1,4 @@
-"""The benchmarks, each in a setting of seconds: that figures fit together, not what they are on this machine."""
+"""Test each benchmark with a setting of seconds. The figures must fit together; their values do not matter."""
 
 import json
 import math

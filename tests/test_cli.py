@@ -1,4 +1,4 @@
-"""The commands as a user types them."""
+"""Test the commands as a user types them."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Training, sampling and probing with labels and with contexts, as a user does."""
+"""Test training, sampling and probing with labels and with contexts."""
 
 import collections
 import json

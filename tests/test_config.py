@@ -1,4 +1,4 @@
-"""The typed description: files, overrides, errors."""
+"""Test configs: files, overrides, errors, help."""
 
 import dataclasses
 import inspect

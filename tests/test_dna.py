@@ -1,4 +1,4 @@
-"""The language of short genes against its rules written as a pattern, and grammars whose words are joined."""
+"""Test the language of short genes against a regular expression, and grammars whose words are joined."""
 
 import itertools
 import json

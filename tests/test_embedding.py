@@ -1,4 +1,4 @@
-"""Distances between embeddings against scipy, closed forms and the authors' MAUVE; encoders."""
+"""Test distances between embeddings against scipy, closed forms and the authors' MAUVE; and encoders."""
 
 import warnings
 from dataclasses import replace

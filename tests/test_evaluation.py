@@ -1,4 +1,4 @@
-"""The command evaluate as a user types it: tables, files, equal sizes, and bad input of all commands that score."""
+"""Test the commands that score, as a user types them: tables, files, equal sizes, bad input."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The evaluations of a run on text: which sentences are scored, which they are compared with, and what is written."""
+"""Test the evaluations of a run on text: the sentences that they score and compare with, and the files they write."""
 
 import json
 

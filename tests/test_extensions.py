@@ -1,4 +1,4 @@
-"""Parts from a module of the user's own: trained with, resumed, sampled and refused by name, without a fork."""
+"""Test parts from a module of the user: training, resuming, sampling and errors."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What pictures show: the numbers that were measured, each in its place."""
+"""Test that pictures show the measured numbers, each in its place."""
 
 import matplotlib.figure
 import numpy as np

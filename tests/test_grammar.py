@@ -1,4 +1,4 @@
-"""The grammar against nltk's own parser, exact sums, and its own samples."""
+"""Test the grammar against nltk's parser, exact sums, and its own samples."""
 
 import itertools
 import math

@@ -1,4 +1,4 @@
-"""The language model against exact sums, and its training: what it learns from, when it stops, what it keeps."""
+"""Test the language model against exact sums, and its training: its data, its end, and the weights that it keeps."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""The gradient penalty and the losses against closed forms: one test for each mistake that public code makes."""
+"""Test the gradient penalty and the losses against closed forms: one test for each mistake of public code."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Threads, memory and numbers of the machine."""
+"""Test threads, memory and denormal numbers."""
 
 import os
 import platform

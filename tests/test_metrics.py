@@ -1,4 +1,4 @@
-"""Scores that come from counting: against nltk, scipy, brute force, closed forms and published figures."""
+"""Test scores that come from counting against nltk, scipy, brute force, closed forms and published figures."""
 
 import math
 import random

@@ -1,4 +1,4 @@
-"""Shapes, contracts, derivatives, backbones and relaxations."""
+"""Test shapes, contracts, derivatives, backbones and relaxations of the networks."""
 
 import numpy as np
 import pytest

@@ -1,5 +1,5 @@
-"""The networks against the same in plain torch: every formula written out once more, from the
-weights by name; and how the weights start.
+"""Test the networks against plain torch: every formula is written out again with the weights by name. Test the
+initial weights.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The losses of every objective against closed forms and torch's own, and the way that they push."""
+"""Test the losses of every objective against closed forms and torch's losses, and the signs of their gradients."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""The method without the rest of the package, as docs/own_loop.md shows it."""
+"""Test the method without the rest of the package, as in docs/own_loop.md."""
 
 import re
 import subprocess

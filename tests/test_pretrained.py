@@ -1,4 +1,4 @@
-"""Using what a run leaves: sampling and probing, from a run folder, a checkpoint or a download."""
+"""Test sampling and probing from a run folder, a checkpoint or a download."""
 
 import itertools
 import re

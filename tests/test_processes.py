@@ -1,4 +1,4 @@
-"""Several processes, and the launcher of accelerate."""
+"""Test several processes, and the launcher of accelerate."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What the default run promises. Minutes long."""
+"""Test the promises of the default run. This takes minutes."""
 
 import json
 import re

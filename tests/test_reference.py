@@ -1,4 +1,4 @@
-"""The loop against the one of reference.py, written from the papers: losses, rates and weights, step by step."""
+"""Test the loop against reference.py, written from the papers: losses, rates and weights, step by step."""
 
 import contextlib
 

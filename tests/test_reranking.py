@@ -1,4 +1,4 @@
-"""Choosing among candidates: the maths, how the discriminator learns, and that samples are chosen by it."""
+"""Test reranking: the maths, the training of the discriminator, and its choice among candidates."""
 
 import shutil
 from pathlib import Path

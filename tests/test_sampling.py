@@ -1,4 +1,4 @@
-"""Sampling: every option reaches the networks, streams are apart, sentences have what they are given."""
+"""Test sampling: every option reaches the networks, streams are separate, sentences have their conditions."""
 
 import collections
 from concurrent.futures import ThreadPoolExecutor

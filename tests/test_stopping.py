@@ -1,4 +1,4 @@
-"""When a run ends, what is saved then, and what it goes on with. Time passes only where a test says so."""
+"""Test when a run ends, what it saves, and how it resumes. Time passes only when a test says so."""
 
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""The studies: what they write, what they skip, and what they say of runs that fail."""
+"""Test the studies: the files they write, the runs they skip, and their messages about failed runs."""
 
 import argparse
 import json

@@ -1,4 +1,4 @@
-"""A run on text from its corpus to its folder and back: what it reads, what it says, what it hands to the loop."""
+"""Test the task of text: it loads a corpus, writes and reads a run folder, and serves the loop."""
 
 import json
 

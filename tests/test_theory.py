@@ -1,4 +1,4 @@
-"""A trained critic against exact optimal transport, and the slope that each constraint leaves it."""
+"""Test a trained critic against exact optimal transport, and its slope under each constraint."""
 
 import math
 

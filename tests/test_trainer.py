@@ -1,4 +1,4 @@
-"""The two players, the average and their optimisers, step by step. test_reference.py has the whole game."""
+"""Test both players, the average and the optimisers, step by step. test_reference.py tests the whole game."""
 
 import numpy as np
 import torch

@@ -1,4 +1,4 @@
-"""The loop: what it updates, what it writes, how it stops and goes on."""
+"""Test the loop: its updates, its files, and how it stops and resumes."""
 
 import os
 import random

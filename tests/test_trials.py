@@ -1,4 +1,4 @@
-"""Studies at equal time: two runs at once, failures, interruptions and going on, with a stand-in for the training."""
+"""Test studies with equal time, with a stand-in for training: parallel runs, failures, interruptions and resuming."""
 
 import json
 import os

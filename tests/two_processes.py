@@ -1,4 +1,4 @@
-"""Runs of two processes, one after another, since each start of such a pair takes long; test_processes.py starts it."""
+"""Runs with two processes. They share one start, since a start takes long; test_processes.py starts this file."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Checkpoints of random weights, with which all that enters a network tells; made in no time."""
+"""Checkpoints of random weights, so that every input of a network has an effect. They need no training."""
 
 from pathlib import Path
 from pkgutil import resolve_name

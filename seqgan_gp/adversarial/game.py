@@ -122,7 +122,7 @@ class CriticLoss(nn.Module):
     def _score(
         self, tokens: Tensor, embedded: Tensor, penalised: bool, given: tuple[Tensor, ...]
     ) -> tuple[Tensor, Tensor | None]:
-        """Scores (B,), and their points if a penalty is taken there, else None."""
+        """Scores (B,), and their points if they are penalised, else None."""
         if penalised and self.penalty.one_hot:
             points = one_hot(tokens, self.critic).detach().requires_grad_()
             return self.critic(points, *given), points

@@ -47,7 +47,7 @@ def interpolate(real: Tensor, fake: Tensor, alpha: Tensor) -> Tensor:
 def two_sided(norm: Tensor) -> Tensor:
     """(norm - 1)^2 (Gulrajani et al. 2017, equation 3).
 
-    Between the two distributions the optimal critic's gradient norm is 1 almost everywhere (there, proposition 1).
+    Between the two distributions the optimal critic's gradient norm is 1 almost everywhere (proposition 1).
     """
     return (norm - 1).square()
 

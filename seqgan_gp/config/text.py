@@ -270,10 +270,10 @@ class LanguageModelConfig:
 
 @dataclass
 class LikelihoodConfig:
-    """Training by maximum likelihood. The best weights on validation sentences sample.
+    """Training by maximum likelihood. Sampling uses the best weights on validation sentences.
 
     After `patience` validations without a new best loss, training goes back to the best weights and lowers the learning
-    rate. After `decays` times, it ends instead. It ends after `train.steps` at the latest.
+    rate. If it has already done so `decays` times, it ends. It ends after `train.steps` at the latest.
 
     Args:
         optimizer: The language model's optimiser.

@@ -79,7 +79,7 @@ class LikelihoodStep(nn.Module):
 
 
 class LikelihoodTrainer(BaseTrainer):
-    """The language model, its optimiser, and its best weights so far, which sample.
+    """The language model, its optimiser, and its best weights so far, which sampling uses.
 
     Each process draws its own dropout masks. All other random numbers are the same in all processes.
     """
