@@ -1,6 +1,6 @@
 """Draw curve.png: samples of the default run against real text, while it trains.
 
-    accelerate launch run.py --evaluation.every 500 --output runs/curve && python docs/figures/curve.py runs/curve
+accelerate launch run.py --evaluation.every 500 --output runs/curve && python docs/figures/curve.py runs/curve
 """
 
 import json
