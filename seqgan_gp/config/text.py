@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Self, get_type_hints
@@ -15,6 +16,7 @@ from ..modality import TEXT, modality
 from ..models.backbones import BACKBONES, options_of
 from ..models.generator import GeneratorNetwork
 from ..models.relaxations import RELAXATIONS
+from ..text.cutting import cutter
 from ..text.tokenizer import KINDS
 from .experiment import Experiment, OptimizerConfig, RerankingConfig
 
@@ -25,11 +27,18 @@ class CorpusConfig:
 
     Args:
         train: Training sentences: grammar:NAME (a grammar of data/, or the path of one), a file (.txt with one
-            sentence a line, .csv, .tsv, .json, .jsonl, .parquet), a folder of such files, or a hub id.
+            sentence a line, .csv, .tsv, .json, .jsonl, .parquet; .fa, .fasta, .faa or .fna with records; each also
+            packed: .gz, .zst, .xz, .bz2), a folder of such files, or a hub id.
         test: Held-out sentences, given like `train`; default: the split named test if the data set has one, else
             `holdout` sentences of `train`.
         column: Column that holds the text; a .txt file has no other than the default.
-        label: Column that holds a class for each sentence, which the generator is then given; of a grammar: label.
+        split: How to cut text that does not stand on lines of its own: sentences (at sentence ends), words:N or
+            characters:N (windows of N, which do not overlap); default: each line or row is a sentence.
+        uppercase: Make capitals of the letters of the sentences, as genes are often written in both.
+        label: Column that holds a class for each sentence, which the generator is then given; of a grammar: label; of
+            FASTA: header, or id, its first word.
+        label_pattern: Regular expression whose first group is the label, in what the column of labels holds; such as
+            organism=(\\w+) in a header.
         context: Column that holds a text for each sentence, which it answers; of a grammar of pairs: context.
         size: Number of training sentences to draw from a grammar.
         holdout: Number of sentences to hold out where `test` is not given; default: 2,000, or a tenth of all where
@@ -40,7 +49,10 @@ class CorpusConfig:
     train: str = "grammar:text"
     test: str | None = None
     column: str = "text"
+    split: str | None = None
+    uppercase: bool = False
     label: str | None = None
+    label_pattern: str | None = None
     context: str | None = None
     size: PositiveInt = 50_000
     holdout: PositiveInt | None = None
@@ -57,8 +69,29 @@ class CorpusConfig:
             raise UserError(f"{name}.label and {name}.context are both given: leave one of them out")
         if self.given in (self.column, ""):
             raise UserError(f"{name}.label or {name}.context must name a column, another one than {name}.column")
+        if self.split is not None:
+            cutter(self.split, f"{name}.split")
+        if self.label_pattern is not None:
+            self._check_pattern(name)
+        if self.train.startswith("grammar:"):
+            for key in ("split", "uppercase", "label_pattern"):
+                if getattr(self, key):
+                    raise UserError(f"{name}.{key} is for files and the hub: leave it out with a grammar")
         if self.holdout == 1:
             raise UserError(f"{name}.holdout is 1: at least 2 held-out sentences are needed to score with")
+
+    def _check_pattern(self, name: str) -> None:
+        """Raise a UserError if no label can be found with the pattern."""
+        if not self.label:
+            raise UserError(f"{name}.label_pattern is given without {name}.label: name the column that it is for")
+        try:
+            groups = re.compile(str(self.label_pattern)).groups
+        except (re.error, OverflowError, RecursionError) as error:
+            raise UserError(f"{name}.label_pattern '{self.label_pattern}' is no regular expression ({error})") from None
+        if not groups:
+            raise UserError(
+                f"{name}.label_pattern '{self.label_pattern}' has no group: put the part that is the label in (...)"
+            )
 
 
 CHOSEN = ("kind", "length")  # keys of `tokenizer` that are chosen from the corpus unless they are given
@@ -340,5 +373,7 @@ class TextConfig(Experiment):
         if self.corpus.context and self.condition.features % self.condition.heads:
             sizes = f"condition.features is {self.condition.features} and condition.heads {self.condition.heads}"
             raise UserError(f"{sizes}: the heads share the features, so it must be a multiple of them")
+        if self.corpus.uppercase and self.tokenizer.lowercase:
+            raise UserError("corpus.uppercase and tokenizer.lowercase are both true: leave one of them out")
         if self.evaluation.samples < 2:
             raise UserError("evaluation.samples is 1: self-BLEU needs at least 2")
