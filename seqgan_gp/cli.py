@@ -134,14 +134,11 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument("run", metavar="RUN", help="run folder (its last checkpoint), a checkpoint, or a hub id")
     p.add_argument("--num", type=_at_least(1, int), default=10, help="samples to write (default: %(default)s)")
     p.add_argument(
-        "--out", metavar="FILE", help="text file, a sentence a line (default: the terminal), or a .png of images"
+        "--out",
+        metavar="FILE",
+        help="text file, a line a sentence (default: the terminal), .jsonl, .csv, .tsv, .fasta; of images .png",
     )
-    p.add_argument(
-        "--seed",
-        type=_at_least(0, int),
-        default=0,
-        help="the same seed gives the same samples (default: 0)",
-    )
+    p.add_argument("--seed", type=_at_least(0, int), default=0, help="the same seed, the same samples (default: 0)")
     p.add_argument(
         "--temperature",
         type=_at_least(0, float),
@@ -170,7 +167,7 @@ def _parser() -> argparse.ArgumentParser:
         help="score samples beside real text",
         description="Score a file of samples, of any system, beside real text of the same size.",
     )
-    p.add_argument("samples", metavar="SAMPLES", help="text file, a sentence a line; of any system")
+    p.add_argument("samples", metavar="SAMPLES", help=f"{_FILES}; of any system; - is standard input")
     p.add_argument("--size", type=_at_least(2, int), help="score so many of the samples (default: all)")
     p.add_argument("--bootstrap", **_BOOTSTRAP, default=0)
     p.ending = _list_families
@@ -184,7 +181,7 @@ def _parser() -> argparse.ArgumentParser:
         "sentences of --real, else of --train, else one half of the reference. Writes table.md, scores.json and "
         "frontier.png.",
     )
-    p.add_argument("samples", nargs="+", metavar="SAMPLES", help="text files, a sentence a line")
+    p.add_argument("samples", nargs="+", metavar="SAMPLES", help=f"{_FILES}; - is standard input")
     p.add_argument("--real", metavar="FILE", help="real sentences to score like a system")
     p.add_argument("--size", type=_at_least(2, int), help="sentences of each system (default: the fewest of any)")
     p.add_argument(
@@ -228,6 +225,9 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_FILES = (
+    "file of lines, .csv, .tsv, .json, .jsonl, .parquet or FASTA (.fa, .fasta, .faa, .fna), also packed (.gz, .zst)"
+)
 _CANDIDATES: dict[str, Any] = {
     "type": _at_least(1, int),
     "metavar": "K",
@@ -252,7 +252,10 @@ _BOOTSTRAP: dict[str, Any] = {
 def _real_text_options() -> _Parser:
     """The options that evaluate, compare and sweep share."""
     p = _Parser(add_help=False)
-    p.add_argument("--reference", metavar="FILE", help="held-out real sentences, a line each")
+    p.add_argument("--reference", metavar="FILE", help="held-out real sentences, in a file like those of samples")
+    p.add_argument(
+        "--column", default="text", metavar="NAME", help="column of the text in files with columns (default: text)"
+    )
     p.add_argument(
         "--train",
         metavar="FILE",

@@ -33,16 +33,19 @@ def sample(options: argparse.Namespace) -> int:
 def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     """Write one sentence on each line, with the label that the options give, or as answers to the lines of a file."""
     from .pretrained import Generator
+    from .text.writing import form_of, written
 
+    form = form_of(options.out)  # refuses a form before the work
     generator = Generator.from_pretrained(checkpoint, best_device())
     given = _given(generator.condition, options)
     num = options.num if given is None else len(given)
     sentences = generator.sample(num, options.seed, options.temperature, options.batch_size, given, options.candidates)
+    pieces = written(sentences, form, given)
     to_file = options.out not in (None, "-")
     with atomic_write(options.out) if to_file else nullcontext(sys.stdout) as file:
         bar = tqdm(total=num, unit="sentence", unit_scale=True, disable=None if to_file else True)
-        while chunk := list(itertools.islice(sentences, options.batch_size)):
-            file.writelines(f"{s}\n" for s in chunk)
+        while chunk := list(itertools.islice(pieces, options.batch_size)):
+            file.writelines(chunk)
             bar.update(len(chunk))
         bar.close()
     return 0

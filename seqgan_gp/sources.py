@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import sys
-from collections.abc import Collection, Sequence
+import tempfile
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 
+from .decoding import is_packed, read_bytes, suffix_of
 from .errors import UserError
 
 HOLDOUT = 2_000  # rows to hold out at most, by default
@@ -38,6 +41,12 @@ class Kind:
     least_held_out: int
 
 
+def note(line: str) -> None:
+    """Print a line on stderr, once, however many processes there are."""
+    if os.environ.get("RANK", "0") == "0":
+        print(line, file=sys.stderr)
+
+
 def place_of(source: str, suffixes: Collection[str]) -> Place:
     """Find out where a source is; a line on stderr announces that the hub will be asked.
 
@@ -48,40 +57,115 @@ def place_of(source: str, suffixes: Collection[str]) -> Place:
     path = Path(source)
     if path.is_dir():
         return "folder"
-    if path.exists() or path.suffix.lower() in suffixes:
+    if path.exists() or suffix_of(path) in suffixes:
         return "file"
     if HUB_ID.fullmatch(source):
-        print(f"{source}: no such file or folder here, asking the hub", file=sys.stderr)
+        note(f"{source}: no such file or folder here, asking the hub")
         return "hub"
     return "nowhere"
 
 
-def load_dataset(kind: Kind, source: str, loader: str, **options: Any) -> dict[str, Any]:
-    """Load the splits of a data set with the library `datasets`.
-
-    Args:
-        source: the name of the data set in messages.
-        loader: a loader of `datasets` for files, such as "csv", or a hub id.
-        options: options of `datasets.load_dataset`, such as `data_dir`.
+def load_hub(kind: Kind, source: str) -> dict[str, Any]:
+    """Load the splits of a data set of the hub.
 
     Raises:
-        UserError: the library cannot load it.
+        UserError: it cannot be loaded.
     """
     # Without a network the hub's client would retry for minutes: short time-outs, unless the user set their own.
     os.environ.setdefault("HF_HUB_ETAG_TIMEOUT", "5")
     os.environ.setdefault("HF_HUB_DOWNLOAD_TIMEOUT", "10")
-    import datasets  # the import takes a second, and grammars and .npz files do not need it
+    import datasets
+
+    _be_quiet()
+    try:
+        return dict(datasets.load_dataset(source))
+    except Exception as error:  # each loader has its own exceptions
+        for folder in _caches():
+            if complaint := _unwritable(folder):
+                raise UserError(
+                    f"{kind.name} '{source}' needs the cache {folder}, which cannot be written ({complaint}): "
+                    "set HF_HOME to a folder that you can write to"
+                ) from None
+        raise _not_loaded(kind, source, error) from None
+
+
+def load_files(kind: Kind, source: str, loader: str, splits: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
+    """Load files with a loader of the library `datasets`, and leave nothing in its cache, which may be stale.
+
+    Raises:
+        UserError: the library cannot load them.
+    """
+    import datasets
+
+    _be_quiet()
+    # The library takes names for patterns.
+    names = {split: [glob.escape(os.path.abspath(file)) for file in files] for split, files in splits.items()}
+    with tempfile.TemporaryDirectory() as cache:
+        try:
+            return dict(datasets.load_dataset(loader, data_files=names, cache_dir=cache, keep_in_memory=True))
+        except Exception as error:
+            raise _not_loaded(kind, source, error) from None
+
+
+def load_parquet(kind: Kind, files: Sequence[Path]) -> Any:
+    """Load .parquet files, one behind the other, as a data set of `datasets` in memory.
+
+    Raises:
+        UserError: a file is missing or damaged, or the columns of two files differ.
+    """
+    import datasets
+    import pyarrow
+    import pyarrow.parquet
+
+    loaded = []
+    for file in files:
+        if not file.exists():
+            raise UserError(f"{file}: no such file; {kind.remedy}")
+        try:
+            origin = pyarrow.BufferReader(read_bytes(file)) if is_packed(file) else str(file)
+            table = pyarrow.parquet.ParquetFile(origin).read()
+            loaded.append(datasets.Dataset(datasets.table.InMemoryTable(table)))
+        except UserError:
+            raise
+        except Exception as error:
+            raise _not_loaded(kind, str(file), error) from None
+        if loaded[-1].column_names != loaded[0].column_names:
+            columns = [", ".join(part.column_names) for part in (loaded[0], loaded[-1])]
+            raise UserError(f"{file}: its columns are {columns[1]}, and those of {files[0]} are {columns[0]}")
+    try:
+        return datasets.concatenate_datasets(loaded)
+    except Exception as error:
+        raise _not_loaded(kind, str(files[0].parent), error) from None
+
+
+def _be_quiet() -> None:
+    import datasets
     import huggingface_hub
 
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)
     huggingface_hub.logging.set_verbosity_error()
+
+
+def _not_loaded(kind: Kind, source: str, error: Exception) -> UserError:
+    cause = " ".join(str(error.__cause__ or error).split())[:300]
+    return UserError(f"{kind.name} '{source}' cannot be loaded ({type(error).__name__}: {cause}); {kind.remedy}")
+
+
+def _caches() -> tuple[str, ...]:
+    import datasets
+    import huggingface_hub
+
+    return str(huggingface_hub.constants.HF_HUB_CACHE), str(datasets.config.HF_DATASETS_CACHE)
+
+
+def _unwritable(folder: str) -> str | None:
+    """Say why nothing can be written into a folder, if that is so; the folder is made if it can be."""
     try:
-        return dict(datasets.load_dataset(loader, **options))
-    except Exception as error:  # each loader has its own exceptions
-        cause = " ".join(str(error.__cause__ or error).split())[:300]
-        raise UserError(
-            f"{kind.name} '{source}' cannot be loaded ({type(error).__name__}: {cause}); {kind.remedy}"
-        ) from None
+        os.makedirs(folder, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return str(error.strerror)
+    return None
 
 
 def with_train(kind: Kind, source: str, splits: dict[str, Split]) -> dict[str, Split]:

@@ -171,11 +171,12 @@ def test_sweep_of_a_run_on_files_uses_its_held_out_sentences(files, run):
 
 def test_sweep_writes_what_the_generator_says_at_that_seed_and_temperature(files, run):
     command = ["sweep", str(run), "--temperatures", "0.5", "1.5", "--num", "20", "--seed", "7", *QUICK, "--out", "s"]
-    assert main([*command, "--train", "other.txt"]) == 0
+    assert main([*command, "--train", "other.txt", "--column", "line"]) == 0
     generator = Generator.from_pretrained(run)
     for temperature in (0.5, 1.5):
         written = (files / "s" / "samples" / f"{run.name}-{temperature}.txt").read_text().splitlines()
         assert written == list(generator.sample(20, 7, temperature))
     settings = read(files / "s" / "scores.json")["settings"]
     # A file of training sentences goes before those of the run.
-    assert settings["train"] == "other.txt" and settings["temperatures"] == [0.5, 1.5] and settings["seed"] == 7
+    assert settings["train"] == "other.txt" and settings["column"] == "line"
+    assert settings["temperatures"] == [0.5, 1.5] and settings["seed"] == 7

@@ -77,6 +77,7 @@ DEFAULTS = {
         **{"modality": "text", "method": "adversarial"},
         **{"train.steps": 16_000, "train.batch_size": 64, "train.critic.lr": 0.0025, "train.generator.lr": 0.0025},
         **{"corpus.train": "grammar:text", "corpus.test": None, "corpus.column": "text", "corpus.label": None},
+        **{"corpus.split": None, "corpus.uppercase": False, "corpus.label_pattern": None},
         **{"corpus.context": None, "corpus.size": 50_000, "corpus.holdout": None, "corpus.seed": 0},
         **{"tokenizer.kind": None, "tokenizer.vocabulary": 5000, "tokenizer.length": None},
         **{"tokenizer.lowercase": False, "tokenizer.file": None},

@@ -182,7 +182,7 @@ def test_bad_corpora_name_the_thing_and_the_remedy(tmp_path):
         ("none.txt", {}, "no such file"),
         ("empty.txt", {}, "empty"),
         ("latin.txt", {}, "line 3: not UTF-8"),
-        ("packed.txt.gz", {}, "unpack it first"),
+        ("packed.txt.gz", {}, "too few to hold out"),
         ("short.txt", {}, "--corpus.test FILE"),
         ("corpus.csv", {"holdout": 6}, "--corpus.holdout 2"),
         ("broken.json", {}, "cannot be loaded"),

@@ -42,6 +42,7 @@ def test_every_key_of_the_corpus_and_the_tokenizer_has_its_effect_and_the_seed_h
     plain = seen()
     assert seen("--seed=8") == plain
     changes = ["corpus.seed=8", "corpus.holdout=9", "corpus.column=other", f"corpus.test={tmp_path / 'b.txt'}"]
+    changes += ["corpus.uppercase=true", "corpus.split=words:3"]
     changes += [f"tokenizer.{change}" for change in ("lowercase=true", "kind=character", "length=4", "vocabulary=20")]
     for change in changes:
         assert seen(f"--{change}") != plain, change

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, Self
 
@@ -12,6 +13,7 @@ from ..fields import NonNegativeInt, OneOf, PositiveFloat, PositiveInt, UnitInte
 from ..modality import TEXT, modality
 from ..models.generator import GeneratorNetwork
 from ..models.relaxations import RELAXATIONS
+from ..text.cutting import cutter
 from ..text.tokenizer import KINDS
 from .blocks import Blocks
 from .experiment import Experiment, OptimizerConfig, RerankingConfig
@@ -23,11 +25,18 @@ class CorpusConfig:
 
     Args:
         train: Training sentences: grammar:NAME (a grammar of data/, or its path), a file (.txt with one sentence a
-            line, .csv, .tsv, .json, .jsonl, .parquet), a folder of such files, or a hub id.
+            line, .csv, .tsv, .json, .jsonl, .parquet; .fa, .fasta, .faa or .fna with records; each also packed: .gz,
+            .zst, .xz, .bz2), a folder of such files, or a hub id.
         test: Held-out sentences, in the form of `train`; default: the split named test if the data set has one, else
             `holdout` sentences of `train`.
         column: Column of the text; a .txt file has only the default column.
-        label: Column of a class for each sentence, the condition of the generator; for a grammar: label.
+        split: How to cut text that has no sentence on each line: sentences (at sentence ends), words:N or
+            characters:N (windows of N, which do not overlap); default: each line or row is a sentence.
+        uppercase: Turn the letters of the sentences into capitals; genes often mix both.
+        label: Column of a class for each sentence, the condition of the generator; for a grammar: label; for FASTA:
+            header, or id, its first word.
+        label_pattern: Regular expression whose first group is the label within the label column, such as
+            organism=(\\w+) in a header.
         context: Column of a text that each sentence answers; for a grammar of pairs: context.
         size: Number of training sentences to draw from a grammar.
         holdout: Number of sentences to hold out if `test` is not set; default: 2,000 or a tenth of all, whichever is
@@ -38,7 +47,10 @@ class CorpusConfig:
     train: str = "grammar:text"
     test: str | None = None
     column: str = "text"
+    split: str | None = None
+    uppercase: bool = False
     label: str | None = None
+    label_pattern: str | None = None
     context: str | None = None
     size: PositiveInt = 50_000
     holdout: PositiveInt | None = None
@@ -55,8 +67,29 @@ class CorpusConfig:
             raise UserError(f"{name}.label and {name}.context are both given: leave one of them out")
         if self.given in (self.column, ""):
             raise UserError(f"{name}.label or {name}.context must name a column other than {name}.column")
+        if self.split is not None:
+            cutter(self.split, f"{name}.split")
+        if self.label_pattern is not None:
+            self._check_pattern(name)
+        if self.train.startswith("grammar:"):
+            for key in ("split", "uppercase", "label_pattern"):
+                if getattr(self, key):
+                    raise UserError(f"{name}.{key} is for files and the hub: leave it out with a grammar")
         if self.holdout == 1:
             raise UserError(f"{name}.holdout is 1: at least 2 held-out sentences are needed to score with")
+
+    def _check_pattern(self, name: str) -> None:
+        """Raise a UserError if no label can be found with the pattern."""
+        if not self.label:
+            raise UserError(f"{name}.label_pattern is given without {name}.label: name the column that it is for")
+        try:
+            groups = re.compile(str(self.label_pattern)).groups
+        except (re.error, OverflowError, RecursionError) as error:
+            raise UserError(f"{name}.label_pattern '{self.label_pattern}' is no regular expression ({error})") from None
+        if not groups:
+            raise UserError(
+                f"{name}.label_pattern '{self.label_pattern}' has no group: put the part that is the label in (...)"
+            )
 
 
 CHOSEN = ("kind", "length")  # keys of `tokenizer` that are chosen from the corpus by default
@@ -266,5 +299,7 @@ class TextConfig(Experiment):
         if self.corpus.context and self.condition.features % self.condition.heads:
             sizes = f"condition.features is {self.condition.features} and condition.heads {self.condition.heads}"
             raise UserError(f"{sizes}: the heads share the features, so it must be a multiple of them")
+        if self.corpus.uppercase and self.tokenizer.lowercase:
+            raise UserError("corpus.uppercase and tokenizer.lowercase are both true: leave one of them out")
         if self.evaluation.samples < 2:
             raise UserError("evaluation.samples is 1: self-BLEU needs at least 2")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
+from ..decoding import STANDARD_INPUT
 from ..errors import UserError
 from ..files import atomic_write
-from ..text.words import read_lines
+from ..text.reading import read_sentences
 from . import comparison, report
 from .catalogue import metrics
-from .comparison import Sources, read_sentences
+from .comparison import Sources
 from .families import nearest
 from .real import random_halves, random_subset
 from .scorer import Scored
@@ -25,12 +27,13 @@ def evaluate(options: argparse.Namespace) -> int:
     against the same half: it is the fair comparison with `real`. With --grammar alone, real text is drawn twice, as
     many sentences as there are samples.
     """
-    samples = _read_samples(options.samples, options.size)
+    _check_standard_input(options, [options.samples])
+    samples = _read_samples(options.samples, options.column, options.size)
     compared = comparison.from_options(options)
     scorer = compared.scorer
     columns: dict[str, Scored]
     if compared.sources.reference:
-        reference = read_sentences(compared.sources.reference)
+        reference = compared.sources.read(compared.sources.reference)
         half, other = random_halves(reference, compared.sources.reference)
         whole, part = compared.against(reference), compared.against(other)
         size = min(len(samples), len(half))
@@ -39,14 +42,16 @@ def evaluate(options: argparse.Namespace) -> int:
             "matched": scorer("matched", random_subset(samples, size), part),
             "real": scorer("real", random_subset(half, size), part),
         }
-        print(f"samples: {len(samples):,} sentences of {options.samples} against all {len(reference):,} real ones")
+        print(
+            f"samples: {len(samples):,} sentences of {_named(options.samples)} against all {len(reference):,} real ones"
+        )
         print(f"matched: {size:,} of those samples against {len(other):,} of the reference, the same as for real")
         print(f"real:    {size:,} sentences of one half of the reference against the {len(other):,} of the other half")
     else:
         half, other = compared.draw_twice(len(samples))
         real = compared.against(other)
         columns = {"samples": scorer("samples", samples, real), "real": scorer("real", half, real)}
-        print(f"samples: {len(samples):,} sentences of {options.samples} against {len(other):,} real ones")
+        print(f"samples: {len(samples):,} sentences of {_named(options.samples)} against {len(other):,} real ones")
         print(f"real:    {len(half):,} real sentences against the same")
     report.print_and_write(columns, report.settings(compared), options.json)
     return 0
@@ -57,8 +62,9 @@ def compare(options: argparse.Namespace) -> int:
 
     Real text is scored like one more system: see `Comparison.real_text`.
     """
+    _check_standard_input(options, options.samples)
     names = _names(options.samples)
-    systems = {name: _read_samples(file) for name, file in zip(names, options.samples, strict=True)}
+    systems = {name: _read_samples(file, options.column) for name, file in zip(names, options.samples, strict=True)}
     compared = comparison.from_options(options)
     _check_rank(options.rank)
     fewest = min(options.size or 10**9, *map(len, systems.values()))
@@ -93,6 +99,7 @@ def sweep(options: argparse.Namespace) -> int:
     from ..machine import best_device, prepare
     from ..pretrained import Generator
 
+    _check_standard_input(options, [])
     prepare(None)
     generators = {
         name: Generator.from_pretrained(run, best_device())
@@ -100,7 +107,8 @@ def sweep(options: argparse.Namespace) -> int:
     }
     sources = Sources.of(options)
     if not (sources.reference or sources.grammar):
-        sources = Sources.of_run(locate(options.runs[0]), sources.train, sources.real)
+        of_run = Sources.of_run(locate(options.runs[0]), sources.train, sources.real)
+        sources = replace(of_run, column=sources.column)
     compared = comparison.from_options(options, sources)
     scorer = compared.scorer
     real, real_system = compared.real_text(options.num)
@@ -128,16 +136,27 @@ def sweep(options: argparse.Namespace) -> int:
     return 0
 
 
-def _read_samples(file: str, size: int | None = None) -> list[str]:
-    samples = read_lines(file)
+def _check_standard_input(options: argparse.Namespace, samples: Sequence[str]) -> None:
+    """Raise a UserError if standard input, which can be read once, is named twice."""
+    named = [*samples, options.reference, options.train, getattr(options, "real", None)]
+    if named.count(STANDARD_INPUT) > 1:
+        raise UserError("- is given twice, and standard input can be read once: write it to a file first")
+
+
+def _read_samples(file: str, column: str, size: int | None = None) -> list[str]:
+    samples = read_sentences(file, column)
     if len(samples) < 2:
-        raise UserError(f"{file}: too few sentences to score; at least 2 samples are needed")
+        raise UserError(f"{_named(file)}: too few sentences to score; at least 2 samples are needed")
     return samples if size is None else random_subset(samples, size)
+
+
+def _named(file: str) -> str:
+    return "standard input" if file == STANDARD_INPUT else file
 
 
 def _names(files: Sequence[str]) -> list[str]:
     """Short names of files or folders. Where two are the same, or one is that of real text, it is the whole path."""
-    short = [Path(file).stem if Path(file).is_file() else Path(file).name for file in files]
+    short = [Path(file).stem if Path(file).is_file() else Path(_named(file)).name for file in files]
     names = [
         name if short.count(name) == 1 and name != "real" else str(file)
         for name, file in zip(short, files, strict=True)

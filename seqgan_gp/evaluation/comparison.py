@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import UserError
 from ..text.grammar import Grammar
-from ..text.words import read_lines
+from ..text.reading import read_sentences as read_rows
 from .encoders import FitEncoder, load_encoder, lsa
 from .families import Family, choose_families
 from .language_model import TrainingModel
@@ -28,17 +28,23 @@ class Sources:
         grammar: the grammar that real text is drawn from.
         train: training sentences.
         real: sentences that are scored like one more system.
+        column: the column that holds the text, in files that have columns.
     """
 
     reference: str | None
     grammar: str | None
     train: str | None
     real: str | None = None
+    column: str = "text"
 
     @classmethod
     def of(cls, options: argparse.Namespace) -> Sources:
         """The sources that the options of a command name."""
-        return cls(options.reference, options.grammar, options.train, getattr(options, "real", None))
+        return cls(options.reference, options.grammar, options.train, getattr(options, "real", None), options.column)
+
+    def read(self, file: str) -> list[str]:
+        """Read the sentences of a file of real text that are not blank."""
+        return [line for line in read_rows(file, self.column) if line.strip()]
 
     @classmethod
     def of_run(cls, checkpoint: Path, train: str | None, real: str | None) -> Sources:
@@ -153,9 +159,9 @@ class Comparison:
         if not self.sources.reference:
             system, reference = self.draw_twice(size)
             return self.against(reference), RealSystem(system)
-        reference = read_sentences(self.sources.reference)
+        reference = self.sources.read(self.sources.reference)
         if self.sources.real:
-            return self.against(reference), RealSystem(read_sentences(self.sources.real))
+            return self.against(reference), RealSystem(self.sources.read(self.sources.real))
         if self.training:
             return self.against(reference), RealSystem(self.training, are_training=True)
         system, reference = random_halves(reference, self.sources.reference)
@@ -175,7 +181,7 @@ def from_options(options: argparse.Namespace, sources: Sources | None = None) ->
     if not (sources.reference or sources.grammar):
         raise UserError(NO_REAL_TEXT)
     grammar = Grammar.load(sources.grammar) if sources.grammar else None
-    training = read_sentences(sources.train) if sources.train else None
+    training = sources.read(sources.train) if sources.train else None
     families = choose_families(options.metrics, grammar is not None, training is not None)
     needs_encoder = any(family.needs == "encoder" for family in families.values())
     return Comparison(
@@ -190,8 +196,3 @@ def from_options(options: argparse.Namespace, sources: Sources | None = None) ->
         bootstrap=options.bootstrap,
         model=TrainingModel(training, options.unit) if training else None,
     )
-
-
-def read_sentences(file: str) -> list[str]:
-    """The lines of a file of real text that are not blank."""
-    return [line for line in read_lines(file) if line.strip()]

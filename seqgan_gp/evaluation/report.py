@@ -29,6 +29,7 @@ def settings(comparison: Comparison) -> dict[str, Any]:
         "reference": comparison.sources.reference,
         "grammar": comparison.sources.grammar,
         "train": comparison.sources.train,
+        "column": comparison.sources.column,
         "seed": comparison.seed,
         "version": __version__,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,10 +10,13 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 from tqdm import tqdm
 
-from .. import sources
+from .. import folders, sources
+from ..decoding import suffix_of
 from ..errors import UserError
 
-PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+PICTURES, PARQUET = "pictures", "parquet"
+DESCRIPTIONS = ("metadata.csv", "metadata.jsonl", "metadata.parquet")  # of the pictures in their folder
 KIND = sources.Kind(
     name="images",
     rows="images",
@@ -112,10 +114,10 @@ def load_images(options: ImagesOptions) -> Splits:
         UserError: the source is missing or has no images, images have another size than the options
             say, only some images have labels, or there are too few images.
     """
-    splits = _load_splits(options.train, options)
+    splits = _load_splits(options.train, options, "both" if options.test is None else "train")
     if options.test is not None:
-        other = _load_splits(options.test, options)
-        splits["test"] = other.get("test", other["train"])
+        other = _load_splits(options.test, options, "test")
+        splits["test"] = other.get("test") or other["train"]
     test_source = options.test or options.train
     for source, name in ((options.train, "train"), (test_source, "test")):
         if name in splits:
@@ -164,32 +166,48 @@ def _check_size(images: Images, source: str, height: int, width: int) -> None:
         raise UserError(f"{source}: images of {there[0]} x {there[1]} pixels, not {height} x {width}: {pass_them}")
 
 
-def _load_splits(source: str, options: ImagesOptions) -> dict[str, Images]:
-    """Load the splits train and test of a file, a folder or a hub data set; there is always a split train."""
+def _load_splits(source: str, options: ImagesOptions, role: folders.Role) -> dict[str, Images]:
+    """Load the needed splits of a file, a folder or a hub data set; there is always a split train or test."""
     if Path(source).suffix.lower() == ".npz" and not Path(source).is_dir():
         return {"train": Images.load(source)}
-    splits = sources.with_train(KIND, source, _load_dataset(source))
+    splits = _load_dataset(source, role)
     kept = {name: split for name, split in splits.items() if name in ("train", "test")}
     return {name: _images(split, source, options.column, options.label) for name, split in kept.items()}
 
 
-def _load_dataset(source: str) -> dict[str, Any]:
-    """Load each split of a .parquet file, a folder or a hub data set with the library `datasets`."""
+def _load_dataset(source: str, role: folders.Role) -> dict[str, Any]:
+    """Load the needed splits of a .parquet file, a folder or a hub data set as data sets of `datasets`."""
     place = sources.place_of(source, [".parquet"])
     if place == "folder":
-        kinds = {file.suffix.lower() for file in Path(source).rglob("*") if file.is_file()}
-        parquet, pictures = ".parquet" in kinds, bool(kinds.intersection(PICTURES))
-        if parquet == pictures:
+        choice = folders.choose(KIND, source, lambda file: _kind_of(file) is not None, role)
+        kinds = set(map(_kind_of, choice.files))
+        parquet = PARQUET in kinds
+        if parquet == (PICTURES in kinds):
             found = "both pictures and .parquet files" if parquet else "neither pictures nor .parquet files"
             raise UserError(f"{source}: the folder holds {found}; {KIND.remedy}")
-        return sources.load_dataset(KIND, source, "parquet" if parquet else "imagefolder", data_dir=source)
+        if parquet:
+            for file in [file for file in choice.files if _kind_of(file) != PARQUET]:
+                choice.leave_out(file, "it describes pictures")
+        choice.say(KIND)
+        if not parquet:
+            return sources.load_files(KIND, source, "imagefolder", choice.splits)
+        return {split: sources.load_parquet(KIND, files) for split, files in choice.splits.items()}
     if place == "hub":
-        return sources.load_dataset(KIND, source, source)
-    if Path(source).suffix.lower() == ".parquet":
-        return sources.load_dataset(KIND, source, "parquet", data_files=glob.escape(source))
+        return sources.with_train(KIND, source, sources.load_hub(KIND, source))
+    if suffix_of(source) == ".parquet":
+        return {"train": sources.load_parquet(KIND, [Path(source)])}
     raise UserError(
         f"images '{source}': {'not found' if place == 'nowhere' else 'not a kind that can be read'}; {KIND.remedy}"
     )
+
+
+def _kind_of(file: Path) -> str | None:
+    """The kind of a file of a folder: parquet, a picture, or a description of pictures; None for others."""
+    if file.name in DESCRIPTIONS:
+        return "description"
+    if suffix_of(file) == ".parquet":
+        return PARQUET
+    return PICTURES if file.suffix.lower() in SUFFIXES else None
 
 
 def _images(split: Any, source: str, column: str, label: str) -> Images:

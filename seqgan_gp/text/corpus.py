@@ -5,49 +5,21 @@ They come from a grammar, a file, a folder of files, or a data set of the Huggin
 
 from __future__ import annotations
 
-import glob
 import itertools
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from .. import sources
+from .. import decoding, folders, sources
 from ..errors import UserError
+from .cutting import check_lines
 from .grammar import Grammar
-from .words import one_line, read_lines
+from .reading import ReadingOptions, Sentences, read_dataset, read_file
+from .tables import FORMS, KIND
 
 GRAMMAR = "grammar:"
-LOADERS = {".txt": "text", ".csv": "csv", ".tsv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
-KIND = sources.Kind(
-    name="corpus",
-    rows="sentences",
-    remedy="give grammar:NAME, a file, a folder of files, or a hub id",
-    split_remedy="name the files train* and test*",
-    least_held_out=2,
-)
-
-
-@dataclass(frozen=True)
-class Sentences:
-    """Sentences, and the label or the context that each of them is given.
-
-    Args:
-        text: the sentences.
-        given: one label or context for each sentence, or None if the sentences are given nothing.
-    """
-
-    text: list[str]
-    given: list[str] | None = None
-
-    def __len__(self) -> int:
-        """Count the sentences."""
-        return len(self.text)
-
-    def take(self, rows: Iterable[int]) -> Sentences:
-        """Select the sentences with these numbers."""
-        return Sentences([self.text[i] for i in rows], self.given and [self.given[i] for i in rows])
 
 
 @dataclass(frozen=True)
@@ -59,40 +31,35 @@ class Corpus:
     grammar: Grammar | None = None
 
 
-class CorpusOptions(Protocol):
-    """The options of a corpus: those of `config.CorpusConfig`.
+class CorpusOptions(ReadingOptions, Protocol):
+    """The options of a corpus: those of `config.CorpusConfig`, beside those of `ReadingOptions`.
 
     Attributes:
         train: `grammar:NAME` (a grammar of `data/`, or a path), a file (.txt with one sentence on each
-            line, .csv, .tsv, .json, .jsonl, .parquet), a folder of such files, or a hub id.
+            line, .csv, .tsv, .json, .jsonl, .parquet, FASTA; all may be packed), a folder of such files, or
+            a hub id.
         test: the source of the held-out sentences, given like `train`. If it is None, they are the
             split named `test` of `train`, or else a random part of `train`.
-        column: the column that holds the text. Plain text files have only one column.
         size: the number of training sentences to draw from a grammar.
         holdout: the number of sentences to hold out. If it is None, 2,000 sentences are held out, or a
             tenth of all where that is less.
         seed: the seed of the draw and of the split.
-        given: the column of labels or contexts, or None. A grammar has the column
-            `label`, and a grammar of pairs also `context`.
+        given: of a grammar, the column is `label`, or `context` of a grammar of pairs.
     """
 
     train: str
     test: str | None
-    column: str
     size: int
     holdout: int | None
     seed: int
-
-    @property
-    def given(self) -> str | None: ...
 
 
 def load_corpus(options: CorpusOptions) -> Corpus:
     """Load the sentences of an experiment.
 
     Raises:
-        UserError: the source is missing, a column is unknown, a row lacks a label or a context, the
-            text is not UTF-8, or there are too few sentences.
+        UserError: the source is missing, a column is unknown, a row lacks a label or a context, a file
+            is no text, or there are too few sentences.
     """
     grammar = load_grammar(options.train)
     if grammar:
@@ -100,7 +67,7 @@ def load_corpus(options: CorpusOptions) -> Corpus:
         draw = _stream(grammar, options.seed, options.given)
         splits = {"test": draw(options.holdout or sources.HOLDOUT), "train": draw(options.size)}
     else:
-        splits = _load_splits(options.train, options.column, options.given)
+        splits = _load_splits(options.train, options, "both" if options.test is None else "train")
     if options.test is not None:
         splits["test"] = _load_test(options.test, options)
     elif "test" not in splits:
@@ -123,8 +90,8 @@ def _load_test(source: str, options: CorpusOptions) -> Sentences:
     """Load the held-out sentences from a source of their own."""
     if grammar := load_grammar(source):
         return _stream(grammar, options.seed + 1, options.given)(options.holdout or sources.HOLDOUT)
-    splits = _load_splits(source, options.column, options.given)
-    return splits.get("test", splits["train"])
+    splits = _load_splits(source, options, "test")
+    return splits.get("test") or splits["train"]
 
 
 def _hold_out(sentences: Sentences, options: CorpusOptions) -> dict[str, Sentences]:
@@ -156,103 +123,49 @@ def _stream(grammar: Grammar, seed: int, given: str | None) -> Callable[[int], S
     return draw
 
 
-def _load_splits(source: str, column: str, given: str | None) -> dict[str, Sentences]:
-    """Load each split of a file, a folder or a hub data set; there is always a split named train."""
+def _load_splits(source: str, options: CorpusOptions, role: folders.Role) -> dict[str, Sentences]:
+    """Load each needed split of a file, a folder or a hub data set; there is always a split named train or test."""
     if not source:
         raise UserError(f"the name of the corpus is empty; {KIND.remedy}")
-    path = Path(source)
-    match sources.place_of(source, LOADERS):
+    match sources.place_of(source, FORMS):
         case "folder":
-            files = sorted(file for file in path.rglob("*") if file.suffix.lower() in LOADERS)
-            splits = _load_files(files, {"data_dir": source}, source, column, given)
-        case "file":  # `datasets` takes the name of a file for a pattern
-            splits = _load_files([path], {"data_files": glob.escape(source)}, source, column, given)
+            splits = _load_folder(source, options, role)
+        case "file":
+            splits = {"train": read_file(Path(source), options)}
         case "hub":
-            splits = _sentences(sources.load_dataset(KIND, source, source), source, column, given)
+            loaded = sources.with_train(KIND, source, sources.load_hub(KIND, source))
+            splits = {name: read_dataset(split, source, options) for name, split in loaded.items()}
         case "nowhere":
             raise UserError(f"corpus '{source}' not found; {KIND.remedy}")
-    splits = sources.with_train(KIND, source, splits)
     for name, split in splits.items():
         if not len(split):
-            raise UserError(f"{source}: no sentences in column '{column}' of split {name}; the corpus is empty")
+            raise UserError(f"{source}: no sentences in column '{options.column}' of split {name}; the corpus is empty")
+        least = 4 if role == "both" and "test" not in splits else 2  # two to hold out
+        if line := check_lines(source, split.text, least, options.split):
+            sources.note(line)
     return splits
 
 
-def _load_files(
-    files: list[Path], where: dict[str, str], source: str, column: str, given: str | None
-) -> dict[str, Sentences]:
-    """Load each split of some files.
-
-    Args:
-        where: the option of `datasets.load_dataset` that names the files.
-    """
-    suffixes = sorted({file.suffix.lower() for file in files})
-    if len(suffixes) != 1:  # `datasets` would load files of one kind and skip the others
-        found = f"several kinds ({', '.join(suffixes)})" if suffixes else f"none of {', '.join(LOADERS)}"
-        raise UserError(f"{source}: a folder must hold files of one kind, and holds {found}; name one file or folder")
-    loader = LOADERS.get(suffixes[0], "text")
-    if loader != "parquet":
-        for file in files:
-            read_lines(file)  # names the line that is not UTF-8
-    options: dict[str, Any] = {}
-    if loader == "csv":  # "NA" and "007" are text
-        options = {"keep_default_na": False, "converters": dict.fromkeys((column, given or column), str)}
-        options["sep"] = "\t" if suffixes[0] == ".tsv" else ","
-    if loader == "text":
-        # Plain text has one column, even if `column` names a column of the other source of the experiment.
-        column = "text"
-        if given is not None:
-            others = ", ".join(suffix for suffix, kind in LOADERS.items() if kind != "text")
-            raise UserError(f"{source}: lines of text have no column '{given}': give a file of {others}")
-    return _sentences(sources.load_dataset(KIND, source, loader, **where, **options), source, column, given)
+def _load_folder(source: str, options: CorpusOptions, role: folders.Role) -> dict[str, Sentences]:
+    """Load the splits of a folder, and say which file went where; files without text are left out."""
+    choice = folders.choose(KIND, source, lambda file: decoding.suffix_of(file) in FORMS, role)
+    folders.check_one_kind(KIND, choice, _kind_of, FORMS)
+    splits = {}
+    for split, files in choice.splits.items():
+        parts = []
+        for file in list(files):
+            try:
+                parts.append(read_file(file, options))
+            except decoding.EmptyFileError:
+                choice.leave_out(file, "empty")
+        given = [one for part in parts for one in part.given or []]
+        text = [one for part in parts for one in part.text]
+        splits[split] = Sentences(text, None if options.given is None else given)
+    choice.say(KIND)
+    return splits
 
 
-def _sentences(splits: Mapping[str, Any], source: str, column: str, given: str | None) -> dict[str, Sentences]:
-    """Read the sentences in each split of `datasets`.
-
-    Raises:
-        UserError: a column is missing or holds no text, or a row lacks a label or a context.
-    """
-    made = {}
-    for name, split in splits.items():
-        for key, wanted in (("column", column), *([("label or --corpus.context", given)] if given else [])):
-            if wanted not in split.column_names:
-                columns = ", ".join(split.column_names)
-                raise UserError(f"{source}: no column '{wanted}'; pass --corpus.{key} with one of: {columns}")
-        feature = split.features[column]
-        if getattr(feature, "dtype", None) not in ("string", "large_string"):
-            raise UserError(f"{source}: column '{column}' holds {getattr(feature, 'dtype', feature)}, not text")
-        if given is None:
-            made[name] = Sentences(list(one_line(filter(None, split[column]))))
-        else:
-            text, values = _lines(split[column]), _lines(_names(split, given, source))
-            _check_full({column: text, given: values}, source)
-            made[name] = Sentences(text, values)
-    return made
-
-
-def _names(split: Any, column: str, source: str) -> list[str | None]:
-    """Read the values of a column as text; the column holds text, whole numbers, or classes that have names."""
-    feature, values = split.features[column], split[column]
-    if hasattr(feature, "int2str"):  # a missing class is -1 or None
-        return [None if value is None or value < 0 else feature.int2str(value) for value in values]
-    kind = str(getattr(feature, "dtype", feature))
-    if kind not in ("string", "large_string", "bool") and "int" not in kind:
-        raise UserError(f"{source}: column '{column}' holds {kind}; text or whole numbers are needed")
-    return [None if value is None else str(value) for value in values]
-
-
-def _lines(values: Iterable[str | None]) -> list[str]:
-    """Put each value on one line; missing and blank values become empty."""
-    return [next(one_line([value or ""]), "") for value in values]
-
-
-def _check_full(columns: Mapping[str, Sequence[str]], source: str) -> None:
-    """Raise a UserError if a row has no value in one of the columns."""
-    for name, values in columns.items():
-        empty = [row for row, value in enumerate(values, 1) if not value]
-        if empty:
-            raise UserError(
-                f"{source}: column '{name}' is empty in {len(empty):,} of {len(values):,} rows, first in row "
-                f"{empty[0]:,}: fill it in, or leave these rows out"
-            )
+def _kind_of(file: Path) -> str:
+    """The kind of a file, as one folder must have: its suffix; those of FASTA are one kind."""
+    suffix = decoding.suffix_of(file)
+    return "FASTA" if FORMS[suffix] == "fasta" else suffix

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from ..errors import UserError
+from .. import decoding
 
 # A word keeps its hyphens, and a clitic ('s, 're) its apostrophe. BLEU of captions then comes within .001 of BLEU
 # with nltk's word tokenizer, which published figures use and which takes a second to import.
@@ -48,28 +48,18 @@ def one_line(sentences: Iterable[str]) -> Iterator[str]:
 
 
 def read_lines(path: str | Path) -> list[str]:
-    """Read the lines of a UTF-8 file; an empty line counts, since an empty sentence is a sentence.
+    """Read the lines of a text file, plain or packed; an empty line counts, since an empty sentence is a sentence.
 
     Raises:
-        UserError: the path is missing or no file, or the file is empty or not UTF-8; with the bad line's number.
+        UserError: the path is missing or no file, or the file is empty or no text; with the bad line's number.
     """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        remedy = f"convert it, for example with: iconv -f LATIN1 -t UTF-8 '{path}'"
-        if b"\0" in data[:4096]:
-            remedy = "it holds zero bytes, as packed and binary files do: unpack it first, or give a text file"
-        raise UserError(f"{path}, line {line}: not UTF-8 text; {remedy}") from None
-    if not text.strip():
-        raise UserError(f"{path}: the file is empty; one sentence a line is expected")
-    # Only \n ends a line, and a \r before it is dropped: str.splitlines would also split at form feeds and U+2028.
+    return split_lines(decoding.read_text(path))
+
+
+def split_lines(text: str) -> list[str]:
+    """Split a text into its lines.
+
+    Only \\n ends a line, and a \\r before it is dropped: str.splitlines would also split at form feeds and U+2028.
+    """
     lines = text.split("\n")
     return [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]

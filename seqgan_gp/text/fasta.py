@@ -1,0 +1,54 @@
+"""Read and write FASTA: records of a header, which begins with >, and a sequence on one or more lines."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..errors import UserError
+
+SUFFIXES = (".fa", ".fasta", ".faa", ".fna")
+WIDTH = 60  # letters of a written line
+
+
+class Record(NamedTuple):
+    """A sequence with its header, and the line of the header in its file."""
+
+    header: str
+    sequence: str
+    line: int
+
+    @property
+    def id(self) -> str:
+        """The first word of the header."""
+        return self.header.split(maxsplit=1)[0] if self.header.strip() else ""
+
+
+def read(text: str, name: str) -> list[Record]:
+    """Read the records of a file; lines that begin with ; are comments, and white space in a sequence is none of it.
+
+    Raises:
+        UserError: there is a sequence before the first header; with its line.
+    """
+    records = []
+    header: tuple[str, int] | None = None
+    pieces: list[str] = []
+    for number, line in enumerate([*text.splitlines(), ">"], 1):
+        if line.startswith(">"):
+            if header:
+                records.append(Record(header[0], "".join(pieces), header[1]))
+            header, pieces = (line[1:].strip(), number), []
+        elif not line.startswith(";") and (letters := "".join(line.split())):
+            if header is None:
+                raise UserError(
+                    f"{name}, line {number}: a FASTA record begins with a header, > and a name: add one, or call the "
+                    "file .txt if each of its lines is a sequence"
+                )
+            pieces.append(letters)
+    return records
+
+
+def write(number: int, sequence: str, given: str | None = None) -> str:
+    """Write the record of a sample; what it is given stands behind its name."""
+    header = f">sample-{number}" + (f" {given}" if given else "")
+    lines = [sequence[start : start + WIDTH] for start in range(0, len(sequence), WIDTH)] or [""]
+    return "\n".join([header, *lines, ""])
