@@ -20,7 +20,7 @@ from . import checkpoint, folder
 from .base import BaseTrainer
 from .loop import Loop
 from .setup import StopRequest, check_trackers, make_optimizer
-from .task import task_of
+from .task import Task, task_of
 
 
 def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool = False) -> int:
@@ -58,10 +58,12 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
 
 def _train(accelerator: Accelerator, config: Experiment, output: Path, resume: bool, overwrite: bool) -> int:
     """Train in a folder that no other run writes to. See `run`."""
-    kind, method = task_of(config), _method_of(config)
+    kind, method, notes = task_of(config), _method_of(config), list[str]()
     if accelerator.is_main_process:  # the others wait, so that they see a complete folder
         folder.check_free(output, config, resume, overwrite)
-        if not resume:
+        if resume:
+            notes += _compare_data(kind, config, output)
+        else:
             task = kind.load(config)
             method.check(task)
             folder.create(output, task.config, task.write)
@@ -77,7 +79,7 @@ def _train(accelerator: Accelerator, config: Experiment, output: Path, resume: b
     if accelerator.is_main_process:
         configs.save(config, output / artefacts.CONFIG)  # a resumed run may have other steps
         first, *rest = trainer.task.describe()
-        rest += _chosen(asked, config)
+        rest += [*notes, *_chosen(asked, config)]
         if accelerator.device.type == "cpu" and (crowd := crowded()):
             rest.append(crowd)
         print(f"{output}: {first}, from step {trainer.progress.step}", *rest, sep="\n")
@@ -86,6 +88,33 @@ def _train(accelerator: Accelerator, config: Experiment, output: Path, resume: b
         code = Loop(trainer, output, stop).run()
     accelerator.end_training()
     return code
+
+
+def _compare_data(kind: type[Task[Any]], asked: Experiment, output: Path) -> list[str]:
+    """Notes for a user who resumes a run, where the source of its data is not what it was.
+
+    Raises:
+        UserError: the config names another source, whose data are not those of the run.
+    """
+    saved = configs.load(output / artefacts.CONFIG)
+    config, was, now = asked.settled(saved), configs.flat(saved), configs.flat(asked)
+    moved = [key for key in folder.SOURCES if was.get(key) != now.get(key)]
+    if not moved and not kind.is_local(config):
+        return []
+    own = f"the run goes on with its own copy in {output}"
+    try:
+        changed = not kind.read(config, output).same_data(kind.load(config))
+    except UserError as error:
+        if moved:
+            raise
+        return [f"the source of the data cannot be read now ({error}): {own}"]
+    if changed and moved:
+        key = moved[0]
+        raise UserError(
+            f"{output} was trained with {key}={was[key]}, and {now[key]} holds other data: resume with the same data, "
+            "or start anew in another --output"
+        )
+    return [f"the source of the data has changed since the run began: {own}"] if changed else []
 
 
 def _method_of(config: Experiment) -> type[BaseTrainer]:

@@ -72,6 +72,15 @@ class Task(ABC, Generic[Kind]):
     def read(cls, config: Kind, run: Path) -> Self:
         """Read the task from the files that `write` wrote into a run folder."""
 
+    @classmethod
+    @abstractmethod
+    def is_local(cls, config: Kind) -> bool:
+        """Whether the data come from files that the user may have edited since the run began."""
+
+    @abstractmethod
+    def same_data(self, other: Self) -> bool:
+        """Whether another task has the same samples, in the same split."""
+
     @abstractmethod
     def write(self, run: Path) -> None:
         """Write everything that `read` needs besides the config."""

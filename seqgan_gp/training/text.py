@@ -23,7 +23,7 @@ from ..scoring import Real, Values, defined, score
 from ..text.adherence import Adherence
 from ..text.choices import kind_of, length_of
 from ..text.conditions import Condition, Labels
-from ..text.corpus import Corpus, Sentences, load_corpus, load_grammar
+from ..text.corpus import GRAMMAR, Corpus, Sentences, load_corpus, load_grammar
 from ..text.tokenizer import Encoded, Tokenizer
 from ..text.words import read_lines
 from . import task
@@ -139,6 +139,14 @@ class TextTask(task.Task[TextConfig]):
         task = cls._with(config, corpus, tokenizer, lambda: Labels.of(train.given or [], test.given or []))
         task.adherence()  # refuses a grammar that does not know the conditions
         return task
+
+    @classmethod
+    def is_local(cls, config: TextConfig) -> bool:
+        names = [name for name in (config.corpus.train, config.corpus.test) if name]
+        return any(Path(name.removeprefix(GRAMMAR)).exists() for name in names)
+
+    def same_data(self, other: TextTask) -> bool:
+        return (self.corpus.train, self.corpus.test) == (other.corpus.train, other.corpus.test)
 
     @classmethod
     def _with(cls, config: TextConfig, corpus: Corpus, tokenizer: Tokenizer, labels: Callable[[], Labels]) -> TextTask:
