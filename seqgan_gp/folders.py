@@ -113,13 +113,11 @@ def choose(kind: Kind, folder: str, reads: Callable[[Path], bool], role: Role = 
         splits = {"train": next(iter(splits.values()))}
     needed = {"both": ("train", "test"), "train": ("train",), "test": ("test" if "test" in splits else "train",)}[role]
     reasons = {"both": "validation sets are not used", "train": "held-out ones are given apart", "test": "not held-out"}
-    choice.splits = {split: list(files) for split, files in splits.items()}
     for split, files in splits.items():
         if split not in needed:
-            for file in files:
-                choice.leave_out(file, reasons["both" if split == "validation" else role])
-            del choice.splits[split]
-    choice.splits = {split: choice.splits[split] for split in ("train", "test") if split in choice.splits}
+            reason = reasons["both" if split == "validation" else role]
+            choice.left_out |= {file.relative_to(folder).as_posix(): reason for file in files}
+    choice.splits = {split: splits[split] for split in ("train", "test") if split in needed and split in splits}
     return choice
 
 
@@ -177,7 +175,7 @@ def _said(part: str, pattern: str, name: str, folder: str) -> tuple[str, int] | 
     found: dict[str, int] = {}
     for split, words in WORDS.items():
         for number, (word, one) in enumerate((word, one) for word in words for one in pattern.split("|")):
-            if split not in found and re.match(one.format(word=word), part):
+            if word in part and split not in found and re.match(one.format(word=word), part):
                 found[split] = number
     if len(found) > 1:
         raise UserError(f"{folder}: the name of {name} says {' and '.join(found)}: rename it, to say one split")

@@ -48,9 +48,11 @@ def test_a_big_endian_mark_is_one_too(tmp_path):
 
 @pytest.mark.parametrize("form", TEXTS)
 @pytest.mark.parametrize("encoding", ["UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"])
-def test_without_a_mark_it_is_refused_with_the_command_that_converts_it(tmp_path, form, encoding):
+@pytest.mark.parametrize("accents", [True, False])
+def test_without_a_mark_it_is_refused_with_the_command_that_converts_it(tmp_path, form, encoding, accents):
     path = tmp_path / f"a.{form}"
-    path.write_bytes(TEXTS[form].encode(encoding))
+    text = TEXTS[form] if accents else TEXTS[form].replace("ä", "a")  # which would be valid UTF-8
+    path.write_bytes(text.encode(encoding))
     command = rf"iconv -f {encoding} -t UTF-8 '{path}' > utf8.{form}"
     with pytest.raises(UserError, match=rf"the text is {encoding[:6]} without a byte-order mark; .*{command}"):
         load(path)
@@ -124,6 +126,31 @@ def test_zstd_is_read_frame_by_frame(tmp_path):
         (tmp_path / "a.txt.zst").write_bytes(damaged)
         with pytest.raises(UserError, match="the zstd file is damaged or not whole"):
             load(tmp_path / "a.txt.zst")
+
+
+class Frames:
+    """Stands in for zstandard.ZstdDecompressor: a frame is the mark, the number of its bytes, and they themselves."""
+
+    def decompressobj(self):
+        return Frames()
+
+    def decompress(self, data):
+        size = data[4]
+        self.eof, self.unused_data = len(data) >= 5 + size, data[5 + size :]
+        return data[5 : 5 + size]
+
+
+def test_each_frame_of_zstd_has_to_be_whole(tmp_path, monkeypatch):
+    for name in ("compression", "compression.zstd"):
+        monkeypatch.setitem(sys.modules, name, None)
+    package = types.SimpleNamespace(ZstdDecompressor=Frames, ZstdError=ArithmeticError)
+    monkeypatch.setitem(sys.modules, "zstandard", package)
+    data = b"".join(b"\x28\xb5\x2f\xfd" + bytes([len(line) + 1]) + f"{line}\n".encode() for line in "abcdef")
+    (tmp_path / "a.txt.zst").write_bytes(data)
+    assert sentences(tmp_path / "a.txt.zst") == [*"abcdef"]
+    (tmp_path / "a.txt.zst").write_bytes(data[:-1])
+    with pytest.raises(UserError, match=r"the zstd file is damaged or not whole \(its end is missing\)"):
+        load(tmp_path / "a.txt.zst")
 
 
 def test_zstd_without_its_package_says_which_one(tmp_path, monkeypatch):

@@ -78,6 +78,8 @@ def test_files_are_read_in_the_order_of_their_paths(tmp_path):
     put(tmp_path / "train", **{"b-10__txt": numbered(0, 4), "b-9__txt": numbered(4, 8), "c___a__txt": numbered(8, 12)})
     put(tmp_path, test__txt=["one", "two"])
     assert load(tmp_path).train.text == LINES
+    put(tmp_path / "other", b__txt=numbered(8, 12), a___c__txt=numbered(4, 8), a__txt=numbered(0, 4))
+    assert load(tmp_path / "other", test=str(tmp_path / "test.txt")).train.text == LINES
 
 
 def test_a_name_that_says_two_splits_is_asked_to_say_one(tmp_path):
@@ -93,6 +95,13 @@ def test_held_out_sentences_from_elsewhere_leave_the_split_of_the_folder_out(tmp
     assert "test.txt (held-out ones are given apart)" in capsys.readouterr().err
     assert load(tmp_path / "b.txt", test=str(tmp_path / "a")).test.text == numbered(8, 12)
     assert "train.txt (not held-out)" in capsys.readouterr().err
+
+
+def test_a_blank_file_of_held_out_sentences_is_none(tmp_path, capsys):
+    put(tmp_path, train__txt=LINES, test__txt=[" "])
+    corpus = load(tmp_path)
+    assert sorted(corpus.train.text + corpus.test.text) == sorted(LINES)
+    assert "left out: test.txt (empty)" in capsys.readouterr().err
 
 
 def test_many_files_are_counted_and_not_all_named(tmp_path, capsys):

@@ -158,6 +158,8 @@ def _load_folder(source: str, options: CorpusOptions, role: folders.Role) -> dic
                 parts.append(read_file(file, options))
             except decoding.EmptyFileError:
                 choice.leave_out(file, "empty")
+        if split == "test" and not parts:
+            continue  # sentences to train on are held out in its place
         given = [one for part in parts for one in part.given or []]
         text = [one for part in parts for one in part.text]
         splits[split] = Sentences(text, None if options.given is None else given)
