@@ -70,7 +70,7 @@ class TokenizerConfig:
 
     Args:
         kind: Tokens: word (words and punctuation marks), character, or bpe (byte-level pieces learned from the
-            corpus); default: character where hardly a sentence has a space, else word.
+            corpus); default: character where words have no spaces between them, else word.
         vocabulary: Largest number of tokens, with padding, unknown and end; rarer words and characters become
             unknown.
         length: Positions of a sequence, in tokens with the end token; longer sentences are cut and counted; default:
