@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +15,11 @@ from ..text.words import read_lines
 from .encoders import FitEncoder, load_encoder, lsa
 from .families import Family, choose_families
 from .language_model import TrainingModel
+from .notes import choose_unit
 from .real import FittedReal, draw_twice, random_halves, random_subset
 from .scorer import Scored, Scorer
 
+LOOKED_AT = 200  # sentences of a grammar that tell how its words stand
 NO_REAL_TEXT = "real sentences are needed to compare with: pass --reference FILE, or --grammar NAME to draw them"
 
 
@@ -110,6 +114,7 @@ class Comparison:
         seed: of sentences that are drawn.
         bootstrap: repetitions for the intervals; 0 for none.
         model: the language model of the training sentences, which all systems share. It is trained at its first use.
+        reference: the sentences of the file of the reference, if there is one.
     """
 
     sources: Sources
@@ -122,6 +127,7 @@ class Comparison:
     seed: int
     bootstrap: int
     model: TrainingModel | None
+    reference: list[str] | None = None
 
     @property
     def scorer(self) -> Scorer:
@@ -150,10 +156,10 @@ class Comparison:
         Raises:
             UserError: a file cannot be read or has too few sentences.
         """
-        if not self.sources.reference:
+        if self.reference is None or self.sources.reference is None:
             system, reference = self.draw_twice(size)
             return self.against(reference), RealSystem(system)
-        reference = read_sentences(self.sources.reference)
+        reference = self.reference
         if self.sources.real:
             return self.against(reference), RealSystem(read_sentences(self.sources.real))
         if self.training:
@@ -175,8 +181,10 @@ def from_options(options: argparse.Namespace, sources: Sources | None = None) ->
     if not (sources.reference or sources.grammar):
         raise UserError(NO_REAL_TEXT)
     grammar = Grammar.load(sources.grammar) if sources.grammar else None
+    reference = read_sentences(sources.reference) if sources.reference else None
     training = read_sentences(sources.train) if sources.train else None
     families = choose_families(options.metrics, grammar is not None, training is not None)
+    unit = _unit(options.unit, reference, grammar, sources)
     needs_encoder = any(family.needs == "encoder" for family in families.values())
     return Comparison(
         sources=sources,
@@ -185,11 +193,25 @@ def from_options(options: argparse.Namespace, sources: Sources | None = None) ->
         families=families,
         encoder=options.encoder,
         fit_encoder=load_encoder(options.encoder) if needs_encoder else lsa,
-        unit=options.unit,
+        unit=unit,
         seed=options.seed,
         bootstrap=options.bootstrap,
-        model=TrainingModel(training, options.unit) if training else None,
+        model=TrainingModel(training, unit) if training else None,
+        reference=reference,
     )
+
+
+def _unit(asked: str | None, reference: list[str] | None, grammar: Grammar | None, sources: Sources) -> str:
+    """The unit of n-grams, with a line to the user where it is another one than words, or should be."""
+    if reference is not None:
+        real, name = reference, str(sources.reference)
+    else:
+        assert grammar is not None
+        real, name = list(itertools.islice(grammar.sentences(0), LOOKED_AT)), f"the grammar {sources.grammar}"
+    unit, line = choose_unit(asked, real, name)
+    if line:
+        print(line, file=sys.stdout if asked is None else sys.stderr)
+    return unit
 
 
 def read_sentences(file: str) -> list[str]:
