@@ -141,12 +141,16 @@ def load_weights(folder: Path, part: str, network: nn.Module) -> None:
 
 
 @contextlib.contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Without gradients, in evaluation mode, and back."""
-    training = network.training
-    network.eval()
+def evaluating(*networks: nn.Module) -> Iterator[None]:
+    """Without gradients, in evaluation mode, and back, each module to the mode that it had. A generator function of
+    ours never yields in here: its caller would go on in these modes.
+    """
+    modes = [(module, module.training) for network in networks for module in network.modules()]
+    for network in networks:
+        network.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        network.train(training)
+        for module, training in modes:
+            module.training = training

@@ -53,9 +53,9 @@ def draw_chance(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
 
 def sample_ids(logits: Tensor, temperature: float, chance: Tensor) -> Tensor:
     """Tokens (...) of logits (..., V): where the distribution function of softmax(logits / temperature) passes the
-    uniform numbers (...) of `draw_chance`; temperature 0 takes the most probable.
+    uniform numbers (...) of `draw_chance`; temperature 0, or one that float32 takes for 0, takes the most probable.
     """
-    if temperature == 0:
+    if temperature < torch.finfo(torch.float32).tiny:
         return most_probable(logits)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     logits = logits - logits.amax(dim=-1, keepdim=True)  # however low the temperature, the largest does not overflow
