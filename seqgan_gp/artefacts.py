@@ -140,12 +140,18 @@ def load_weights(folder: Path, part: str, network: nn.Module) -> None:
 
 
 @contextlib.contextmanager
-def evaluating(network: nn.Module) -> Iterator[None]:
-    """Switch off gradients and put the network into evaluation mode, for the duration of a `with` block."""
-    training = network.training
-    network.eval()
+def evaluating(*networks: nn.Module) -> Iterator[None]:
+    """Switch off gradients and put networks into evaluation mode, for the duration of a `with` block.
+
+    Each module then goes back to the mode that it had. A generator function must not yield within: its caller would
+    go on in these modes.
+    """
+    modes = [(module, module.training) for network in networks for module in network.modules()]
+    for network in networks:
+        network.eval()
     try:
         with torch.no_grad():
             yield
     finally:
-        network.train(training)
+        for module, training in modes:
+            module.training = training

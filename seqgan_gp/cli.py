@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import __version__, terminal
-from .errors import UserError
+from .errors import UserError, not_at_least
 
 
 def command(function: Callable[..., int]) -> Callable[..., int]:
@@ -90,7 +90,7 @@ def _at_least(least: float, kind: Callable[[str], Any]) -> Callable[[str], Any]:
         except ValueError:
             value = None
         if value is None or not least <= value < float("inf"):
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number of at least {least}")
+            raise argparse.ArgumentTypeError(not_at_least(text, least, kind is int))
         return value
 
     return number
@@ -289,7 +289,9 @@ def _real_text_options() -> _Parser:
         "package.module:function, a function of yours from sentences to vectors (default: %(default)s)",
     )
     p.add_argument(
-        "--unit", choices=("word", "character"), default="word", help="tokens of n-grams (default: %(default)s)"
+        "--unit",
+        choices=("word", "character"),
+        help="tokens of n-grams (default: word); where real text has no spaces between words, character is the default",
     )
     p.add_argument(
         "--seed",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import operator
 import types
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
 
-from .errors import UserError
+from .errors import UserError, not_at_least
 
 
 @dataclass(frozen=True)
@@ -134,3 +135,33 @@ def _registry(kind: Any) -> OneOf | None:
     """The registry whose names a type allows, if there is one."""
     found = (part if isinstance(part, OneOf) else _registry(part) for part in get_args(kind))
     return next(filter(None, found), None)
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """A whole number of at least `least`, as the option of that name takes it.
+
+    Raises:
+        UserError: it is another thing.
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least:
+        raise UserError(f"{name}: {not_at_least(value, least, whole=True)}")
+    return number
+
+
+def finite(name: str, value: Any, least: float) -> float:
+    """A finite number of at least `least`, as the option of that name takes it.
+
+    Raises:
+        UserError: it is another thing.
+    """
+    try:
+        number = float("nan") if isinstance(value, str | bytes | bool) else float(value)
+    except (TypeError, ValueError, RuntimeError, OverflowError):
+        number = float("nan")
+    if not least <= number < float("inf"):
+        raise UserError(f"{name}: {not_at_least(value, least, whole=False)}")
+    return number

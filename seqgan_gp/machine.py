@@ -1,15 +1,16 @@
 """The resources of the machine: threads, memory, a device."""
 
-import collections
 import contextlib
 import ctypes
+import itertools
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 
 One = TypeVar("One")
@@ -20,6 +21,12 @@ def best_device() -> torch.device:
     """The accelerator if there is one, else the CPU."""
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return device or torch.device("cpu")
+
+
+def onto(array: np.ndarray, device: torch.device | str) -> torch.Tensor:
+    """An array as a tensor on a device. Floats are no wider than torch's default: Apple's have no float64."""
+    wide = array.dtype == np.float64 and torch.get_default_dtype() != torch.float64
+    return torch.from_numpy(array.astype(np.float32) if wide else array).to(device)
 
 
 def prepare(threads: int | None) -> None:
@@ -117,22 +124,37 @@ def keep_memory() -> None:
         mallopt(-8, 1)  # M_ARENA_MAX: one heap
 
 
-def side_by_side(function: Callable[[One], Other], items: Iterable[One]) -> Iterator[Other]:
-    """Apply a function to items in parallel, each on one of torch's threads. Results come in order.
+def side_by_side(
+    function: Callable[[One], Other],
+    items: Iterable[One],
+    around: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
+    threads: int | None = None,
+) -> Iterator[Other]:
+    """The function of each item, in order, as many at a time as there are threads, and each on one.
 
-    This beats threads that share an operation: they wait for one another at its end, and while Python or a library
-    works on one thread. This thread takes the items, a few ahead of the results.
+    Threads that share out an operation wait for one another at its end, and all of them wait while Python, or a
+    library, works on one. As many items as there are threads make a piece, which is taken and computed as a whole
+    before its first result is given. So whoever reads the results finds torch's threads as they were, at each of them.
+
+    Args:
+        around: gives the context of each piece, in this thread. It ends before a result is given.
+        threads: by default, those that torch has. With one, the function runs in this thread.
     """
-    threads = torch.get_num_threads()
-    waiting: collections.deque[Future[Other]] = collections.deque()
-    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-            torch.set_num_threads(threads)  # the initializer changes it for the whole process, too
+    items = iter(items)
+    while True:
+        with around():
+            size = threads or torch.get_num_threads()
+            piece = list(itertools.islice(items, size))
+            results = list(map(function, piece)) if size == 1 else _compute(function, piece, size)
+        if not results:
+            return
+        yield from results
+
+
+def _compute(function: Callable[[One], Other], piece: list[One], threads: int) -> list[Other]:
+    before = torch.get_num_threads()
+    try:
+        with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            return list(pool.map(function, piece))
+    finally:
+        torch.set_num_threads(before)  # it is in part of the whole process

@@ -96,8 +96,13 @@ class NGramScores:
         forward, backward = (b.mean(axis=0) for b in (bleu.bleu(one, other), bleu.bleu(other, one)))
         f = 2 * forward * backward / np.maximum(forward + backward, 1e-300)
         itself = bleu.self_bleu(one).mean(axis=0)
-        for key, scores in (("bleu", forward), ("backward_bleu", backward), ("f_bleu", f), ("self_bleu", itself)):
-            values |= {f"{key}_{n}": v for n, v in enumerate(scores, 1) if n > 1}
+        # As of a divergence, nothing can be said of n-grams that a side does not have, however smoothing fills the gap.
+        both = one.present & other.present
+        for key, scores, has in (
+            *((name, scores, both) for name, scores in (("bleu", forward), ("backward_bleu", backward), ("f_bleu", f))),
+            ("self_bleu", itself, one.present),
+        ):
+            values |= {f"{key}_{n}": v for n, v in enumerate(np.where(has, scores, np.nan), 1) if n > 1}
         values |= {f"distinct_{n}": v for n, v in enumerate(diversity.distinct(one)[:4], 1)}
         values["unique"] = diversity.unique(self.ids[rows])
         values["novel"] = None if self.novel is None else self.novel[rows].mean()

@@ -101,7 +101,7 @@ class TokenizerConfig:
 
     Args:
         kind: Kind of tokens: word (words and punctuation marks), character, or bpe (byte-level pieces learned from the
-            corpus); default: character if hardly any sentence has a space, else word.
+            corpus); default: character where words have no spaces between them, else word.
         vocabulary: Largest number of tokens, including padding, unknown and end; rarer words and characters become
             unknown.
         length: Positions of a sequence, in tokens including the end token; longer sentences are cut and counted;

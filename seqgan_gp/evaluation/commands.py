@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ from ..files import atomic_write
 from ..text.reading import read_sentences
 from . import comparison, report
 from .catalogue import metrics
-from .comparison import Sources
+from .comparison import Comparison, Sources
 from .families import nearest
+from .notes import REAL, REFERENCE, SAMPLES, TRAIN, same_sentences, short_lines
 from .real import random_halves, random_subset
 from .scorer import Scored
 
@@ -32,8 +34,9 @@ def evaluate(options: argparse.Namespace) -> int:
     compared = comparison.from_options(options)
     scorer = compared.scorer
     columns: dict[str, Scored]
-    if compared.sources.reference:
-        reference = compared.sources.read(compared.sources.reference)
+    notes = _notes({options.samples: samples}, compared)
+    if compared.reference is not None and compared.sources.reference:
+        reference = compared.reference
         half, other = random_halves(reference, compared.sources.reference)
         whole, part = compared.against(reference), compared.against(other)
         size = min(len(samples), len(half))
@@ -53,7 +56,7 @@ def evaluate(options: argparse.Namespace) -> int:
         columns = {"samples": scorer("samples", samples, real), "real": scorer("real", half, real)}
         print(f"samples: {len(samples):,} sentences of {_named(options.samples)} against {len(other):,} real ones")
         print(f"real:    {len(half):,} real sentences against the same")
-    report.print_and_write(columns, report.settings(compared), options.json)
+    report.print_and_write(columns, report.settings(compared) | notes, options.json)
     return 0
 
 
@@ -69,6 +72,8 @@ def compare(options: argparse.Namespace) -> int:
     _check_rank(options.rank)
     fewest = min(options.size or 10**9, *map(len, systems.values()))
     real, real_system = compared.real_text(fewest)
+    given = dict(zip(options.samples, systems.values(), strict=True))
+    notes = _notes(given, compared, real_system.sentences if compared.sources.real else None)
     size = min(fewest, len(real_system.sentences))
     if size < fewest and not options.size:
         print(f"cut to {size:,} sentences of each system: there are no more real ones to compare with")
@@ -81,10 +86,13 @@ def compare(options: argparse.Namespace) -> int:
         "reference_size": len(real.reference),
         "rank": options.rank,
         "systems": dict(zip(names, options.samples, strict=True)),
+        **notes,
     }
     print(f"{size:,} sentences of each system against {len(real.reference):,} real ones")
-    scored = any(options.rank in column.values for column in columns.values())
-    print(f"ranked by {options.rank}" if scored else f"not ranked: {options.rank} is not among --metrics")
+    found = [column.values[options.rank] for column in columns.values() if options.rank in column.values]
+    missing = "is not among --metrics" if not found else "is not defined for these sentences; give another --rank"
+    ranked = any(value is not None for value in found)
+    print(f"ranked by {options.rank}" if ranked else f"not ranked: {options.rank} {missing}")
     points = {name: [("", column)] for name, column in columns.items()}
     report.publish(Path(options.out), options.json, columns, real_column, points, settings)
     return 0
@@ -112,6 +120,7 @@ def sweep(options: argparse.Namespace) -> int:
     compared = comparison.from_options(options, sources)
     scorer = compared.scorer
     real, real_system = compared.real_text(options.num)
+    notes = _notes({}, compared, real_system.sentences if compared.sources.real else None)
     size = min(options.num, len(real_system.sentences))
     folder = Path(options.out)
     points: dict[str, list[tuple[str, Scored]]] = {name: [] for name in generators}
@@ -130,6 +139,7 @@ def sweep(options: argparse.Namespace) -> int:
         "runs": dict(zip(generators, map(str, options.runs), strict=True)),
         "temperatures": options.temperatures,
         "candidates": options.candidates,
+        **notes,
     }
     print(f"{size:,} sentences at each temperature against {len(real.reference):,} real ones")
     report.publish(folder, options.json, columns, real_column, points, settings)
@@ -141,6 +151,30 @@ def _check_standard_input(options: argparse.Namespace, samples: Sequence[str]) -
     named = [*samples, options.reference, options.train, getattr(options, "real", None)]
     if named.count(STANDARD_INPUT) > 1:
         raise UserError("- is given twice, and standard input can be read once: write it to a file first")
+
+
+def _notes(
+    samples: Mapping[str, Sequence[str]], compared: Comparison, real: Sequence[str] | None = None
+) -> dict[str, list[str]]:
+    """Lines that say how to read the scores, for the settings. Warnings about the choice of files are printed at once.
+
+    Args:
+        real: the sentences of --real, if they are given.
+    """
+    sources = compared.sources
+    files = [(SAMPLES, name, sentences) for name, sentences in samples.items()]
+    for role, name, sentences in (
+        (REFERENCE, sources.reference, compared.reference),
+        (TRAIN, sources.train, compared.training),
+        (REAL, sources.real, real),
+    ):
+        if name and sentences is not None:
+            files.append((role, name, sentences))
+    warnings = same_sentences(files)
+    for line in warnings:
+        print(f"warning: {line}", file=sys.stderr)
+    scored = {name: sentences for role, name, sentences in files if role != TRAIN}
+    return {"warnings": warnings, "notes": short_lines(scored, compared.unit)}
 
 
 def _read_samples(file: str, column: str, size: int | None = None) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import itertools
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +15,11 @@ from ..text.reading import read_sentences as read_rows
 from .encoders import FitEncoder, load_encoder, lsa
 from .families import Family, choose_families
 from .language_model import TrainingModel
+from .notes import choose_unit
 from .real import FittedReal, draw_twice, random_halves, random_subset
 from .scorer import Scored, Scorer
 
+LOOKED_AT = 200  # sentences of a grammar that tell how its words stand
 NO_REAL_TEXT = "real sentences are needed to compare with: pass --reference FILE, or --grammar NAME to draw them"
 
 
@@ -116,6 +120,7 @@ class Comparison:
         seed: of sentences that are drawn.
         bootstrap: repetitions for the intervals; 0 for none.
         model: the language model of the training sentences, which all systems share. It is trained at its first use.
+        reference: the sentences of the file of the reference, if there is one.
     """
 
     sources: Sources
@@ -128,6 +133,7 @@ class Comparison:
     seed: int
     bootstrap: int
     model: TrainingModel | None
+    reference: list[str] | None = None
 
     @property
     def scorer(self) -> Scorer:
@@ -156,10 +162,10 @@ class Comparison:
         Raises:
             UserError: a file cannot be read or has too few sentences.
         """
-        if not self.sources.reference:
+        if self.reference is None or self.sources.reference is None:
             system, reference = self.draw_twice(size)
             return self.against(reference), RealSystem(system)
-        reference = self.sources.read(self.sources.reference)
+        reference = self.reference
         if self.sources.real:
             return self.against(reference), RealSystem(self.sources.read(self.sources.real))
         if self.training:
@@ -181,8 +187,10 @@ def from_options(options: argparse.Namespace, sources: Sources | None = None) ->
     if not (sources.reference or sources.grammar):
         raise UserError(NO_REAL_TEXT)
     grammar = Grammar.load(sources.grammar) if sources.grammar else None
+    reference = sources.read(sources.reference) if sources.reference else None
     training = sources.read(sources.train) if sources.train else None
     families = choose_families(options.metrics, grammar is not None, training is not None)
+    unit = _unit(options.unit, reference, grammar, sources)
     needs_encoder = any(family.needs == "encoder" for family in families.values())
     return Comparison(
         sources=sources,
@@ -191,8 +199,22 @@ def from_options(options: argparse.Namespace, sources: Sources | None = None) ->
         families=families,
         encoder=options.encoder,
         fit_encoder=load_encoder(options.encoder) if needs_encoder else lsa,
-        unit=options.unit,
+        unit=unit,
         seed=options.seed,
         bootstrap=options.bootstrap,
-        model=TrainingModel(training, options.unit) if training else None,
+        model=TrainingModel(training, unit) if training else None,
+        reference=reference,
     )
+
+
+def _unit(asked: str | None, reference: list[str] | None, grammar: Grammar | None, sources: Sources) -> str:
+    """The unit of n-grams, with a line to the user where it is another one than words, or should be."""
+    if reference is not None:
+        real, name = reference, str(sources.reference)
+    else:
+        assert grammar is not None
+        real, name = list(itertools.islice(grammar.sentences(0), LOOKED_AT)), f"the grammar {sources.grammar}"
+    unit, line = choose_unit(asked, real, name)
+    if line:
+        print(line, file=sys.stdout if asked is None else sys.stderr)
+    return unit

@@ -39,6 +39,7 @@ def print_and_write(columns: Mapping[str, Scored], settings: Mapping[str, Any], 
     """Print the table of evaluate; write its scores to `file`, if there is one, those of `samples` at the top level."""
     print(_describe(settings), end="\n\n")
     print(tables.terminal(columns))
+    _print_notes(settings)
     if file:
         samples = columns["samples"].as_dict()
         others = {name: scored.as_dict() for name, scored in columns.items() if name != "samples"}
@@ -66,12 +67,14 @@ def publish(
     everything = {**columns, "real": real}
     print(_describe(settings), end="\n\n")
     print(tables.terminal(everything))
+    _print_notes(settings)
     scores = {"settings": settings, "systems": {n: c.as_dict() for n, c in columns.items()}, "real": real.as_dict()}
     _write_json(folder / "scores.json", scores)
     if extra:
         _write_json(extra, scores)
     with atomic_write(folder / "table.md") as table:
-        table.write(f"{_describe(settings)}\n\n{tables.markdown(everything)}\n")
+        notes = "".join(f"\n{note}\n" for note in [*settings["warnings"], *settings["notes"]])
+        table.write(f"{_describe(settings)}\n\n{tables.markdown(everything)}\n{notes}")
     drawn = frontier(points, real, folder / "frontier.png")
     print(f"\nwritten: {folder}/table.md, scores.json" + (", frontier.png" if drawn else ""))
 
@@ -81,6 +84,11 @@ def _describe(settings: Mapping[str, Any]) -> str:
     if settings["bootstrap"]:
         lines.append(f"±: half of the {LEVEL:.0%} interval over {settings['bootstrap']} pairs of random halves")
     return "\n".join(lines)
+
+
+def _print_notes(settings: Mapping[str, Any]) -> None:
+    for note in settings["notes"]:
+        print(note)
 
 
 def _write_json(path: str | Path, content: Mapping[str, Any]) -> None:

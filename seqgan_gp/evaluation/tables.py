@@ -30,7 +30,11 @@ def keys(columns: Mapping[str, Scored]) -> list[str]:
 def undefined(columns: Mapping[str, Scored]) -> str:
     """A line that explains the dashes, if there are any."""
     dashes = [key for key in keys(columns) if any(c.values.get(key) is None for c in columns.values())]
-    return f"-: not defined for these sentences, or without a training file: {', '.join(dashes)}" if dashes else ""
+    if not dashes:
+        return ""
+    numbered = any(key.partition("_")[0] in ("bleu", "backward", "f", "self", "distinct", "jsd") for key in dashes)
+    hint = " (n-grams need a line of n tokens, and --unit character gives more)" if numbered else ""
+    return f"-: not defined for these sentences{hint}, or without a training file: {', '.join(dashes)}"
 
 
 def terminal(columns: Mapping[str, Scored]) -> str:

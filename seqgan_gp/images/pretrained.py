@@ -11,9 +11,14 @@ import torch
 from torch import Tensor
 
 from ..adversarial.constraints import PARAMETRIZATIONS
+from ..arrays import Array, as_noise, as_tensor, is_array, show
 from ..artefacts import evaluating, load_weights, locate, read_config
+from ..errors import UserError
+from ..fields import whole
 from . import networks
 from .config import ImageConfig
+
+LARGEST = 2.0  # magnitude of a floating pixel: a step over 1 is no mistake, and pixels from 0 to 255 are
 
 
 def build_generator(config: ImageConfig) -> networks.ImageGeneratorNetwork:
@@ -58,15 +63,28 @@ class ImageGenerator:
         load_weights(folder, "generator", network)
         return cls(network.eval().to(device))
 
-    def __call__(self, noise: Tensor) -> Tensor:
+    def __call__(self, noise: Array) -> Tensor:
         """Turn noise (B, noise_size), as from `network.sample_noise`, into images (B, 1, H, W) in [-1, 1].
 
         Gradients flow to the noise.
+
+        Raises:
+            UserError: the noise has another shape, or is not floating.
         """
-        return self.network(noise)
+        weight = self.network.project_noise.weight
+        return self.network(as_noise(noise, self.network.noise_size, weight.dtype, weight.device))
 
     def sample(self, num: int, seed: int = 0, batch_size: int = 1024) -> Iterator[np.ndarray]:
-        """Sample `num` images in batches (at most batch_size, H, W) uint8; the same seed gives the same images."""
+        """Sample `num` images in batches (at most batch_size, H, W) uint8; the same seed gives the same images.
+
+        Between the batches gradients and the mode of the network are as you have them.
+
+        Raises:
+            UserError: the command `sample` would refuse one of the numbers.
+        """
+        return self._batches(whole("num", num, 0), whole("seed", seed, 0), whole("batch_size", batch_size, 1))
+
+    def _batches(self, num: int, seed: int, batch_size: int) -> Iterator[np.ndarray]:
         rng = np.random.default_rng(seed)
         device = self.network.project_noise.weight.device
         for start in range(0, num, batch_size):
@@ -77,7 +95,8 @@ class ImageGenerator:
 
 
 class ImageCritic:
-    """A trained critic of images (B, 1, H, W), which are uint8, or floating in [-1, 1].
+    """A trained critic of images (B, 1, H, W), which are uint8, or floating in [-1, 1]; as tensors, as arrays of numpy,
+    or as nested lists. Images (B, H, W), as generators sample them, and a single image will do.
 
     Gradients flow to floating images.
 
@@ -104,19 +123,46 @@ class ImageCritic:
         load_weights(folder, "critic", network)
         return cls(network.eval().requires_grad_(False).to(device))
 
-    def __call__(self, images: Tensor) -> Tensor:
+    def __call__(self, images: Array) -> Tensor:
         """Score images: (B,), where higher means more like real images; only differences have a meaning."""
         return self.score(self.embed(images))
 
-    def embed(self, images: Tensor) -> Tensor:
-        """Turn images into pixels (B, 1, H, W) in [-1, 1] on the device of the critic."""
-        return self.network.embed(images.to(self.network.output.bias.device))
+    def embed(self, images: Array) -> Tensor:
+        """Turn images into pixels (B, 1, H, W) in [-1, 1] on the device of the critic.
+
+        Raises:
+            UserError: the images have another size, or their pixels are no such numbers.
+        """
+        bias, size = self.network.output.bias, (self.network.height, self.network.width)
+        given = as_tensor(images, "images")
+        if given.shape[-2:] != size or not (given.dim() in (2, 3) or (given.dim() == 4 and given.shape[1] == 1)):
+            raise UserError(f"{show(given)}: this critic takes images (B, 1, {size[0]}, {size[1]})")
+        given = given.reshape(-1, 1, *size)
+        if given.is_floating_point():
+            self._check(given, -LARGEST, LARGEST, "floating pixels are in [-1, 1]")
+            return self.network.embed(given.to(bias.dtype).to(bias.device))
+        chosen = is_array(images)  # the type of its numbers, which lists do not say
+        if given.dtype == torch.bool or given.is_complex() or (chosen and given.dtype != torch.uint8):
+            raise UserError(f"{show(given)}: pixels are uint8 or floating in [-1, 1]")
+        self._check(given, 0, 255, "whole pixels are from 0 to 255")
+        return self.network.embed(given.to(torch.uint8).to(bias.device))
+
+    @staticmethod
+    def _check(images: Tensor, least: float, largest: float, needed: str) -> None:
+        """Raise a UserError that names the first pixel out of bounds."""
+        if images.dtype == torch.uint8 or images.device.type == "meta":
+            return
+        wrong = ((images < least) | (images > largest)).flatten(1)
+        if wrong.any():
+            item = int(wrong.any(dim=1).nonzero()[0])
+            pixel = images.flatten(1)[item][wrong[item]][0].item()
+            raise UserError(f"item {item} has a pixel of {pixel:g}: {needed}")
 
     def score(self, embedded: Tensor) -> Tensor:
         """Score pixels (B, 1, H, W) in [-1, 1]: (B,)."""
         return self.network.score(embedded)
 
-    def features(self, images: Tensor, layer: int = -1) -> Tensor:
+    def features(self, images: Array, layer: int = -1) -> Tensor:
         """Compute the output (B, C, h, w) of one convolution; 0 is the finest, -1 the coarsest.
 
         Raises:

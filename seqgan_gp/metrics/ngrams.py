@@ -73,6 +73,11 @@ class NGrams:
     def __len__(self) -> int:
         return len(self.lengths)
 
+    @property
+    def present(self) -> np.ndarray:
+        """Whether a sentence has n tokens at all, for each order n: bool (orders,)."""
+        return np.array([len(counts.gram) > 0 for counts in self.orders])
+
     def take(self, sentences: np.ndarray | None) -> NGrams:
         """The corpus of some sentences, by their different row numbers; None takes all. N-grams keep their numbers."""
         if sentences is None:

@@ -53,11 +53,12 @@ def draw_chance(shape: tuple[int, ...], rng: np.random.Generator) -> Tensor:
 
 
 def sample_ids(logits: Tensor, temperature: float, chance: Tensor) -> Tensor:
-    """Draw tokens (...) from softmax(logits / temperature), logits (..., V); temperature 0 takes the most probable.
+    """Draw tokens (...) from softmax(logits / temperature), logits (..., V).
 
-    Each token inverts the distribution function at a uniform number (...) of `draw_chance`.
+    Each token inverts the distribution function at a uniform number (...) of `draw_chance`. Temperature 0, or one that
+    is 0 in float32, takes the most probable token.
     """
-    if temperature == 0:
+    if temperature < torch.finfo(torch.float32).tiny:
         return most_probable(logits)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     logits = logits - logits.amax(dim=-1, keepdim=True)  # at most 0, so no temperature makes them overflow

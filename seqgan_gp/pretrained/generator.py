@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import ClassVar, Self, TypeVar
@@ -11,15 +12,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..arrays import Array, as_noise, as_tensor, listed
 from ..artefacts import evaluating, locate, saved_networks
 from ..errors import UserError
-from ..machine import side_by_side
+from ..fields import finite, whole
+from ..machine import onto, side_by_side
 from ..models.critic import CriticNetwork
 from ..models.language_model import LanguageModelNetwork
 from ..models.sequence import SequenceModel
 from ..networks import load_network
 from ..text.conditions import Condition
-from ..text.tokenizer import Tokenizer
+from ..text.tokenizer import Tokenizer, as_sentences
+from . import inputs
 from .given import Given, encode
 from .reranking import Reranking
 
@@ -37,6 +41,28 @@ class Sampling:
     batch_size: int = 256
     given: Given = None
     candidates: int | None = None
+
+    @classmethod
+    def of(
+        cls,
+        seed: int,
+        temperature: float | None,
+        batch_size: int,
+        given: Given,
+        candidates: int | None,
+    ) -> Sampling:
+        """Options as a user gives them to the library.
+
+        Raises:
+            UserError: the command `sample` would refuse one of them.
+        """
+        return cls(
+            whole("seed", seed, 0),
+            None if temperature is None else finite("temperature", temperature, 0),
+            whole("batch_size", batch_size, 1),
+            given,
+            None if candidates is None else whole("candidates", candidates, 1),
+        )
 
 
 class Generator:
@@ -81,16 +107,28 @@ class Generator:
             generator.reranking = Reranking.of(config.reranking, discriminator.to(device), tokenizer)
         return generator
 
-    def __call__(self, inputs: Tensor, given: Given = None) -> Tensor:
+    def __call__(self, inputs: Array, given: Given = None) -> Tensor:
         """Logits (B, L, V), with a gradient.
 
         Args:
-            inputs: noise (B, noise_size) from `network.sample_noise`. A language model takes ids (B, L) and gives the
-                logits of each token given the tokens before it.
-            given: the label or the context of each row, or one for all, for a conditional network.
+            inputs: noise (B, noise_size), which `network.sample_noise` draws. For a language model, ids (B, L): the
+                logits are those of each token given the tokens before it.
+            given: the label or the context of each row, for a conditional network.
+
+        Raises:
+            UserError: the noise or the ids do not fit the network, or a condition is missing, unknown or too much.
         """
-        condition = encode(self.condition, given, len(inputs), inputs.device)
-        return self.network(inputs) if condition is None else self.network(inputs, condition)
+        checked = self._inputs(inputs)
+        condition = encode(self.condition, given, len(checked), checked.device)
+        return self.network(checked) if condition is None else self.network(checked, condition)
+
+    def _inputs(self, given: Array) -> Tensor:
+        parameter, size = next(self.network.parameters()), getattr(self.network, "noise_size", None)
+        if size is not None:
+            return as_noise(given, size, parameter.dtype, parameter.device)
+        if isinstance(self.network, LanguageModelNetwork):
+            return inputs.ids(given, self.network.vocabulary, parameter.device)
+        return as_tensor(given, "rows of a tensor").to(parameter.device)
 
     def sample_ids(
         self,
@@ -101,8 +139,8 @@ class Generator:
         given: Given = None,
         candidates: int | None = None,
     ) -> Iterator[np.ndarray]:
-        """Batches of ids (<= batch_size, L) int64, `num` rows in all. Equal seeds give equal ids. See `sample`."""
-        return self._batches(lambda ids: ids, num, Sampling(seed, temperature, batch_size, given, candidates))
+        """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed. See `sample`."""
+        return self._batches(lambda ids: ids, num, Sampling.of(seed, temperature, batch_size, given, candidates))
 
     def sample(
         self,
@@ -113,7 +151,8 @@ class Generator:
         given: Given = None,
         candidates: int | None = None,
     ) -> Iterator[str]:
-        """`num` sentences, drawn batch by batch while you read them. Equal seeds give equal sentences.
+        """`num` sentences, which are drawn batch by batch while you read them; the same for the same seed. Between them
+        gradients, torch's threads and the mode of the network are as you have them.
 
         Args:
             temperature: tokens are drawn from softmax(logits / temperature), position by position; 0 takes the most
@@ -125,15 +164,16 @@ class Generator:
                 default: the number of the run's config.
 
         Raises:
-            UserError: a condition is missing or unknown, an unconditional generator gets one, or there is no
-                discriminator to choose among candidates.
+            UserError: a condition is missing, unknown, or given to a generator without one; there is no discriminator
+                to choose among candidates; or the command `sample` would refuse a number.
         """
-        options = Sampling(seed, temperature, batch_size, given, candidates)
-        for sentences in self._batches(self.tokenizer.decode, num, options):
-            yield from sentences
+        options = Sampling.of(seed, temperature, batch_size, given, candidates)
+        batches = self._batches(self.tokenizer.decode, num, options)
+        return (sentence for sentences in batches for sentence in sentences)
 
     def _batches(self, read: Callable[[np.ndarray], Read], num: int, options: Sampling) -> Iterator[Read]:
-        """The results of `read` for each batch of ids (<= batch_size, L)."""
+        """`read` of each batch of ids (<= batch_size, L)."""
+        num = whole("num", num, 0)
         reranking = self._reranking(options.candidates)
         temperature, given = options.temperature, options.given
         if temperature is None:
@@ -159,9 +199,10 @@ class Generator:
             with torch.no_grad():  # each thread has its own setting
                 return read(ids().cpu().numpy())
 
-        with evaluating(self.network):
-            large = device.type == "cpu" and options.batch_size >= SIDE_BY_SIDE
-            yield from side_by_side(compute, batches()) if large else map(compute, batches())
+        networks = [self.network, *([reranking.discriminator] if reranking else [])]
+        large = device.type == "cpu" and options.batch_size >= SIDE_BY_SIDE
+        around = functools.partial(evaluating, *networks)
+        return side_by_side(compute, batches(), around, threads=None if large else 1)
 
     def _reranking(self, candidates: int | None) -> Reranking | None:
         """The reranking with a number of candidates, if there is one; None for no reranking."""
@@ -186,8 +227,13 @@ class LanguageModel(Generator):
         """The log-probability of each sentence in nats, (N,) float64, and its number of tokens with the end token, (N,)
         int64.
 
-        Sentences longer than L tokens are cut to L, and the unknown token stands for unknown words.
+        A sentence longer than L tokens counts by its first L, and an unknown word by the unknown token.
+
+        Raises:
+            UserError: there are no sentences, or one is no text.
         """
+        batch_size = whole("batch_size", batch_size, 1)
+        sentences = as_sentences(listed(sentences, "sentences") if not isinstance(sentences, str) else sentences)
         ids = self.tokenizer.encode(sentences, self.network.length).ids
         tokens = self.network.counted(torch.from_numpy(ids)).sum(dim=1).numpy()
         nats = np.empty(len(ids))
@@ -195,6 +241,6 @@ class LanguageModel(Generator):
         with evaluating(self.network):
             for start in range(0, len(ids), batch_size):
                 rows = order[start : start + batch_size]
-                batch = torch.from_numpy(ids[rows]).to(self.network.bias.device)
+                batch = onto(ids[rows], self.network.bias.device)
                 nats[rows] = self.network.log_probability(batch).cpu().numpy()
         return nats, tokens

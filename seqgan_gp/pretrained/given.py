@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from ..errors import UserError
+from ..machine import onto
 from ..text.conditions import Condition
 
 Given: TypeAlias = str | Sequence[str] | None
@@ -18,7 +19,7 @@ def encode(condition: Condition | None, given: Given, num: int, device: torch.de
     """The condition of each of `num` sentences, (num, ...); None for a network without a condition.
 
     Raises:
-        UserError: the condition is missing or unknown, the network takes none, or there is not one for each sentence.
+        UserError: it is missing, too much, unknown, no text, or not one for each.
     """
     if condition is None:
         if given is not None:
@@ -26,7 +27,12 @@ def encode(condition: Condition | None, given: Given, num: int, device: torch.de
         return None
     if given is None:
         raise UserError("this run is conditional: give a label or a context for each sentence")
+    if not isinstance(given, Iterable):
+        raise UserError(f"given is {given!r}: give the text of a label or a context, or one for each sentence")
     each = [given] * num if isinstance(given, str) else list(given)
+    for number, one in enumerate(each):
+        if not isinstance(one, str):
+            raise UserError(f"given: item {number} is {one!r}: give the text of a label or a context")
     if len(each) != num:
         raise UserError(f"{len(each)} labels or contexts are given for {num} sentences: give one for each")
-    return torch.from_numpy(condition.encode(each)).to(device)
+    return onto(condition.encode(each), device)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..adversarial.reranker import resample
 from ..config import RerankingConfig
+from ..machine import onto
 from ..models.critic import CriticNetwork
 from ..models.sequence import finish
 from ..text.tokenizer import Tokenizer
@@ -43,16 +44,16 @@ class Reranking:
         """Return a function that computes ids (B, L), one of every k rows of `draw`, (B * k, L).
 
         Args:
-            draw: computes the candidates.
-            chance: standard exponential variables, (B, k).
-            condition: the condition of each of the B samples, (B, ...); None without one.
+            chance: standard exponential variables, (B, k). The choice takes them in float32, which every device has, so
+                that devices differ from one another only where two candidates are equal but for rounding.
+            condition: of each of the B samples, (B, ...), if there is one.
         """
 
         def reranked() -> Tensor:
             ids = finish(draw(), self.tokenizer.end, self.tokenizer.pad)
             repeated = [] if condition is None else [condition.repeat_interleave(chance.shape[1], 0)]
             scores = self.discriminator(ids, *repeated).view(chance.shape)
-            kept = resample(scores, torch.from_numpy(chance).to(ids.device))
+            kept = resample(scores, onto(chance, ids.device))
             return ids.unflatten(0, chance.shape)[torch.arange(len(kept), device=ids.device), kept]
 
         return reranked

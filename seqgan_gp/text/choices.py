@@ -8,23 +8,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from .tokenizer import Tokenizer
+from .words import some, unit_of
 
-LOOKED_AT = 50_000  # sentences, evenly spaced
 USUAL, LONGEST = 32, 128  # positions; the work of a step grows with them
 
 
 def kind_of(sentences: Sequence[str]) -> str:
-    """`character` where at most 1 sentence in 20 has a space, as in passwords, genes and Chinese; else `word`."""
-    seen = _some(sentences)
-    spaced = sum(len(sentence.split(maxsplit=1)) > 1 for sentence in seen)
-    return "character" if 20 * spaced <= len(seen) else "word"
+    """`character` where words have no spaces between them, as in passwords, genes and Chinese; else `word`."""
+    return unit_of(sentences)
 
 
 def length_of(sentences: Sequence[str], tokenizer: Tokenizer) -> int:
     """Positions that hold the longest sentence and its end token, but no more than 32 unless over 1 sentence in 100
     is longer, and then as many as hold the other 99; never over 128.
     """
-    seen = _some(sentences)
+    seen = some(sentences)
     batches = (seen[start : start + 10_000] for start in range(0, len(seen), 10_000))
     encoded = itertools.chain.from_iterable(
         tokenizer.backend.encode_batch_fast(batch, add_special_tokens=False) for batch in batches
@@ -32,7 +30,3 @@ def length_of(sentences: Sequence[str], tokenizer: Tokenizer) -> int:
     lengths = np.sort([len(encoding) + 1 for encoding in encoded])
     most = int(lengths[max(0, int(np.ceil(0.99 * len(lengths))) - 1)])
     return min(int(lengths[-1]), max(most, USUAL), LONGEST)
-
-
-def _some(sentences: Sequence[str]) -> list[str]:
-    return list(sentences[:: -(-len(sentences) // LOOKED_AT)])

@@ -7,7 +7,8 @@ tokens and 2 for the end of a sentence.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+import reprlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,8 +17,34 @@ from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, tra
 from tokenizers import Tokenizer as Backend
 
 from ..errors import UserError
+from ..fields import whole
+from .words import Spelling
 
 PAD, UNKNOWN, END = SPECIAL = ("<pad>", "<unk>", "<end>")
+
+
+def as_sentences(sentences: object) -> list[str]:
+    """A list of sentences; one alone becomes a list of one.
+
+    Raises:
+        UserError: there is something else among them.
+    """
+    if isinstance(sentences, str):
+        sentences = [sentences]
+    if not isinstance(sentences, Iterable) or isinstance(sentences, bytes | Mapping):
+        raise UserError(f"a list of sentences is needed, not {reprlib.repr(sentences)} ({type(sentences).__name__})")
+    checked = list(sentences)
+    for number, sentence in enumerate(checked):
+        if not isinstance(sentence, str):
+            words = isinstance(sentence, list | tuple) and all(isinstance(word, str) for word in sentence)
+            remedy = "join its words to one text" if words else "give one text"
+            found = f"{reprlib.repr(sentence)} ({type(sentence).__name__})"
+            raise UserError(f"item {number} is {found}, not a sentence: {remedy}")
+        if not sentence.isascii() and any(0xD800 <= ord(character) < 0xE000 for character in sentence):
+            raise UserError(
+                f"item {number}, {reprlib.repr(sentence)}, has half of a surrogate pair: decode it as UTF-8"
+            )
+    return checked
 
 
 class Encoded(NamedTuple):
@@ -34,13 +61,21 @@ class Encoded(NamedTuple):
     unknown: float
 
 
+_SPELLING = Spelling(letters=r"\p{L}\p{N}_", marks=r"\p{M}", outside="▁", point=r"\x{{{:X}}}")
+
+
 def _word(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
-    """Split into words and punctuation marks; each takes the space before it along, so that decoding restores it."""
+    """Split into words and punctuation marks; each takes the space before it along, so that decoding restores it.
+
+    They are those of `words.words`, but that a word is cut at its hyphens and its apostrophe.
+    """
     backend = Backend(models.WordLevel(unk_token=UNKNOWN))
-    backend.normalizer = normalizers.Sequence([normalizers.Replace(Regex(r"\s+"), " "), normalizers.Strip()])
+    # Four control characters are white space to Python alone.
+    spaces = normalizers.Replace(Regex(r"[\s\x1C-\x1F]+"), " ")
+    backend.normalizer = normalizers.Sequence([spaces, normalizers.Strip()])
     space = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
     backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [space, pre_tokenizers.Split(Regex(r"▁?(?:\w+|[^\w▁])"), "isolated")]
+        [space, pre_tokenizers.Split(Regex(f"▁?(?:{_SPELLING.word}|{_SPELLING.symbol})"), "isolated")]
     )
     # An unknown word has lost the space before it.
     backend.decoder = decoders.Sequence([decoders.Replace(UNKNOWN, "▁" + UNKNOWN), decoders.Metaspace()])
@@ -155,11 +190,15 @@ class Tokenizer:
         """Write a `tokenizer.json`."""
         self.backend.save(str(path))
 
-    def encode(self, sentences: Sequence[str], length: int) -> Encoded:
+    def encode(self, sentences: str | Sequence[str], length: int) -> Encoded:
         """Turn N sentences into ids (N, length): the tokens of a sentence, an end token, then padding.
 
         A sentence that does not fit with its end token is cut to `length` tokens and has no end token.
+
+        Raises:
+            UserError: one of the sentences is no text, or the length is no number of at least 1.
         """
+        sentences, length = as_sentences(sentences), whole("length", length, 1)
         ids = np.full((len(sentences), length), self.pad, dtype=np.int64)
         truncated = tokens = unknown = 0
         for start in range(0, len(sentences), 10_000):  # the library's own objects are large

@@ -210,6 +210,11 @@ class TextTask(task.Task[TextConfig]):
         corpus, encoded, t = self.corpus, self.encoded, self.config.tokenizer
         sizes = f"{len(corpus.train):,} training and {len(corpus.test):,} held-out sentences"
         lines = [f"{sizes}, {len(self.tokenizer):,} tokens"]
+        if t.kind == "word" and not t.file and kind_of(corpus.train.text) != "word":
+            lines.append(
+                "the sentences have no spaces between words, so that a whole clause is one word: "
+                "--tokenizer.kind character suits them"
+            )
         if encoded.truncated:
             lines.append(
                 f"{encoded.truncated:,} training sentences are longer than tokenizer.length={t.length} and were cut"

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
@@ -14,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..adversarial.game import Batch
 from ..config import Experiment, OptimizerConfig
+from ..machine import onto
 from .base import BaseTrainer
 from .batches import Batches
 from .build import BETAS, make_game, make_reranker
@@ -87,7 +87,7 @@ class Trainer(BaseTrainer):
         assert self.reranker is not None
         rows = self.batches[self.progress.step * self.config.train.critic_steps]
         known = self.task.condition_rows
-        given = None if known is None else torch.from_numpy(known[rows]).to(self.accelerator.device)
+        given = None if known is None else onto(known[rows], self.accelerator.device)
         fake = self.task.candidates(self.average.module, len(rows), self.progress.rng, given)[self.share]
         factor = (1 - self.done) / (1 - self.game_ends)
         condition = None if given is None else given[self.share]
@@ -109,7 +109,7 @@ class Trainer(BaseTrainer):
 
     def _share(self, batch: np.ndarray) -> Tensor:
         """This process's share of a batch, on its device."""
-        return torch.from_numpy(batch[self.share]).to(self.accelerator.device)
+        return onto(batch[self.share], self.accelerator.device)
 
     def sampler(self) -> Any:
         """A sampler with the moving average of the generator, and the discriminator once its training has begun."""
