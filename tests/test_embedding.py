@@ -12,8 +12,9 @@ from seqgan_gp.evaluation import language_model
 from seqgan_gp.evaluation.classifier import ClassifierScores
 from seqgan_gp.evaluation.embedding import EmbeddingScores
 from seqgan_gp.evaluation.encoders import load_encoder, lsa, ngram_features
-from seqgan_gp.evaluation.language_model import LanguageModelScores, TrainingModel
+from seqgan_gp.evaluation.language_model import LanguageModelScores
 from seqgan_gp.evaluation.real import FittedReal
+from seqgan_gp.evaluation.training_model import TrainingModel
 from seqgan_gp.metrics.embedding import buckets, frechet_distance, mauve
 from seqgan_gp.scoring import Real
 from seqgan_gp.text.grammar import Grammar

@@ -17,9 +17,10 @@ from seqgan_gp.errors import UserError
 from seqgan_gp.evaluation import FAMILIES, Family, Metric, language_model
 from seqgan_gp.evaluation.catalogue import RUN_METRICS, describe, metrics
 from seqgan_gp.evaluation.families import choose_families
-from seqgan_gp.evaluation.language_model import LanguageModelScores, TrainingModel
+from seqgan_gp.evaluation.language_model import LanguageModelScores
 from seqgan_gp.evaluation.real import FittedReal
 from seqgan_gp.evaluation.scorer import Scorer
+from seqgan_gp.evaluation.training_model import TrainingModel
 from seqgan_gp.text.grammar import Grammar
 from seqgan_gp.training import likelihood
 

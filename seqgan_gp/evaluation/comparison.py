@@ -14,10 +14,10 @@ from ..text.grammar import Grammar
 from ..text.reading import read_sentences as read_rows
 from .encoders import FitEncoder, load_encoder, lsa
 from .families import Family, choose_families
-from .language_model import TrainingModel
 from .notes import choose_unit
 from .real import FittedReal, draw_twice, random_halves, random_subset
 from .scorer import Scored, Scorer
+from .training_model import TrainingModel
 
 LOOKED_AT = 200  # sentences of a grammar that tell how its words stand
 NO_REAL_TEXT = "real sentences are needed to compare with: pass --reference FILE, or --grammar NAME to draw them"

@@ -6,7 +6,6 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,9 +14,7 @@ from ..metrics.bootstrap import halves, subset
 from ..scoring import Real
 from ..text.grammar import Grammar
 from .encoders import FitEncoder, SentenceEncoder, lsa
-
-if TYPE_CHECKING:
-    from .language_model import TrainingModel
+from .training_model import TrainingModel
 
 
 @dataclass(frozen=True, eq=False)
