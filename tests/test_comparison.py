@@ -8,7 +8,7 @@ from scored import QUICK, different, put, read
 
 from seqgan_gp import Generator
 from seqgan_gp.cli import main
-from seqgan_gp.evaluation import language_model
+from seqgan_gp.evaluation import training_model
 from seqgan_gp.text.grammar import Grammar
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -129,7 +129,7 @@ def test_a_file_named_real_is_a_system_beside_real_text(files):
 
 
 def test_real_text_that_is_the_training_text_is_scored_on_what_its_model_has_not_seen(files, monkeypatch):
-    monkeypatch.setattr(language_model, "EPOCHS", 1)
+    monkeypatch.setattr(training_model, "EPOCHS", 1)
     command = ["compare", "other.txt", "--reference", "reference.txt", "--train", "train.txt", "--bootstrap", "4"]
     assert main([*command, "--metrics", "language-model"]) == 0
     real = read(files / "comparison" / "scores.json")["real"]
