@@ -8,7 +8,7 @@ import pytest
 from scipy.linalg import sqrtm
 
 from seqgan_gp.errors import UserError
-from seqgan_gp.evaluation import language_model
+from seqgan_gp.evaluation import training_model
 from seqgan_gp.evaluation.classifier import ClassifierScores
 from seqgan_gp.evaluation.embedding import EmbeddingScores
 from seqgan_gp.evaluation.encoders import load_encoder, lsa, ngram_features
@@ -217,7 +217,7 @@ def test_the_classifier_is_judged_on_sentences_that_it_has_not_seen():
 
 @pytest.mark.parametrize("unit", ["word", "character"])
 def test_language_models_see_each_sentence_to_its_end(unit, monkeypatch):
-    monkeypatch.setattr(language_model, "EPOCHS", 1)
+    monkeypatch.setattr(training_model, "EPOCHS", 1)
     training = ["The cat sleeps.", "a dog sees the cat and sleeps.", "dogs sleep."] * 4
     reference = ["the dog sleeps.", "a dog sees the dog and the cat and sleeps."]
     scores = LanguageModelScores.of(training[:5], with_model(reference, training, unit))
@@ -230,7 +230,7 @@ def test_language_models_see_each_sentence_to_its_end(unit, monkeypatch):
 
 
 def test_language_models_fold_the_case_of_words_and_not_of_characters(monkeypatch):
-    monkeypatch.setattr(language_model, "EPOCHS", 1)
+    monkeypatch.setattr(training_model, "EPOCHS", 1)
     training = ["The Cat sleeps.", "a dog sees the cat."] * 5
     for unit, alike in (("word", True), ("character", False)):
         real = with_model(training, training, unit)
@@ -239,15 +239,15 @@ def test_language_models_fold_the_case_of_words_and_not_of_characters(monkeypatc
 
 
 def test_language_models_see_no_more_of_a_sentence_than_they_are_built_for(monkeypatch):
-    monkeypatch.setattr(language_model, "EPOCHS", 1)
-    monkeypatch.setattr(language_model, "LONGEST", 4)
+    monkeypatch.setattr(training_model, "EPOCHS", 1)
+    monkeypatch.setattr(training_model, "LONGEST", 4)
     training = ["a b c d e f", "a b"] * 5
     scores = LanguageModelScores.of(["a b", "a b c", "a b c d e"], with_model(training, training))
     assert scores.forward[1].tolist() == [3, 4, 4]
 
 
 def test_language_models_of_other_training_sentences_are_other_models(monkeypatch):
-    monkeypatch.setattr(language_model, "EPOCHS", 2)
+    monkeypatch.setattr(training_model, "EPOCHS", 2)
     samples = ["a b", "b a b"]
     one, other = (with_model(["a b c"], training * 20) for training in (["a b a b", "b a"], ["c c a", "a c c c"]))
     first, second, again = (LanguageModelScores.of(samples, real)()["lm_nll"] for real in (one, other, one))

@@ -6,7 +6,7 @@ import pytest
 from scored import QUICK, different, put, read
 
 from seqgan_gp.cli import main
-from seqgan_gp.evaluation import FAMILIES, language_model
+from seqgan_gp.evaluation import FAMILIES, training_model
 from seqgan_gp.evaluation.catalogue import metrics
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -147,7 +147,7 @@ def test_evaluate_by_characters(files):
 
 
 def test_all_families_are_those_that_need_no_grammar_unless_there_is_one(files, monkeypatch):
-    monkeypatch.setattr(language_model, "EPOCHS", 1)
+    monkeypatch.setattr(training_model, "EPOCHS", 1)
     for name in ("other", "train", "reference"):
         put(files / f"{name}.txt", (files / f"{name}.txt").read_text().splitlines()[:40])
     options = ["--reference", "reference.txt", "--train", "train.txt", "--metrics", "all", "--json", "s.json"]

@@ -14,7 +14,7 @@ from scored import put, read
 
 from seqgan_gp.cli import main
 from seqgan_gp.errors import UserError
-from seqgan_gp.evaluation import FAMILIES, Family, Metric, language_model
+from seqgan_gp.evaluation import FAMILIES, Family, Metric, training_model
 from seqgan_gp.evaluation.catalogue import RUN_METRICS, describe, metrics
 from seqgan_gp.evaluation.families import choose_families
 from seqgan_gp.evaluation.language_model import LanguageModelScores
@@ -183,7 +183,7 @@ def test_every_score_of_a_run_is_described(run):
 
 
 def test_language_models_tell_quality_and_diversity(monkeypatch):
-    monkeypatch.setattr(language_model, "EPOCHS", 8)
+    monkeypatch.setattr(training_model, "EPOCHS", 8)
     stream = Grammar.load("text").sentences(0)
     training, reference, fresh = ([next(stream) for _ in range(n)] for n in (400, 200, 400))
     real = FittedReal(reference, training, model=TrainingModel(training, "word"))
@@ -198,7 +198,7 @@ def test_language_models_tell_quality_and_diversity(monkeypatch):
 
 @pytest.mark.usefixtures("one_thread")
 def test_the_models_of_real_text_are_fitted_once_for_all_systems(files, monkeypatch):
-    monkeypatch.setattr(language_model, "EPOCHS", 1)
+    monkeypatch.setattr(training_model, "EPOCHS", 1)
     learned, fit = [], likelihood.fit
 
     def remembered(sentences, *rest, **more):
