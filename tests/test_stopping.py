@@ -162,6 +162,7 @@ def impatient(folder, *arguments):
 
 trainer.Trainer.step, artefacts.save = interrupted, impatient
 out, *options = sys.argv[1:]
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # pytest may run under nohup
 for times in (1, 2):
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGINT, signal.SIGTERM):
         asked.update(number=number, times=times)

@@ -67,6 +67,8 @@ def locked(output: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        with contextlib.suppress(OSError):  # some systems keep a file that is open
+            os.unlink(lock.lock_file)
         lock.release()
 
 
