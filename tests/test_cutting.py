@@ -105,3 +105,9 @@ def test_a_run_trains_on_a_novel(tmp_path, capsys):
     assert train(tmp_path / "run", *options) == 0
     lines = (tmp_path / "run" / "corpus" / "train.txt").read_text().splitlines()
     assert len(lines) == 191 and {*lines} >= {"The dog ran.", "He paid."}
+
+
+def test_one_line_is_named_however_short_it_is_for_a_novel(tmp_path):
+    (tmp_path / "one.txt").write_text(" ".join(f"sentence number {i}" for i in range(20)))
+    with pytest.raises(UserError, match=r"the corpus is one line of 3\d\d characters: cut it with"):
+        parts(tmp_path / "one.txt")

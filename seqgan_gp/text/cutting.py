@@ -10,6 +10,7 @@ from ..errors import UserError
 WAYS = "sentences (at sentence ends), words:20 or characters:100"
 WRAPPED = 200  # characters; a longer line is none that an editor has broken
 LONG = 1_000  # characters of so few lines that they cannot be held out
+LONG_LINE = 100  # characters of a single line that is probably a whole text
 HUGE = 10_000  # characters of a line that is no sentence
 # The end of a sentence in the scripts that mark one, with the quotes and brackets that it closes.
 _END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？।॥؟۔]+[\"'”’」』）»)]*")
@@ -90,7 +91,7 @@ def check_lines(source: str, lines: Sequence[str], least: int, how: str | None) 
         UserError: there are fewer lines than `least`, and they are long.
     """
     letters = sum(map(len, lines))
-    if len(lines) < least and letters >= LONG:
+    if len(lines) < least and letters >= (LONG_LINE if len(lines) == 1 else LONG):
         if how:
             raise UserError(
                 f"{source}: --corpus.split {how} makes {_count(len(lines), 'sentence')} of {letters:,} characters: "
