@@ -33,6 +33,9 @@ SIZES = [
 
 TINY = [f"--config={ROOT / 'tests' / 'plain.yaml'}", *SIZES]
 
+# As many steps as time allows, evaluated and saved once they are over.
+LONG = ["--train.steps=90", "--evaluation.every=1000000", "--train.checkpoint_every=1000000", "--train.keep=9"]
+
 
 def train(output: Path, *options: str) -> int:
     """Train the tiny run with further options."""
@@ -54,6 +57,11 @@ def weights(run: Path) -> dict[str, torch.Tensor]:
 def rows(run: Path) -> list[dict]:
     """The lines of a run's metrics."""
     return [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+
+
+def steps(run: Path) -> list[int]:
+    """The steps that have a checkpoint."""
+    return [int(path.name.removeprefix("step-")) for path in artefacts.checkpoints(run)]
 
 
 @pytest.fixture(scope="session")

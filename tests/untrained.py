@@ -19,6 +19,7 @@ SIZES = [
     *("--language_model.embedding=9", "--language_model.width=10", "--language_model.dropout=0.4"),
 ]
 LABELS = ("--corpus.train=grammar:types", "--corpus.label=label")
+GUMBEL = "--relaxation.kind=straight-through-gumbel"
 CONTEXTS = ("--corpus.train=grammar:dialogue", "--corpus.context=context")
 
 
@@ -40,3 +41,19 @@ def checkpoint(folder: Path, *options: str, networks: tuple[str, ...] = ("genera
     if condition:
         condition.save(folder / artefacts.LABELS)
     return folder
+
+
+def choosing(folder: Path) -> Path:
+    """A checkpoint that samples at temperature 0, and at 0.7 where it chooses among three."""
+    options = ("--reranking.candidates=3", "--reranking.temperature=0.7")
+    return checkpoint(folder, *options, networks=("generator", "critic", "discriminator"))
+
+
+def of_labels(folder: Path) -> Path:
+    """A checkpoint that samples sentences of labels at temperature 1."""
+    return checkpoint(folder, GUMBEL, *LABELS)
+
+
+def of_contexts(folder: Path) -> Path:
+    """A checkpoint whose contexts are longer than their answers: nine tokens with the end, not six."""
+    return checkpoint(folder, *CONTEXTS, "--condition.length=9")

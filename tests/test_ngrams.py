@@ -1,0 +1,146 @@
+"""Test counts of n-grams and what they give against nltk, scipy, brute force and closed forms."""
+
+import math
+import random
+
+import numpy as np
+import pytest
+from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
+from scipy.spatial.distance import jensenshannon
+from scipy.stats import wasserstein_distance
+
+from seqgan_gp.metrics import bleu as bleu_
+from seqgan_gp.metrics import divergence, diversity
+from seqgan_gp.metrics.divergence import jensen_shannon
+from seqgan_gp.metrics.ngrams import NGrams, NumberedSentences, count_ngrams, list_ngrams, number
+
+
+def corpus(rng, size):
+    """Few words and many lengths: repeats, duplicates, empty and one-word sentences all occur."""
+    return [tuple(rng.choice("abcde") for _ in range(rng.choice([0, 1, 1, 2, 3, 5, 7, 9, 14]))) for _ in range(size)]
+
+
+def counts(*corpora, max_n=5) -> list[NGrams]:
+    return count_ngrams(*number(*corpora), max_n=max_n)
+
+
+def bleu(hypotheses, references) -> np.ndarray:
+    return bleu_.bleu(*counts(hypotheses, references))
+
+
+def self_bleu(sentences) -> np.ndarray:
+    return bleu_.self_bleu(*counts(sentences))
+
+
+def ngram_jsd(samples, reference) -> list[float]:
+    return divergence.ngram_jsd(*counts(samples, reference, max_n=4))
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("seed", range(25))
+def test_bleu_and_self_bleu_are_those_of_nltk(seed):
+    rng = random.Random(seed)
+    hypotheses, references = corpus(rng, 15), corpus(rng, rng.choice([1, 2, 8]))
+    hypotheses += [hypotheses[0], (), ("a",), ("z", "z")]
+    ours, ours_self = bleu(hypotheses, references), self_bleu(hypotheses)
+    smoothing = SmoothingFunction().method1
+    for i, hypothesis in enumerate(hypotheses):
+        others = hypotheses[:i] + hypotheses[i + 1 :]
+        for n in range(1, 6):
+            weights = (1 / n,) * n
+            assert ours[i, n - 1] == pytest.approx(sentence_bleu(references, hypothesis, weights, smoothing), abs=1e-12)
+            assert ours_self[i, n - 1] == pytest.approx(
+                sentence_bleu(others, hypothesis, weights, smoothing), abs=1e-12
+            )
+
+
+def test_a_sentence_is_not_among_its_own_references():
+    assert self_bleu([("a", "b", "c"), ("d", "e", "f")]).max() == 0
+    assert self_bleu([("a", "b", "c", "d", "e")] * 2).min() == pytest.approx(1)
+
+
+def test_too_few_sentences_are_refused():
+    with pytest.raises(ValueError, match="two sentences"):
+        self_bleu([("a",)])
+    with pytest.raises(ValueError, match="reference"):
+        bleu([("a",)], [])
+
+
+def test_jensen_shannon_is_that_of_scipy():
+    rng = np.random.default_rng(0)
+    p, q = rng.integers(0, 5, 30), rng.integers(0, 5, 30)
+    assert jensen_shannon(p, q) == pytest.approx(jensenshannon(p, q, base=2) ** 2)
+    assert jensen_shannon(p, 3 * p) == pytest.approx(0)
+    assert jensen_shannon(np.array([1, 0]), np.array([0, 1])) == pytest.approx(1)
+
+
+def test_ngram_jsd_counts_ngrams_within_sentences():
+    # Bigrams: ab, bc against ab, ab: p = (1/2, 1/2), q = (1, 0), m = (3/4, 1/4).
+    expected = (0.5 * math.log2(0.5 / 0.75) + 0.5 * math.log2(0.5 / 0.25) + math.log2(1 / 0.75)) / 2
+    ours = ngram_jsd([("a", "b"), ("b", "c")], [("a", "b"), ("a", "b")])
+    assert ours[1] == pytest.approx(expected)
+    assert math.isnan(ours[2])  # no sentence has three tokens
+
+
+def brute_force(sentences, n):
+    return [[tuple(s[i : i + n]) for i in range(len(s) - n + 1)] for s in sentences]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_counts_are_those_of_a_loop(seed):
+    rng = random.Random(seed)
+    corpora = [corpus(rng, rng.choice([1, 5, 30])) for _ in range(3)]
+    grouped, listed = counts(*corpora), list_ngrams(*number(*corpora), max_n=5)
+    names: dict[tuple[int, int], tuple] = {}
+    for sentences, group, listing in zip(corpora, grouped, listed, strict=True):
+        assert list(group.lengths) == list(listing.lengths) == [len(s) for s in sentences]
+        for n, (counted, single) in enumerate(zip(group.orders, listing.orders, strict=True), 1):
+            expected = brute_force(sentences, n)
+            found = list(zip(counted.gram.tolist(), counted.sentence.tolist(), counted.count.tolist(), strict=True))
+            assert sorted(c for _, _, c in found) == sorted(s.count(g) for s in expected for g in set(s))
+            assert [s for _, s in sorted(zip(found, (f[1] for f in found), strict=True))] == [f[1] for f in found]
+            # The same number is the same n-gram, in all corpora: single occurrences stand in order of text.
+            for gram, text in zip(single.gram.tolist(), (g for s in expected for g in s), strict=True):
+                assert names.setdefault((n, gram), text) == text
+            np.testing.assert_array_equal(counted.totals(), single.totals())
+    assert len(set(names.values())) == len(names)
+
+
+def test_some_sentences_of_a_corpus_are_a_corpus():
+    rng = random.Random(0)
+    one, other = corpus(rng, 40), corpus(rng, 30)
+    rows = np.array([3, 5, 8, 21, 34])
+    whole, reference = counts(one, other)
+    np.testing.assert_array_equal(bleu_.bleu(whole.take(rows), reference), bleu([one[i] for i in rows], other))
+    np.testing.assert_array_equal(bleu_.self_bleu(whole.take(rows)), self_bleu([one[i] for i in rows]))
+    assert whole.take(None) is whole
+
+
+def test_distinct_counts_different_ngrams():
+    values = diversity.distinct(counts([("a", "b", "a"), ("a", "b")], max_n=4)[0])
+    assert values[:3] == [2 / 5, 2 / 3, 1.0] and math.isnan(values[3])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_longest_overlap_is_that_of_a_loop(seed):
+    rng = random.Random(seed)
+    samples, training = corpus(rng, 20), corpus(rng, 4)
+
+    def longest(sentence):
+        known = {g for n in range(1, 20) for s in brute_force(training, n) for g in s}
+        return max((n for n in range(1, 20) for g in brute_force([sentence], n)[0] if g in known), default=0)
+
+    assert diversity.longest_overlap(*number(samples, training)).tolist() == [longest(s) for s in samples]
+
+
+def test_nothing_overlaps_with_nothing():
+    empty = NumberedSentences(np.empty(0, dtype=np.int32), np.zeros(2, dtype=np.int64))
+    assert diversity.longest_overlap(number([("a",)])[0], empty).tolist() == [0]
+    assert diversity.longest_overlap(empty, number([("a",)])[0]).tolist() == [0, 0]
+
+
+def test_length_distance_is_the_wasserstein_distance_of_scipy():
+    rng = np.random.default_rng(0)
+    one, other = rng.integers(0, 30, 50), rng.integers(5, 40, 70)
+    assert divergence.length_distance(one, other) == pytest.approx(wasserstein_distance(one, other))
+    assert divergence.length_distance(one, one) == 0

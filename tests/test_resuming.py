@@ -1,0 +1,80 @@
+"""Test checkpoints and runs that resume from them, also after a crash."""
+
+import shutil
+
+import pytest
+import torch
+from conftest import rows, train, weights
+
+from seqgan_gp import artefacts, config
+from seqgan_gp.training import checkpoint, folder
+
+
+@pytest.mark.parametrize("kind", ["straight-through", "gumbel"])
+def test_a_resumed_run_ends_like_one_that_never_stopped(tmp_path, kind):
+    options = [f"--relaxation.kind={kind}", "--train.decay_from=1"]
+    assert train(tmp_path / "whole", *options) == 0
+    assert train(tmp_path / "parts", *options, "--train.steps=3") == 0
+    before = rows(tmp_path / "parts")
+    # As after a crash: a line of a later step, and one cut short.
+    with (tmp_path / "parts" / folder.METRICS).open("a") as file:
+        file.write('{"step": 5, "train/penalty": 1.0}\n{"step": 5, "tra')
+    assert train(tmp_path / "parts", *options, "--resume") == 0
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert all(torch.equal(v, parts[k]) for k, v in whole.items())
+    assert rows(tmp_path / "parts")[: len(before)] == before
+    strip = ("train/steps_per_second", "train/seconds")
+    without = [
+        [{k: v for k, v in row.items() if k not in strip} for row in rows(tmp_path / r)] for r in ("whole", "parts")
+    ]
+    # The first part logged step 3 as its last; everything after it is the same.
+    assert [r for r in without[0] if r["step"] > 3] == [r for r in without[1] if r["step"] > 3]
+    assert config.load(tmp_path / "parts" / "config.yaml").train.steps == 6
+
+
+def test_the_last_few_checkpoints_are_kept(tmp_path):
+    assert train(tmp_path / "run", "--train.checkpoint_every=1", "--train.keep=2") == 0
+    assert [p.name for p in artefacts.checkpoints(tmp_path / "run")] == ["step-0000005", "step-0000006"]
+
+
+def test_a_failed_save_leaves_the_checkpoint_before(tmp_path, monkeypatch, capsys):
+    save = artefacts.save
+
+    def full(folder, *parts):
+        if "0000006" in folder.name:
+            raise OSError(28, "No space left on device")
+        save(folder, *parts)
+
+    monkeypatch.setattr(checkpoint.artefacts, "save", full)
+    assert train(tmp_path / "run") == 2
+    assert "No space left" in capsys.readouterr().err
+    assert [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()] == ["step-0000003"]
+    monkeypatch.undo()
+    assert train(tmp_path / "run", "--resume") == 0
+    assert artefacts.checkpoints(tmp_path / "run")[-1].name == "step-0000006"
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path, capsys):
+    assert train(tmp_path / "run", "--train.steps=3") == 0
+    capsys.readouterr()
+    (artefacts.checkpoints(tmp_path / "run")[-1] / "state" / "optimizer.bin").write_bytes(b"not a state")
+    assert train(tmp_path / "run", "--resume") == 2
+    error = capsys.readouterr().err
+    assert "step-0000003" in error and "cannot be resumed" in error
+
+
+def test_a_run_resumed_before_its_first_checkpoint_names_real_scores_once(tmp_path):
+    assert train(tmp_path / "run", "--train.steps=3") == 0
+    shutil.rmtree(artefacts.checkpoints(tmp_path / "run")[0])
+    assert train(tmp_path / "run", "--resume") == 0
+    assert [row["step"] for row in rows(tmp_path / "run") if "real/jsd_4" in row] == [0]
+
+
+def test_a_save_that_was_killed_is_no_obstacle_to_the_next(tmp_path):
+    assert train(tmp_path / "run", "--train.steps=3") == 0
+    part = tmp_path / "run" / artefacts.CHECKPOINTS / ".step-0000006.part"
+    part.mkdir()
+    (part / "half").touch()
+    assert train(tmp_path / "run", "--resume") == 0
+    last = artefacts.checkpoints(tmp_path / "run")[-1]
+    assert last.name == "step-0000006" and not (last / "half").exists() and not part.exists()
