@@ -56,7 +56,7 @@ def train(arguments: list[str], prog: str = "seqgan-gp train") -> int:
 
 @command
 def sample(options: argparse.Namespace) -> int:
-    """Write samples of a checkpoint: sentences, a line each, or images in one picture."""
+    """Write samples of a checkpoint: one sentence on each line, or all images in one picture."""
     from . import extensions, sampling
 
     extensions.load(options.imports)
@@ -136,13 +136,14 @@ def _parser() -> argparse.ArgumentParser:
     p.add_argument(
         "--out",
         metavar="FILE",
-        help="text file, a line a sentence (default: the terminal), .jsonl, .csv, .tsv, .fasta; of images .png",
+        help="file for the samples: text with one sentence on each line, .jsonl, .csv, .tsv or .fasta; for images .png "
+        "(default: the terminal)",
     )
-    p.add_argument("--seed", type=_at_least(0, int), default=0, help="the same seed, the same samples (default: 0)")
+    p.add_argument("--seed", type=_at_least(0, int), default=0, help="equal seeds give equal samples (default: 0)")
     p.add_argument(
         "--temperature",
         type=_at_least(0, float),
-        help="of text: draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
+        help="text only: draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
     )
     p.add_argument("--candidates", **_CANDIDATES)
     p.add_argument("--batch-size", type=_at_least(1, int), default=256, help="samples at a time (default: 256)")
@@ -151,7 +152,7 @@ def _parser() -> argparse.ArgumentParser:
     given.add_argument(
         "--label",
         metavar="NAME",
-        help="of every sentence, for a run trained with corpus.label (default: as frequent as in its corpus)",
+        help="give every sentence this label, for a run trained with corpus.label (default: as in its corpus)",
     )
     given.add_argument(
         "--context",
@@ -167,8 +168,8 @@ def _parser() -> argparse.ArgumentParser:
         help="score samples beside real text",
         description="Score a file of samples, of any system, beside real text of the same size.",
     )
-    p.add_argument("samples", metavar="SAMPLES", help=f"{_FILES}; of any system; - is standard input")
-    p.add_argument("--size", type=_at_least(2, int), help="score so many of the samples (default: all)")
+    p.add_argument("samples", metavar="SAMPLES", help=f"samples of any system: {_FILES}; - is standard input")
+    p.add_argument("--size", type=_at_least(2, int), help="number of samples to score (default: all)")
     p.add_argument("--bootstrap", **_BOOTSTRAP, default=0)
     p.ending = _list_families
     p.set_defaults(command=functools.partial(score, "evaluate"))
@@ -231,8 +232,8 @@ _FILES = (
 _CANDIDATES: dict[str, Any] = {
     "type": _at_least(1, int),
     "metavar": "K",
-    "help": "of text: candidates for each sentence, among which the run's discriminator chooses; 1 takes each as the "
-    "generator writes it (default: as trained)",
+    "help": "text only: number of candidates for each sentence, among which the run's discriminator chooses; 1 takes "
+    "each sentence as the generator writes it (default: as trained)",
 }
 _IMPORT: dict[str, Any] = {
     "dest": "imports",

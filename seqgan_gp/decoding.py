@@ -149,7 +149,10 @@ def _decode(data: bytes, name: str) -> str:
         for start, kind in ARCHIVES.items():
             if data.startswith(start):
                 raise UserError(f"{name}: it is {kind}: take the text out of it, and give that") from None
-        remedy = f"convert it, for example with: iconv -f LATIN1 -t UTF-8 '{name}'"
+        remedy = (
+            f"find out its encoding (file -i '{name}' guesses), and convert it; if that is Latin-1, with: "
+            f"iconv -f LATIN1 -t UTF-8 '{name}'"
+        )
         raise UserError(f"{name}, line {line}: not UTF-8 text; {remedy}") from None
     if 20 * zeros > len(data):  # a generator of bytes may write a few
         _refuse(data, name)

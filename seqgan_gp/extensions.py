@@ -5,6 +5,7 @@ Only names on the command line or in a config for training are imported. A check
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import sys
@@ -34,7 +35,8 @@ def _load(name: str, option: str) -> ModuleType:
     if name.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
         raise UserError(f"{option} {name}: give the name of a module, such as my_module for my_module.py")
     try:
-        return importlib.import_module(name)
+        with contextlib.redirect_stdout(sys.stderr):  # samples may go to stdout
+            return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name and (name == error.name or name.startswith(f"{error.name}.")):
             raise UserError(

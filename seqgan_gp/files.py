@@ -27,11 +27,11 @@ def atomic_binary(path: str | Path) -> contextlib.AbstractContextManager[BinaryI
 
 @contextlib.contextmanager
 def _atomic(path: str | Path, mode: str, **options: str) -> Iterator[Any]:
-    path = Path(path).resolve()  # write to the target of a link, so that the link stays
+    given, path = Path(path), Path(path).resolve()  # write to the target of a link, so that the link stays
     if path.is_dir():
         raise UserError(f"{path} is a folder: give the name of a file")
-    if path.exists() and not path.is_file():
-        with path.open(mode, **options) as file:  # type: ignore[call-overload]
+    if given.exists() and not given.is_file():  # a device or a pipe; /dev/stdout does not resolve to a path
+        with given.open(mode, **options) as file:  # type: ignore[call-overload]
             yield file
         return
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any, TextIO
-
-GONE = (errno.EIO, errno.EPIPE, errno.EBADF, errno.ENXIO)  # a closed terminal, a pipe without a reader
 
 
 class Forgiving:
@@ -30,9 +27,7 @@ class Forgiving:
             return
         try:
             work()
-        except OSError as error:
-            if error.errno not in GONE:
-                raise
+        except OSError:  # a closed terminal, a pipe without a reader, a full disk under a log
             self.gone = True
             with contextlib.suppress(OSError, ValueError):  # Python flushes once more at its end
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
@@ -42,7 +37,14 @@ class Forgiving:
 
 
 def show_any_character() -> None:
-    """Let both streams replace the characters that their encoding lacks. Output to a file or a pipe is UTF-8."""
+    """Let both streams replace the characters that their encoding lacks. Output to a file or a pipe is UTF-8.
+
+    A stream that the caller has closed becomes one that drops its output.
+    """
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             if stream is sys.stdout and not stream.isatty():

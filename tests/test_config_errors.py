@@ -143,3 +143,24 @@ def test_errors_in_a_file(tmp_path, text, complaint):
     with pytest.raises(UserError, match=complaint) as error:
         config.parse(["--config", str(tmp_path / "bad.yaml")])
     assert "bad.yaml" in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "text, complaint",
+    [
+        ("seed: 1\nseed: 2\n", "line 2: the key seed stands there twice"),
+        ("train:\n  steps: 3\n  seconds: 4\n  steps: 5\n", "line 4: the key steps stands there twice"),
+    ],
+)
+def test_a_key_that_stands_twice_is_named_with_its_line(tmp_path, text, complaint):
+    (tmp_path / "twice.yaml").write_text(text)
+    with pytest.raises(UserError, match=complaint):
+        config.parse(["--config", str(tmp_path / "twice.yaml")])
+
+
+@pytest.mark.parametrize(
+    "arguments, complaint", [(["--imports=[x]"], "give --import MODULE"), (["--output="], "--output is empty")]
+)
+def test_options_that_would_do_nothing_are_refused(arguments, complaint):
+    with pytest.raises(UserError, match=complaint):
+        config.parse(arguments)

@@ -180,3 +180,10 @@ def test_options_of_the_file_go_with_its_backbone_where_the_command_line_names_a
     (parts[0] / "kernel.yaml").write_text("generator: {kernel: 7, noise: 9}\n")
     parsed = config.parse(["--config=kernel.yaml", "--generator.backbone=attention"]).config
     assert (parsed.generator.heads, parsed.generator.noise) == (4, 9)
+
+
+def test_a_module_that_prints_leaves_the_samples_alone(parts, capsys):
+    (parts[0] / "talks.py").write_text("print('hello from a module')\n")
+    config.parse(["--import=talks"])
+    said = capsys.readouterr()
+    assert said.out == "" and "hello from a module" in said.err

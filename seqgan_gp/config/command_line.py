@@ -82,6 +82,8 @@ def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
     config.check()
     if given.resume and given.overwrite:
         raise UserError("--resume and --overwrite contradict each other: give one of them")
+    if given.output == "":
+        raise UserError("--output is empty: give the name of a folder, or leave it out")
     name = paths[-1].stem if paths else "default"
     return Invocation(config, Path(given.output or f"runs/{name}"), given.resume, given.overwrite)
 
@@ -99,6 +101,8 @@ def _values(arguments: list[str], config: Any) -> Iterator[dict[str, Any]]:
     known, inner = {key.name: key for key in keys(config)}, sections(config)
     found: dict[str, Any] = {}
     for name, text in _pairs(arguments):
+        if name == "imports":
+            raise UserError("--imports is a key of YAML files: give --import MODULE for each module")
         owner = _owner(name, known)
         if name in inner:
             value = _yaml(name, text)

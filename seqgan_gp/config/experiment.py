@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from ..adversarial.objectives import OBJECTIVES
 from ..adversarial.penalty import MIXINGS, SIDES
@@ -175,6 +175,9 @@ class Experiment:
             none by default.
         trackers: Trackers of accelerate to log to besides metrics.jsonl, such as [tensorboard] or [wandb].
     """
+
+    SOURCES: ClassVar[tuple[str, ...]] = ()
+    """Keys that name the data. A resumed run may name another place where the same data are."""
 
     modality: str
     method: str

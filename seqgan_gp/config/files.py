@@ -24,6 +24,18 @@ class _Loader(yaml.SafeLoader):
     """YAML in which 1e-4 is a number, as in YAML 1.2. The library follows YAML 1.1, where it is a text."""
 
 
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    """A mapping whose keys differ: the library would take the last of two without a word."""
+    seen: set[Any] = set()
+    for key, _ in node.value:
+        name = loader.construct_object(key)
+        if isinstance(name, str) and name in seen:
+            raise UserError(f"line {key.start_mark.line + 1}: the key {name} stands there twice: leave one out")
+        seen.add(name if isinstance(name, str) else None)
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?(\d[\d_]*|\d*\.\d+|\d+\.\d*)[eE][-+]?\d+$"), list("-+0123456789.")
 )

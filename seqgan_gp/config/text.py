@@ -268,6 +268,8 @@ class TextConfig(Experiment):
             maximum likelihood). The sections of the other method have no effect.
     """
 
+    SOURCES = ("corpus.train", "corpus.test")
+
     modality: Literal["text"] = "text"
     method: Annotated[str, OneOf(modality(TEXT).methods)] = "adversarial"
     corpus: CorpusConfig = field(default_factory=CorpusConfig)

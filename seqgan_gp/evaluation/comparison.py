@@ -201,7 +201,7 @@ def from_options(options: argparse.Namespace, sources: Sources | None = None) ->
         fit_encoder=load_encoder(options.encoder) if needs_encoder else lsa,
         unit=unit,
         seed=options.seed,
-        bootstrap=options.bootstrap,
+        bootstrap=_checked_bootstrap(options.bootstrap),
         model=TrainingModel(training, unit) if training else None,
         reference=reference,
     )
@@ -218,3 +218,14 @@ def _unit(asked: str | None, reference: list[str] | None, grammar: Grammar | Non
     if line:
         print(line, file=sys.stdout if asked is None else sys.stderr)
     return unit
+
+
+def _checked_bootstrap(pairs: int) -> int:
+    """The number of pairs of halves; one pair has no spread.
+
+    Raises:
+        UserError: it is 1.
+    """
+    if pairs == 1:
+        raise UserError("--bootstrap is 1: give at least 2 pairs of halves, or 0 for no intervals")
+    return pairs

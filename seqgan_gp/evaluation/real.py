@@ -46,7 +46,15 @@ class FittedReal(Real):
         Raises:
             UserError: the encoder gives an array of another shape, or numbers that are not finite.
         """
-        vectors = np.asarray(self.encoder(sentences))
+        try:
+            vectors = np.asarray(self.encoder(sentences))
+        except UserError:
+            raise
+        except Exception as error:  # whatever a function of the user's own does
+            cause = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"the encoder fails on a list of sentences ({type(error).__name__}: {cause}): it must give vectors"
+            ) from None
         if vectors.ndim != 2 or len(vectors) != len(sentences) or not np.isfinite(vectors).all():
             raise UserError(
                 f"the encoder gave an array of shape {vectors.shape} for {len(sentences)} sentences: finite numbers "

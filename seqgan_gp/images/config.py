@@ -86,6 +86,8 @@ class ImageConfig(Experiment):
         method: How to train: adversarial (generator and critic, WGAN-GP).
     """
 
+    SOURCES = ("images.train", "images.test")
+
     modality: Literal["images"] = "images"
     method: Annotated[str, OneOf(modality("images").methods)] = "adversarial"
     images: ImagesConfig = field(default_factory=ImagesConfig)

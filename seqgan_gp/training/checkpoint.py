@@ -77,4 +77,6 @@ def load(accelerator: Accelerator, run: Path) -> None:
     except Exception as error:  # missing or damaged files, other shapes: exceptions of many kinds
         cause = " ".join(str(error).split())[:200]
         remedy = "resume with as many processes as before, or delete this checkpoint to resume from the one before it"
+        if "size mismatch" in str(error) or "Missing key" in str(error) or "Unexpected key" in str(error):
+            remedy = "the code of the networks is not what it was: restore the module that you import"
         raise UserError(f"{found[-1]}: cannot be resumed ({type(error).__name__}: {cause}); {remedy}") from None

@@ -98,7 +98,7 @@ def _compare_data(kind: type[Task[Any]], asked: Experiment, output: Path) -> lis
     """
     saved = configs.load(output / artefacts.CONFIG)
     config, was, now = asked.settled(saved), configs.flat(saved), configs.flat(asked)
-    moved = [key for key in folder.SOURCES if was.get(key) != now.get(key)]
+    moved = [key for key in config.SOURCES if was.get(key) != now.get(key)]
     if not moved and not kind.is_local(config):
         return []
     own = f"the run goes on with its own copy in {output}"

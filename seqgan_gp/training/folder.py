@@ -36,9 +36,6 @@ FREE = (
     *(f"likelihood.{key}" for key in ("clip", "validate_every", "patience", "decay", "decays")),
 )
 
-# These may name another place if the data there are the same; `experiment` compares them.
-SOURCES = ("corpus.train", "corpus.test", "images.train", "images.test")
-
 
 def is_run(path: Path) -> bool:
     return (path / CONFIG).is_file() and (path / METRICS).is_file()
@@ -100,7 +97,7 @@ def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) 
 def _check_same(saved: Experiment, asked: Experiment, output: Path) -> None:
     was, now = configs.flat(saved), configs.flat(asked)
     for key in (*was, *now):
-        free = key in SOURCES or any(key == free or key.startswith(f"{free}.") for free in FREE)
+        free = key in asked.SOURCES or any(key == free or key.startswith(f"{free}.") for free in FREE)
         if was.get(key) != now.get(key) and not free:
             raise UserError(
                 f"{output} was trained with {key}={was.get(key)}, not {now.get(key)}: resume with the same value, "

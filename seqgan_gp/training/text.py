@@ -215,6 +215,8 @@ class TextTask(task.Task[TextConfig]):
                 "the sentences have no spaces between words, so that a whole clause is one word: "
                 "--tokenizer.kind character suits them"
             )
+        if not corpus.grammar and set(corpus.test.text) <= set(corpus.train.text):
+            lines.append("every held-out sentence is a training sentence: the scores do not tell learning from copying")
         if encoded.truncated:
             lines.append(
                 f"{encoded.truncated:,} training sentences are longer than tokenizer.length={t.length} and were cut"
