@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from seqgan_gp.config.text import CorpusConfig
+from seqgan_gp.config.corpus import CorpusConfig
 from seqgan_gp.text.corpus import Corpus, load_corpus
 
 

@@ -109,7 +109,10 @@ def test_unknown_attributes_of_the_package():
 @pytest.mark.parametrize(
     "command, promises",
     [
-        ("sample", ["samples to write (default: 10)", "equal samples (default: 0)", "samples at a time (default: 256)"]),
+        (
+            "sample",
+            ["samples to write (default: 10)", "equal samples (default: 0)", "samples at a time (default: 256)"],
+        ),
         (
             "evaluate",
             ["0 for none (default: 0)", "(default: word)", "vectors (default: lsa)", "run (default: 1000003)"],
