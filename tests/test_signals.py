@@ -91,6 +91,16 @@ def test_a_terminal_that_closes_twice_and_an_impatient_scheduler_do_not_break_of
     assert code == 130 and "checkpoint saved" in said and steps(interrupted / f"{number.name}-2") == [3, 4]
 
 
+def test_a_background_job_that_a_shell_lets_ignore_ctrl_c_still_takes_it():
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as `command &` in a script does
+    try:
+        with setup.StopRequest().listening() as stop:
+            signal.raise_signal(signal.SIGINT)
+            assert stop.requested
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_signal_that_the_user_ignores_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
     try:

@@ -84,7 +84,8 @@ class StopRequest:
     """The wish to stop, which the loop reads between steps.
 
     Ctrl-C, a termination signal, a closed terminal (SIGHUP) and a scheduler's warning (SIGUSR1) set it. A second Ctrl-C
-    or termination signal ends the process at once. A signal that the user has told us to ignore (nohup) stays ignored.
+    or termination signal ends the process at once. A closed terminal that the user has told us to ignore (nohup) stays
+    ignored.
     """
 
     def __init__(self) -> None:
@@ -97,7 +98,8 @@ class StopRequest:
 
     @contextlib.contextmanager
     def listening(self) -> Iterator[StopRequest]:
-        heard = [number for number in (*URGENT, *PATIENT) if signal.getsignal(number) is not signal.SIG_IGN]
+        # A shell lets its background jobs ignore SIGINT, and who sends it all the same means it.
+        heard = [n for n in (*URGENT, *PATIENT) if n in URGENT or signal.getsignal(n) is not signal.SIG_IGN]
         before = {number: signal.signal(number, self._set) for number in heard}
         try:
             yield self
