@@ -66,7 +66,7 @@ def test_edited_pictures_are_read_anew(tmp_path):
             assert {*load_bars(tmp_path / source).train.pixels.ravel().tolist()} == {shade}
 
 
-@pytest.mark.parametrize("kind", ["text", "parquet", "pictures"])
+@pytest.mark.parametrize("kind", ["text", pytest.param("parquet", marks=pytest.mark.slow), "pictures"])
 def test_a_run_on_files_needs_no_cache(tmp_path, kind):
     """As under a home that is read-only."""
     if kind == "pictures":

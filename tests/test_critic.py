@@ -28,7 +28,7 @@ def test_the_penalty_does_not_walk_the_forward_pass_again(width):
     assert operations / forward == pytest.approx(10, rel=0.05)
 
 
-@pytest.mark.parametrize("width", [8, WIDE])
+@pytest.mark.parametrize("width", [pytest.param(8, marks=pytest.mark.slow), WIDE])
 def test_a_step_of_functions_compiles(width):
     """torch.compile takes no double backward of autograd, but torch.func.grad inside of what it compiles."""
     batch, length = 3, 6

@@ -126,6 +126,7 @@ def test_the_text_critic_with_spectral_norm_keeps_its_bound():
     assert ((network(real) - network(fake)).abs() <= (1 + 0.3 * 3) ** 2 * distance).all()
 
 
+@pytest.mark.slow
 def test_wgan_gp_covers_all_modes_and_a_mixture_knows_how_many():
     mixture = toys.MIXTURES["8-gaussians"]
     rng = np.random.default_rng(0)

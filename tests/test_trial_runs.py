@@ -108,7 +108,7 @@ def wait_for(condition) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
 def test_an_interrupted_study_saves_says_how_to_go_on_and_goes_on(tmp_path, number, stand_in):
     of_each = {name: {"expect": "x", "keys": {"train.log_every": 100_000}} for name in ("one", "two")}
     file, out = write(tmp_path / "t.yaml", trials={**of_each, "three": {"expect": "x"}}), tmp_path / "out"
