@@ -131,7 +131,8 @@ def test_ctrl_c_ends_pytest_where_a_run_in_its_process_takes_it(tmp_path):
         "    assert train(tmp_path / 'run') == 130\n\n"
         "def test_two():\n    print('went on')\n"
     )
-    (tmp_path / "conftest.py").write_text((ROOT / "tests" / "conftest.py").read_text())
+    own = (ROOT / "tests" / "conftest.py").read_text()
+    (tmp_path / "conftest.py").write_text(own.replace("Path(__file__).parent.parent", f"Path({str(ROOT)!r})"))
     command = [sys.executable, "-m", "pytest", "-s", "-p", "no:randomly", "-c", "/dev/null", str(program)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
     assert done.returncode == 2 and "KeyboardInterrupt" in done.stdout and "went on" not in done.stdout
