@@ -80,3 +80,17 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     original = config.parse(options).config
     config.save(original, tmp_path / "c.yaml")
     assert config.load(tmp_path / "c.yaml") == original
+
+
+def test_a_section_as_a_mapping_overrides_only_the_keys_that_it_has():
+    for order in (1, -1):
+        options = ["--train.critic.lr=0.5", "--train={critic: {name: SGD}, steps: 7}"][::order]
+        train = config.parse(options).config.train
+        assert (train.critic.name, train.critic.lr, train.steps) == ("SGD", 0.5, 7)
+
+
+def test_anchors_and_merges_of_yaml_work(tmp_path):
+    text = "train:\n  critic: &one {lr: 0.25, name: SGD}\n  generator: {<<: *one, name: AdamW}\n"
+    (tmp_path / "anchors.yaml").write_text(text)
+    train = config.parse([f"--config={tmp_path / 'anchors.yaml'}"]).config.train
+    assert (train.generator.lr, train.generator.name, train.critic.name) == (0.25, "AdamW", "SGD")

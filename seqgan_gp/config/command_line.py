@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -109,7 +109,7 @@ def _values(arguments: list[str], config: Any) -> Iterator[dict[str, Any]]:
             if not isinstance(value, dict):
                 options = ", ".join(f"--{key}" for key in known if key.startswith(f"{name}."))
                 raise UserError(f"--{name} is a section of keys and takes no value itself: give one of {options}")
-            found |= {f"{name}.{field}": entry for field, entry in value.items()}
+            found |= _flat(name, value, inner)
         elif owner not in known:
             raise unknown(name, config)
         elif owner != name:  # an entry of a mapping, such as train.critic.options.weight_decay
@@ -124,6 +124,15 @@ def _values(arguments: list[str], config: Any) -> Iterator[dict[str, Any]]:
                 _put(values, name, value)
         if values:
             yield values
+
+
+def _flat(name: str, values: dict[str, Any], inner: Collection[str]) -> dict[str, Any]:
+    """The values of a section by key, so that each overrides no other key than its own."""
+    found: dict[str, Any] = {}
+    for field, value in values.items():
+        key = f"{name}.{field}"
+        found |= _flat(key, value, inner) if key in inner and isinstance(value, dict) else {key: value}
+    return found
 
 
 def _pairs(arguments: list[str]) -> Iterator[tuple[str, str]]:

@@ -25,13 +25,12 @@ class _Loader(yaml.SafeLoader):
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    """A mapping whose keys differ: the library would take the last of two without a word."""
-    seen: set[Any] = set()
+    """A mapping whose keys differ. The library would take the last of two equal keys without a word."""
+    seen: set[str] = set()
     for key, _ in node.value:
-        name = loader.construct_object(key)
-        if isinstance(name, str) and name in seen:
-            raise UserError(f"line {key.start_mark.line + 1}: the key {name} stands there twice: leave one out")
-        seen.add(name if isinstance(name, str) else None)
+        if isinstance(key, yaml.ScalarNode) and key.value in seen:
+            raise UserError(f"line {key.start_mark.line + 1}: the key {key.value} stands there twice: leave one out")
+        seen.add(str(key.value))
     return loader.construct_mapping(node, deep=True)
 
 
@@ -106,7 +105,7 @@ def read(path: Path) -> dict[str, Any]:
         try:
             values = read_yaml(path.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
-            raise UserError(str(error)) from None
+            raise UserError(f"not UTF-8 text ({error}): save it as UTF-8") from None
         if not isinstance(values, dict) or not values:
             raise UserError("no keys with values in it; --help lists the keys")
         known_modality(values.get("modality", TEXT))

@@ -97,7 +97,7 @@ def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) 
 def _check_same(saved: Experiment, asked: Experiment, output: Path) -> None:
     was, now = configs.flat(saved), configs.flat(asked)
     for key in (*was, *now):
-        free = key in asked.SOURCES or any(key == free or key.startswith(f"{free}.") for free in FREE)
+        free = key in asked.SOURCES or any(key == name or key.startswith(f"{name}.") for name in FREE)
         if was.get(key) != now.get(key) and not free:
             raise UserError(
                 f"{output} was trained with {key}={was.get(key)}, not {now.get(key)}: resume with the same value, "
