@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import bz2
 import codecs
+import contextlib
 import gzip
 import importlib
+import io
 import lzma
+import os
+import stat
 import sys
 import unicodedata
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from .errors import UserError
 
@@ -43,22 +47,64 @@ def is_packed(path: str | Path) -> bool:
     return Path(path).suffix.lower() in SUFFIXES
 
 
-def read_text(path: str | Path) -> str:
-    """Read the text of a file, plain or packed.
+def read_lines(path: str | Path, newline: str | None = None) -> Iterator[str]:
+    """Read the lines of a file, plain or packed, one after another; - is standard input.
+
+    Args:
+        newline: as of `open`. None takes every line break for \\n, and "" and "\\n" leave them as they are.
 
     Raises:
         EmptyFileError: the file is empty.
         UserError: the path is missing or no file, or the file is no text that can be read.
     """
-    return _decode(read_bytes(path), str(path))
+    name = "standard input" if str(path) == STANDARD_INPUT else str(path)
+    number, empty = 0, True
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(open_bytes(path))
+        with _naming_damage(stream.packing, name):
+            head = stream.peek(LOOKED_AT)
+            encoding = _encoding_of(head, name)
+            try:
+                for line in io.TextIOWrapper(stream, encoding, newline=newline):
+                    number, empty = number + 1, empty and line.isspace()
+                    yield line
+            except UnicodeDecodeError as error:
+                raise _not_decoded(error, head, encoding, number, name) from None
+    if empty:
+        raise EmptyFileError(f"{name}: the file is empty; one sentence a line is expected")
 
 
-def read_standard_input() -> str:
-    """The same for standard input."""
-    if sys.stdin is None:
-        raise UserError("standard input is closed: name a file in place of -")
-    name = "standard input"
-    return _decode(_unpack(sys.stdin.buffer.read(), name), name)
+def read_text(path: str | Path) -> str:
+    """Read the text of a file as a whole, with its line breaks as they are. See `read_lines`."""
+    return "".join(read_lines(path, newline=""))
+
+
+class Unpacked(io.BufferedReader):
+    """The bytes of a file, unpacked; `packing` is the name of the packing, or None."""
+
+    def __init__(self, raw: Any, packing: str | None = None):
+        super().__init__(raw, LOOKED_AT)
+        self.packing = packing
+
+
+def open_bytes(path: str | Path) -> Unpacked:
+    """Open a file; what begins as packed data do is unpacked, whatever the name says. - is standard input.
+
+    Raises:
+        UserError: the path is missing or no file.
+    """
+    file = _standard_input() if str(path) == STANDARD_INPUT else _open(path)
+    start = file.peek(8)[:8]
+    packings: dict[bytes, tuple[str, Callable[[Any], Any]]] = {
+        b"\x1f\x8b": ("gzip", lambda packed: gzip.GzipFile(fileobj=packed)),
+        b"BZh": ("bzip2", bz2.BZ2File),
+        b"\xfd7zXZ\x00": ("xz", lzma.LZMAFile),
+        b"\x28\xb5\x2f\xfd": ("zstd", lambda packed: Pieces(_unpack_zstd(packed, str(path)))),
+    }
+    for mark, (packing, unpack) in packings.items():
+        if start.startswith(mark):
+            return Unpacked(unpack(file), packing)
+    return Unpacked(file)
 
 
 def read_bytes(path: str | Path) -> bytes:
@@ -67,105 +113,122 @@ def read_bytes(path: str | Path) -> bytes:
     Raises:
         UserError: the path is missing or no file, or it cannot be unpacked.
     """
+    with open_bytes(path) as stream, _naming_damage(stream.packing, str(path)):
+        return stream.read()
+
+
+def _standard_input() -> Any:
+    if sys.stdin is None:
+        raise UserError("standard input is closed: name a file in place of -")
+    return io.BufferedReader(Pieces(iter(lambda: sys.stdin.buffer.read1(LOOKED_AT), b"")))  # it must stay open
+
+
+def _open(path: str | Path) -> Any:
+    """Open a file. A pipe that a shell has made, as <(command), is one too; a device or a named pipe is not."""
     try:
-        data = Path(path).read_bytes()
+        mode = os.stat(path).st_mode
+        pipe = stat.S_ISFIFO(mode) and str(path).startswith(("/dev/", "/proc/"))
+        if stat.S_ISREG(mode) or stat.S_ISDIR(mode) or pipe:
+            return Path(path).open("rb")
     except FileNotFoundError:
         raise UserError(f"{path}: no such file") from None
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    return _unpack(data, str(path))
+    except ValueError as error:  # a zero byte in the name
+        raise UserError(f"{str(path)!r}: no name of a file ({error})") from None
+    kind = "named pipe" if stat.S_ISFIFO(mode) else "device"
+    raise UserError(f"{path}: it is a {kind}, which may never end: write its contents to a file, and give that")
 
 
-def _unpack(data: bytes, name: str) -> bytes:
-    """Unpack what begins as packed data do, whatever its name says."""
-    packings: dict[bytes, tuple[str, Callable[[bytes], bytes]]] = {
-        b"\x1f\x8b": ("gzip", gzip.decompress),
-        b"BZh": ("bzip2", bz2.decompress),
-        b"\xfd7zXZ\x00": ("xz", lzma.decompress),
-        b"\x28\xb5\x2f\xfd": ("zstd", lambda data: _unpack_zstd(data, name)),
-    }
-    for start, (packing, unpack) in packings.items():
-        if data.startswith(start):
-            try:
-                return unpack(data)
-            except (UserError, MemoryError):
-                raise
-            except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
-                raise UserError(
-                    f"{name}: the {packing} file is damaged or not whole ({error}): copy or pack it anew"
-                ) from None
-    return data
+@contextlib.contextmanager
+def _naming_damage(packing: str | None, name: str) -> Iterator[None]:
+    """Turn the errors of unpacking into one line."""
+    try:
+        yield
+    except (OSError, EOFError, ValueError, zlib.error, lzma.LZMAError) as error:
+        if packing is None or isinstance(error, UserError | UnicodeError):
+            raise
+        raise UserError(f"{name}: the {packing} file is damaged or not whole ({error}): copy or pack it anew") from None
 
 
-def _unpack_zstd(data: bytes, name: str) -> bytes:
+class Pieces(io.RawIOBase):
+    """A stream of bytes that come piece by piece."""
+
+    def __init__(self, pieces: Iterator[bytes]):
+        self.pieces, self.left = pieces, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self.left:
+            piece = next(self.pieces, None)
+            if piece is None:
+                return 0
+            self.left = piece
+        size = min(len(buffer), len(self.left))
+        buffer[:size], self.left = self.left[:size], self.left[size:]
+        return size
+
+
+def _unpack_zstd(packed: Any, name: str) -> Iterator[bytes]:
     """Unpack zstd with Python's own module, from 3.14 on, or else with the package zstandard."""
     module: Any
     try:
         module = importlib.import_module("compression.zstd")
+        new = module.ZstdDecompressor
     except ImportError:
-        pass
-    else:
         try:
-            return module.decompress(data)
-        except module.ZstdError as error:
-            raise ValueError(str(error)) from None
-    try:
-        module = importlib.import_module("zstandard")
-    except ImportError:
-        raise UserError(
-            f"{name}: packed with zstd, which needs a package here: pip install zstandard, or unpack it with: "
-            f"zstd -d '{name}'"
-        ) from None
-    unpacked = []
+            module = importlib.import_module("zstandard")
+        except ImportError:
+            raise UserError(
+                f"{name}: packed with zstd, which needs a package here: pip install zstandard, or unpack it with: "
+                f"zstd -d '{name}'"
+            ) from None
+        new = lambda: module.ZstdDecompressor().decompressobj()  # noqa: E731
+    frame: Any = None
+    data = packed.read(LOOKED_AT)
     while data:  # frame by frame, since only a frame knows whether it is whole
-        frame = module.ZstdDecompressor().decompressobj()
+        frame = frame or new()
         try:
-            unpacked.append(frame.decompress(data))
+            yield frame.decompress(data)
         except module.ZstdError as error:
             raise ValueError(str(error)) from None
-        if not frame.eof:
-            raise ValueError("its end is missing")
-        data = frame.unused_data
-    return b"".join(unpacked)
+        data = b""
+        if frame.eof:
+            frame, data = None, frame.unused_data
+        data = data or packed.read(LOOKED_AT)
+    if frame is not None:
+        raise ValueError("its end is missing")
 
 
-def _decode(data: bytes, name: str) -> str:
-    """Decode a text by its mark, or as UTF-8."""
+def _encoding_of(head: bytes, name: str) -> str:
+    """The encoding of a text by its beginning: by its mark, or else UTF-8."""
     for mark, encoding in MARKS:
-        if data.startswith(mark):
-            try:
-                return _full(data.decode(encoding), name)
-            except UnicodeDecodeError as error:
-                raise UserError(
-                    f"{name}: its mark says {encoding}, and byte {error.start + 1:,} does not fit: save it as UTF-8"
-                ) from None
-    zeros = data.count(0)
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        if zeros:
-            _refuse(data, name)
-        for start, kind in ARCHIVES.items():
-            if data.startswith(start):
-                raise UserError(f"{name}: it is {kind}: take the text out of it, and give that") from None
-        remedy = (
-            f"find out its encoding (file -i '{name}' guesses), and convert it; if that is Latin-1, with: "
-            f"iconv -f LATIN1 -t UTF-8 '{name}'"
-        )
-        raise UserError(f"{name}, line {line}: not UTF-8 text; {remedy}") from None
-    if 20 * zeros > len(data):  # a generator of bytes may write a few
-        _refuse(data, name)
-    return _full(text, name)
+        if head.startswith(mark):
+            return encoding
+    if 20 * head.count(0) > len(head):  # a generator of bytes may write a few
+        _refuse(head, name)
+    return "utf-8-sig"
 
 
-def _full(text: str, name: str) -> str:
-    if not text.strip():
-        raise EmptyFileError(f"{name}: the file is empty; one sentence a line is expected")
-    return text
+def _not_decoded(error: UnicodeDecodeError, head: bytes, encoding: str, lines: int, name: str) -> UserError:
+    """The error for a text that is not in its encoding, after so many good lines."""
+    if encoding != "utf-8-sig":
+        return UserError(f"{name}: its mark says {encoding}, and line {lines + 1:,} does not fit: save it as UTF-8")
+    if head.count(0):
+        _refuse(head, name)
+    for start, kind in ARCHIVES.items():
+        if head.startswith(start):
+            return UserError(f"{name}: it is {kind}: take the text out of it, and give that")
+    line = lines + error.object.count(b"\n", 0, error.start) + 1
+    return UserError(
+        f"{name}, line {line:,}: not UTF-8 text; find out its encoding (file -i '{name}' guesses), and convert it; if "
+        f"that is Latin-1, with: iconv -f LATIN1 -t UTF-8 '{name}'"
+    )
 
 
-def _refuse(data: bytes, name: str) -> None:
+def _refuse(data: bytes, name: str) -> NoReturn:
     """Raise a UserError for a text with zero bytes."""
     for start, kind in ARCHIVES.items():
         if data.startswith(start):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -42,3 +43,12 @@ def _atomic(path: str | Path, mode: str, **options: str) -> Iterator[Any]:
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def place_file(source: Path, target: Path) -> None:
+    """Give a file a second name; on another file system, or on one without such names, copy it."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)

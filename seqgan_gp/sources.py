@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -16,10 +16,12 @@ from .decoding import is_packed, read_bytes, suffix_of
 from .errors import UserError
 
 HOLDOUT = 2_000  # rows to hold out at most, by default
+BATCH = 10_000  # rows that are read at a time
 HUB_ID = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 
 Place: TypeAlias = Literal["folder", "file", "hub", "nowhere"]
 Split = TypeVar("Split")
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,11 @@ def place_of(source: str, suffixes: Collection[str]) -> Place:
     return "nowhere"
 
 
-def load_hub(kind: Kind, source: str) -> dict[str, Any]:
+def load_hub(kind: Kind, source: str, streaming: bool = False) -> dict[str, Any]:
     """Load the splits of a data set of the hub.
+
+    Args:
+        streaming: open them as streams, which download nothing but what is read.
 
     Raises:
         UserError: it cannot be loaded.
@@ -78,15 +83,41 @@ def load_hub(kind: Kind, source: str) -> dict[str, Any]:
 
     _be_quiet()
     try:
-        return dict(datasets.load_dataset(source))
+        return dict(datasets.load_dataset(source, streaming=streaming))
     except Exception as error:  # each loader has its own exceptions
-        for folder in _caches():
+        for folder in () if streaming else _caches():
             if complaint := _unwritable(folder):
                 raise UserError(
                     f"{kind.name} '{source}' needs the cache {folder}, which cannot be written ({complaint}): "
                     "set HF_HOME to a folder that you can write to"
                 ) from None
         raise _not_loaded(kind, source, error) from None
+
+
+def read_columns(
+    kind: Kind, source: str, split: Any, columns: Sequence[str], rows: int | None = None
+) -> tuple[Mapping[str, Any], Iterator[Mapping[str, list]]]:
+    """Read columns of a split of the hub, many rows at a time.
+
+    Args:
+        split: a data set or a stream of the library `datasets`.
+        columns: the wanted columns; those that are missing are left out.
+        rows: the number of rows to read at most.
+
+    Returns:
+        The features of all columns of the split, and an iterator over lists for each wanted column.
+    """
+    import datasets
+    import pyarrow
+
+    features = split.features
+    if features is None:  # of a stream that nobody has described
+        first: Mapping[str, Any] = next(naming(kind, source, split.iter(1)), {})
+        features = datasets.Features.from_arrow_schema(pyarrow.table(first).schema)
+    if rows is not None:
+        split = split.take(rows)
+    there = [column for column in columns if column in features]
+    return features, naming(kind, source, split.select_columns(there or [*features]).iter(BATCH))
 
 
 def load_files(kind: Kind, source: str, loader: str, splits: Mapping[str, Sequence[Path]]) -> dict[str, Any]:
@@ -105,6 +136,41 @@ def load_files(kind: Kind, source: str, loader: str, splits: Mapping[str, Sequen
             return dict(datasets.load_dataset(loader, data_files=names, cache_dir=cache, keep_in_memory=True))
         except Exception as error:
             raise _not_loaded(kind, source, error) from None
+
+
+def open_parquet(kind: Kind, file: Path) -> tuple[Mapping[str, Any], Iterator[Mapping[str, list]]]:
+    """Open a .parquet file: the features of its columns, and its rows, many at a time, as a list for each column.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    import datasets
+    import pyarrow.parquet
+
+    if not file.exists():
+        raise UserError(f"{file}: no such file; {kind.remedy}")
+    try:
+        opened = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(read_bytes(file)) if is_packed(file) else str(file))
+        features = datasets.Features.from_arrow_schema(opened.schema_arrow)
+    except UserError:
+        raise
+    except Exception as error:
+        raise _not_loaded(kind, str(file), error) from None
+    return features, naming(kind, str(file), (batch.to_pydict() for batch in opened.iter_batches(BATCH)))
+
+
+def naming(kind: Kind, source: str, items: Iterable[Item]) -> Iterator[Item]:
+    """Items that a library reads; any error of its own becomes one line.
+
+    Raises:
+        UserError: the library cannot load them.
+    """
+    try:
+        yield from items
+    except UserError:
+        raise
+    except Exception as error:
+        raise _not_loaded(kind, source, error) from None
 
 
 def load_parquet(kind: Kind, files: Sequence[Path]) -> Any:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable, Iterator
-from typing import Any, TextIO
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TextIO, TypeVar
+
+Item = TypeVar("Item")
 
 
 class Forgiving:
@@ -65,3 +67,16 @@ def forgiving() -> Iterator[None]:
         for stream in both:
             stream.flush()
         sys.stdout, sys.stderr = before
+
+
+def progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterable[Item]:
+    """Show a bar on stderr while items pass, if that takes more than some seconds.
+
+    Args:
+        what: the work, in words for the user.
+        total: the number of the items, if it is known.
+    """
+    from tqdm import tqdm
+
+    interval = 0.5 if sys.stderr.isatty() else 30  # a log file needs no more than a line every half minute
+    return tqdm(items, what, total, delay=5, mininterval=interval, unit_scale=True, unit="")

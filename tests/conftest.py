@@ -42,6 +42,14 @@ def train(output: Path, *options: str) -> int:
     return main(["train", *TINY, f"--output={output}", *options])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Prepared corpora of tests are kept apart from the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEQGAN_GP_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def critic_loss(
     critic: torch.nn.Module, penalty: PenaltyConfig, objective: Objective = OBJECTIVES["wasserstein"]
 ) -> CriticLoss:

@@ -108,6 +108,6 @@ def test_a_hub_data_set_whose_cache_cannot_be_written_names_the_folder(tmp_path,
 def test_a_hub_data_set_is_read_like_a_file(monkeypatch):
     rows = {"text": [f"line {i}" for i in range(12)] + [None]}
     splits = datasets.DatasetDict({"train": datasets.Dataset.from_dict(rows)})
-    monkeypatch.setattr(datasets, "load_dataset", lambda source: splits)
+    monkeypatch.setattr(datasets, "load_dataset", lambda source, streaming: splits)
     corpus = load("some/set", uppercase=True)
     assert sorted(corpus.train.text + corpus.test.text) == sorted(f"LINE {i}" for i in range(12))

@@ -74,7 +74,7 @@ def test_a_zero_byte_here_and_there_is_no_reason_to_refuse_a_text(tmp_path):
 @pytest.mark.parametrize(
     "data, complaint",
     [
-        (b"\xff\xfea\0b", "its mark says UTF-16, and byte 5 does not fit"),
+        (b"\xff\xfea\0b", "its mark says UTF-16, and line 1 does not fit"),
         (bytes(range(256)) * 9, "it holds zero bytes"),
         (b"PK\x03\x04" + bytes(90), "a zip archive"),
         (b"%PDF-1.7\n\xe2\xe3", "a PDF"),
@@ -162,7 +162,9 @@ def test_zstd_without_its_package_says_which_one(tmp_path, monkeypatch):
 
 
 def test_pythons_own_module_for_zstd_goes_before_the_package(tmp_path, monkeypatch):
-    own = types.SimpleNamespace(decompress=lambda data: TEXTS["txt"].encode(), ZstdError=ValueError)
+    text = TEXTS["txt"].encode()
+    frame = types.SimpleNamespace(decompress=lambda data: text, eof=True, unused_data=b"")
+    own = types.SimpleNamespace(ZstdDecompressor=lambda: frame, ZstdError=ValueError)
     monkeypatch.setitem(sys.modules, "compression", types.ModuleType("compression"))
     monkeypatch.setitem(sys.modules, "compression.zstd", own)
     (tmp_path / "a.txt.zst").write_bytes(b"\x28\xb5\x2f\xfd" + bytes(9))

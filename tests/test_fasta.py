@@ -105,7 +105,7 @@ def sampled(run, path, *options):
 
 def test_samples_are_written_in_the_form_of_their_file_and_read_again(tmp_path, run, capsys):
     lines = sampled(run, tmp_path / "a.txt").splitlines()
-    records = fasta.read(sampled(run, tmp_path / "a.fasta"), "a.fasta")
+    records = list(fasta.read(sampled(run, tmp_path / "a.fasta").splitlines(), "a.fasta"))
     assert [record.id for record in records] == [f"sample-{i}" for i in range(1, 8)]
     assert [record.sequence for record in records] == [line.replace(" ", "") for line in lines]
     assert all(len(line) <= 60 for line in (tmp_path / "a.fasta").read_text().splitlines())
@@ -125,6 +125,6 @@ def test_samples_are_not_written_under_a_name_that_says_another_form(tmp_path, r
 
 def test_a_long_sequence_is_wrapped_and_its_label_stands_in_the_header():
     assert fasta.write(3, "A" * 61, "enzyme") == f">sample-3 enzyme\n{'A' * 60}\nA\n"
-    (record,) = fasta.read(fasta.write(3, "A" * 130), "a")
+    (record,) = fasta.read(fasta.write(3, "A" * 130).splitlines(), "a")
     assert record.sequence == "A" * 130
     assert fasta.write(1, "") == ">sample-1\n\n"

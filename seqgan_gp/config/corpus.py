@@ -34,6 +34,8 @@ class CorpusConfig:
         size: Number of training sentences to draw from a grammar.
         holdout: Number of sentences to hold out if `test` is not set; default: 2,000 or a tenth of all, whichever is
             less.
+        streaming: Number of rows to take of a hub data set, the first ones, without downloading the others; default:
+            the whole data set.
         seed: Seed of the draw and of the split. `--seed` does not change it.
     """
 
@@ -47,6 +49,7 @@ class CorpusConfig:
     context: str | None = None
     size: PositiveInt = 50_000
     holdout: PositiveInt | None = None
+    streaming: PositiveInt | None = None
     seed: NonNegativeInt = 0
 
     @property

@@ -16,6 +16,7 @@ from ..files import atomic_write
 from .adherence import Adherence, Agreement, Obedience
 from .grammar import Grammar
 from .tokenizer import Tokenizer
+from .words import some
 
 
 class Condition(ABC):
@@ -26,6 +27,11 @@ class Condition(ABC):
     """
 
     EXAMPLE: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def values(self) -> int:
+        """The integers of `encode` are below this."""
 
     @abstractmethod
     def encode(self, given: Sequence[str]) -> np.ndarray:
@@ -117,6 +123,10 @@ class Labels(Condition):
         with atomic_write(path) as file:
             json.dump(self.counts, file, ensure_ascii=False, indent=2)
 
+    @property
+    def values(self) -> int:
+        return len(self.counts)
+
     def encode(self, given: Sequence[str]) -> np.ndarray:
         """Turn N labels into ids: int64 (N,).
 
@@ -154,6 +164,10 @@ class Contexts(Condition):
     def __init__(self, tokenizer: Tokenizer, length: int):
         self.tokenizer, self.length = tokenizer, length
 
+    @property
+    def values(self) -> int:
+        return len(self.tokenizer)
+
     def encode(self, given: Sequence[str]) -> np.ndarray:
         """Turn N contexts into token ids: int64 (N, length)."""
         return self.tokenizer.encode(given, self.length).ids
@@ -162,8 +176,12 @@ class Contexts(Condition):
         raise UserError("this run answers what it is given: seqgan-gp sample RUN --context FILE, a line each")
 
     def describe(self, given: Sequence[str]) -> str:
-        cut = self.tokenizer.encode(given, self.length).truncated
-        return f"{len(set(given)):,} different contexts; {cut:,} are longer than {self.length} tokens and were cut"
+        seen = some(given)
+        cut = self.tokenizer.encode(seen, self.length).truncated
+        among = "" if len(seen) == len(given) else f" among {len(seen):,}"
+        return (
+            f"{len(set(seen)):,} different contexts{among}; {cut:,} are longer than {self.length} tokens and were cut"
+        )
 
     def save(self, path: Path) -> None:
         pass  # the config and the tokenizer tell all

@@ -5,21 +5,71 @@ They come from a grammar, a file, a folder of files, or a data set of the Huggin
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
+
+import numpy as np
 
 from .. import decoding, folders, sources
 from ..errors import UserError
-from .cutting import check_lines
+from ..terminal import progress
+from .cutting import Tally, check_lines
 from .grammar import Grammar
-from .reading import ReadingOptions, Sentences, read_dataset, read_file
+from .lines import Lines
+from .reading import Pair, ReadingOptions, read_dataset, read_file
 from .tables import FORMS, KIND
 
 GRAMMAR = "grammar:"
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Sentences, and the label or the context that each of them is given.
+
+    Args:
+        text: the sentences, in memory or in a file.
+        given: one label or context for each sentence, or None if the sentences are given nothing.
+    """
+
+    text: Sequence[str]
+    given: Sequence[str] | None = None
+
+    def __len__(self) -> int:
+        """Count the sentences."""
+        return len(self.text)
+
+    def take(self, rows: np.ndarray) -> Sentences:
+        """Select the sentences with these numbers."""
+        return Sentences(_take(self.text, rows), None if self.given is None else _take(self.given, rows))
+
+    @classmethod
+    def read(cls, path: Path, given: bool) -> Sentences:
+        """Open the files that `write` wrote."""
+        return cls(Lines(path.with_suffix(".txt")), Lines(path.with_suffix(".given.txt")) if given else None)
+
+    @classmethod
+    def write(cls, pairs: Iterable[Pair], path: Path, given: bool) -> Sentences:
+        """Write sentences to `path`.txt, one a line, and what they are given to `path`.given.txt."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as files:
+            text, *other = (
+                files.enter_context(path.with_suffix(suffix).open("w", encoding="utf-8", newline="\n"))
+                for suffix in (".txt", ".given.txt")[: 1 + given]
+            )
+            for sentence, condition in pairs:
+                text.write(f"{sentence}\n")
+                for file in other:
+                    file.write(f"{condition}\n")
+        return cls.read(path, given)
+
+
+def _take(texts: Sequence[str], rows: np.ndarray) -> Sequence[str]:
+    return texts.take(rows) if isinstance(texts, Lines) else [texts[row] for row in rows]
 
 
 @dataclass(frozen=True)
@@ -43,6 +93,7 @@ class CorpusOptions(ReadingOptions, Protocol):
         size: the number of training sentences to draw from a grammar.
         holdout: the number of sentences to hold out. If it is None, 2,000 sentences are held out, or a
             tenth of all where that is less.
+        streaming: the number of rows to take of a hub data set, or None for all of them.
         seed: the seed of the draw and of the split.
         given: of a grammar, the column is `label`, or `context` of a grammar of pairs.
     """
@@ -51,25 +102,34 @@ class CorpusOptions(ReadingOptions, Protocol):
     test: str | None
     size: int
     holdout: int | None
+    streaming: int | None
     seed: int
 
 
-def load_corpus(options: CorpusOptions) -> Corpus:
-    """Load the sentences of an experiment.
+def load_corpus(options: CorpusOptions, folder: Path) -> Corpus:
+    """Load the sentences of an experiment into files, so that they need not fit in memory.
+
+    Args:
+        folder: the folder for the files.
 
     Raises:
         UserError: the source is missing, a column is unknown, a row lacks a label or a context, a file
             is no text, or there are too few sentences.
     """
+    given = options.given is not None
     grammar = load_grammar(options.train)
     if grammar:
         # One stream: the held-out sentences come first, so that they stay the same when `size` changes.
         draw = _stream(grammar, options.seed, options.given)
-        splits = {"test": draw(options.holdout or sources.HOLDOUT), "train": draw(options.size)}
+        sizes = {"test": options.holdout or sources.HOLDOUT, "train": options.size}
+        splits = {
+            name: Sentences.write(progress(draw(size), f"drawing {name} sentences", size), folder / name, given)
+            for name, size in sizes.items()
+        }
     else:
-        splits = _load_splits(options.train, options, "both" if options.test is None else "train")
+        splits = _load_splits(options.train, options, "both" if options.test is None else "train", folder)
     if options.test is not None:
-        splits["test"] = _load_test(options.test, options)
+        splits["test"] = _load_test(options.test, options, folder / "apart")
     elif "test" not in splits:
         splits = _hold_out(splits["train"], options)
     train, test = splits["train"], splits["test"]
@@ -86,11 +146,12 @@ def load_grammar(source: str) -> Grammar | None:
     return Grammar.load(source.removeprefix(GRAMMAR)) if source.startswith(GRAMMAR) else None
 
 
-def _load_test(source: str, options: CorpusOptions) -> Sentences:
+def _load_test(source: str, options: CorpusOptions, folder: Path) -> Sentences:
     """Load the held-out sentences from a source of their own."""
     if grammar := load_grammar(source):
-        return _stream(grammar, options.seed + 1, options.given)(options.holdout or sources.HOLDOUT)
-    splits = _load_splits(source, options, "test")
+        draw = _stream(grammar, options.seed + 1, options.given)
+        return Sentences.write(draw(options.holdout or sources.HOLDOUT), folder / "test", options.given is not None)
+    splits = _load_splits(source, options, "test", folder)
     return splits.get("test") or splits["train"]
 
 
@@ -101,70 +162,89 @@ def _hold_out(sentences: Sentences, options: CorpusOptions) -> dict[str, Sentenc
     fewer = f"pass --corpus.holdout {max(2, size // 10)}, or " if size >= 4 else "pass "
     remedy = f"{fewer}held-out sentences with --corpus.test FILE"
     sources.check_holdout(KIND, options.train, size, holdout, remedy)
-    train, test = sources.divide(random.Random(options.seed).sample(range(size), size), holdout)
-    return {"train": sentences.take(train), "test": sentences.take(test)}
+    test = np.sort(_draw(size, holdout, random.Random(options.seed)))
+    return {"train": sentences.take(np.delete(np.arange(size), test)), "test": sentences.take(test)}
 
 
-def _stream(grammar: Grammar, seed: int, given: str | None) -> Callable[[int], Sentences]:
+def _draw(size: int, number: int, rng: random.Random) -> list[int]:
+    """Draw different numbers below `size`: the first ones of a shuffle of all, without making the shuffle."""
+    moved: dict[int, int] = {}
+    drawn = []
+    for last in range(size - 1, size - 1 - number, -1):
+        place = rng.randrange(last + 1)
+        drawn.append(moved.get(place, place))
+        moved[place] = moved.get(last, last)
+    return drawn
+
+
+def _stream(grammar: Grammar, seed: int, given: str | None) -> Callable[[int], Iterator[Pair]]:
     """Build a function that draws the next `size` sentences of a grammar each time it is called."""
     if given is None:
         sentences = grammar.sentences(seed)
-        return lambda size: Sentences(list(itertools.islice(sentences, size)))
+        return lambda size: ((sentence, None) for sentence in itertools.islice(sentences, size))
     records = grammar.records(seed)
     first = next(grammar.records(seed))
     if given not in first:
         columns = " and ".join(name for name in first if name != "text")
         raise UserError(f"the grammar has no column '{given}': what it tells of its sentences is {columns}")
-
-    def draw(size: int) -> Sentences:
-        rows = list(itertools.islice(records, size))
-        return Sentences([row["text"] for row in rows], [row[given] for row in rows])
-
-    return draw
+    return lambda size: ((record["text"], record[given]) for record in itertools.islice(records, size))
 
 
-def _load_splits(source: str, options: CorpusOptions, role: folders.Role) -> dict[str, Sentences]:
+def _load_splits(source: str, options: CorpusOptions, role: folders.Role, folder: Path) -> dict[str, Sentences]:
     """Load each needed split of a file, a folder or a hub data set; there is always a split named train or test."""
     if not source:
         raise UserError(f"the name of the corpus is empty; {KIND.remedy}")
+    streams: dict[str, Iterator[Pair]]
+    choice = None
     match sources.place_of(source, FORMS):
         case "folder":
-            splits = _load_folder(source, options, role)
+            choice = folders.choose(KIND, source, lambda file: decoding.suffix_of(file) in FORMS, role)
+            folders.check_one_kind(KIND, choice, _kind_of, FORMS)
+            streams = {split: _read_files(choice, split, options) for split in choice.splits}
         case "file":
-            splits = {"train": read_file(Path(source), options)}
+            streams = {"train": read_file(Path(source), options)}
         case "hub":
-            loaded = sources.with_train(KIND, source, sources.load_hub(KIND, source))
-            splits = {name: read_dataset(split, source, options) for name, split in loaded.items()}
+            hub = sources.load_hub(KIND, source, streaming=options.streaming is not None)
+            loaded = sources.with_train(KIND, source, hub)
+            held_out = "test" if "test" in loaded else "train"
+            needed = {"both": {"train", held_out}, "train": {"train"}, "test": {held_out}}[role]
+            streams = {name: _read_hub(loaded[name], source, options) for name in sorted(needed)}
         case "nowhere":
             raise UserError(f"corpus '{source}' not found; {KIND.remedy}")
-    for name, split in splits.items():
-        if not len(split):
-            raise UserError(f"{source}: no sentences in column '{options.column}' of split {name}; the corpus is empty")
+    splits: dict[str, Sentences] = {}
+    tallies = {split: Tally() for split in streams}
+    for split, stream in streams.items():
+        tally = tallies[split]
+        splits[split] = Sentences.write(
+            progress(tally.count(stream), f"reading {source}"), folder / split, options.given is not None
+        )
+    if choice:
+        if "test" in splits and not choice.splits["test"]:
+            del splits["test"]  # sentences to train on are held out in its place
+        choice.say(KIND)
+    for split in splits:
+        if not tallies[split].lines:
+            raise UserError(
+                f"{source}: no sentences in column '{options.column}' of split {split}; the corpus is empty"
+            )
         least = 4 if role == "both" and "test" not in splits else 2  # two to hold out
-        if line := check_lines(source, split.text, least, options.split):
+        if line := check_lines(source, tallies[split], least, options.split):
             sources.note(line)
     return splits
 
 
-def _load_folder(source: str, options: CorpusOptions, role: folders.Role) -> dict[str, Sentences]:
-    """Load the splits of a folder, and say which file went where; files without text are left out."""
-    choice = folders.choose(KIND, source, lambda file: decoding.suffix_of(file) in FORMS, role)
-    folders.check_one_kind(KIND, choice, _kind_of, FORMS)
-    splits = {}
-    for split, files in choice.splits.items():
-        parts = []
-        for file in list(files):
-            try:
-                parts.append(read_file(file, options))
-            except decoding.EmptyFileError:
-                choice.leave_out(file, "empty")
-        if split == "test" and not parts:
-            continue  # sentences to train on are held out in its place
-        given = [one for part in parts for one in part.given or []]
-        text = [one for part in parts for one in part.text]
-        splits[split] = Sentences(text, None if options.given is None else given)
-    choice.say(KIND)
-    return splits
+def _read_files(choice: folders.Choice, split: str, options: CorpusOptions) -> Iterator[Pair]:
+    """Read the files of a split of a folder; one without text is left out."""
+    for file in list(choice.splits[split]):
+        try:
+            yield from read_file(file, options)
+        except decoding.EmptyFileError:
+            choice.leave_out(file, "empty")
+
+
+def _read_hub(split: Any, source: str, options: CorpusOptions) -> Iterator[Pair]:
+    columns = [column for column in (options.column, options.given) if column is not None]
+    return read_dataset(*sources.read_columns(KIND, source, split, columns, options.streaming), source, options)
 
 
 def _kind_of(file: Path) -> str:

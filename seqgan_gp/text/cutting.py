@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
 
 from ..errors import UserError
 
@@ -12,6 +15,8 @@ WRAPPED = 200  # characters; a longer line is none that an editor has broken
 LONG = 1_000  # characters of so few lines that they cannot be held out
 LONG_LINE = 100  # characters of a single line that is probably a whole text
 HUGE = 10_000  # characters of a line that is no sentence
+LOOKED_AT = 100_000  # lines that tell how lines are joined
+LARGEST = 1_000_000  # characters of a paragraph
 # The end of a sentence in the scripts that mark one, with the quotes and brackets that it closes.
 _END = re.compile(r"[.!?…]+[\"'”’»)\]]*(?=\s)|[。！？।॥؟۔]+[\"'”’」』）»)]*")
 _ABBREVIATION = re.compile(
@@ -19,6 +24,8 @@ _ABBREVIATION = re.compile(
 )
 
 Cut = Callable[[str], list[str]]
+Pair: TypeAlias = tuple[str, str | None]
+"""A sentence, and the label or the context that it is given; None if sentences are given nothing."""
 
 
 def cutter(how: str, option: str) -> Cut:
@@ -58,29 +65,56 @@ def _characters(text: str, size: int) -> list[str]:
     return [piece for piece in pieces if piece]
 
 
-def paragraphs(lines: Iterable[str]) -> list[str]:
+def paragraphs(lines: Iterable[str]) -> Iterator[str]:
     """Join the lines of paragraphs, which an editor has broken; a blank line ends one, and a long line is one.
 
-    Lines without any space, as those of genes and of Chinese, are joined without one.
+    Lines without any space, as those of genes and of Chinese, are joined without one. So that no file has to fit in
+    memory, the first lines tell that, and a paragraph ends at a million characters.
     """
-    lines = list(lines)
-    space = " " if any(" " in line.strip() for line in lines) else ""
-    joined: list[list[str]] = []
-    goes_on = False
-    for line in map(str.strip, lines):
+    lines = map(str.strip, lines)
+    first = list(itertools.islice(lines, LOOKED_AT))
+    space = " " if any(" " in line for line in first) else ""
+    pieces: list[str] = []
+    size = 0
+    for line in itertools.chain(first, lines):
         broken = bool(line) and len(line) <= WRAPPED
-        if broken and goes_on:
-            joined[-1].append(line)
+        if pieces and (not broken or size > LARGEST):
+            yield space.join(pieces)
+            pieces, size = [], 0
+        if broken:
+            pieces.append(line)
+            size += len(line)
         elif line:
-            joined.append([line])
-        goes_on = broken
-    return [space.join(paragraph) for paragraph in joined]
+            yield line
+    if pieces:
+        yield space.join(pieces)
 
 
-def check_lines(source: str, lines: Sequence[str], least: int, how: str | None) -> str | None:
+@dataclass
+class Tally:
+    """The number of some lines, of their characters, and of the lines that are no sentences."""
+
+    lines: int = 0
+    letters: int = 0
+    huge: int = 0
+    longest: int = 0
+
+    def count(self, pairs: Iterable[Pair]) -> Iterator[Pair]:
+        """Count sentences as they pass."""
+        for pair in pairs:
+            size = len(pair[0])
+            self.lines += 1
+            self.letters += size
+            self.huge += size > HUGE
+            self.longest = max(self.longest, size)
+            yield pair
+
+
+def check_lines(source: str, tally: Tally, least: int, how: str | None) -> str | None:
     """Look for text that stands on a few long lines.
 
     Args:
+        tally: the count of the lines.
         least: the number of lines that are needed.
         how: the way in which the text was cut, if it was.
 
@@ -90,24 +124,23 @@ def check_lines(source: str, lines: Sequence[str], least: int, how: str | None) 
     Raises:
         UserError: there are fewer lines than `least`, and they are long.
     """
-    letters = sum(map(len, lines))
-    if len(lines) < least and letters >= (LONG_LINE if len(lines) == 1 else LONG):
+    lines, letters = tally.lines, tally.letters
+    if lines < least and letters >= (LONG_LINE if lines == 1 else LONG):
         if how:
             raise UserError(
-                f"{source}: --corpus.split {how} makes {_count(len(lines), 'sentence')} of {letters:,} characters: "
+                f"{source}: --corpus.split {how} makes {_count(lines, 'sentence')} of {letters:,} characters: "
                 f"cut it otherwise, with {WAYS}"
             )
-        all_ = " in all" if len(lines) > 1 else ""
+        all_ = " in all" if lines > 1 else ""
         raise UserError(
-            f"{source}: the corpus is {_count(len(lines), 'line')} of {letters:,} characters{all_}: "
+            f"{source}: the corpus is {_count(lines, 'line')} of {letters:,} characters{all_}: "
             f"cut it with --corpus.split {WAYS}"
         )
-    huge = [len(line) for line in lines if len(line) > HUGE]
-    if not huge:
+    if not tally.huge:
         return None
     return (
-        f"{source}: {_count(len(huge), 'line')} of {len(lines):,} {'has' if len(huge) == 1 else 'have'} over {HUGE:,} "
-        f"characters, the longest {max(huge):,}; only the beginning of a line is used: to use all of it, pass "
+        f"{source}: {_count(tally.huge, 'line')} of {lines:,} {'has' if tally.huge == 1 else 'have'} over {HUGE:,} "
+        f"characters, the longest {tally.longest:,}; only the beginning of a line is used: to use all of it, pass "
         f"--corpus.split {WAYS}"
     )
 

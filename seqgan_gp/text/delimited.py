@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 
 from ..errors import UserError
@@ -12,23 +11,23 @@ QUOTE = "write a quote inside a cell twice, and the cell in quotes"
 
 
 def read(
-    text: str, name: str, tabs: bool, wanted: Sequence[str], check: Callable[[Sequence[str]], None]
-) -> tuple[list[str], list[list[str]], list[int]]:
+    lines: Iterator[str], name: str, tabs: bool, wanted: Sequence[str], check: Callable[[Sequence[str]], None]
+) -> tuple[list[str], Iterator[tuple[list[str], int]]]:
     """Read the wanted columns of a file; a row may leave its last cells out, unless they are of wanted columns.
 
     Args:
+        lines: the lines of the file, with their line breaks.
         tabs: whether tabs divide the cells, not commas.
         check: refuses a header without the wanted columns.
 
     Returns:
-        The header, the rows of the wanted columns in their order, and the line where each row begins.
+        The header, and an iterator over the wanted cells of each row, in their order, with the line where it begins.
 
     Raises:
         UserError: a row has too many or too few cells, a quote stays open, the header stands there twice, or two
             wanted columns have one name; with the row and its line.
     """
-    kind = "tab" if tabs else "comma"
-    rows = _rows(text, name, "\t" if tabs else ",")
+    rows = _rows(lines, name, "\t" if tabs else ",")
     header, start = next(rows, ([], 1))
     for column in wanted:
         if header.count(column) > 1:
@@ -36,13 +35,17 @@ def read(
                 f"{name}, line {start}: {header.count(column)} columns are named '{column}': rename all but one"
             )
     check(header)
-    places = [header.index(column) for column in wanted]
-    read, lines = [], []
+    return header, _cells(rows, header, [header.index(column) for column in wanted], name, "tab" if tabs else "comma")
+
+
+def _cells(
+    rows: Iterator[tuple[list[str], int]], header: list[str], places: list[int], name: str, mark: str
+) -> Iterator[tuple[list[str], int]]:
     for number, (row, line) in enumerate(rows, 1):
         where = f"{name}, row {number:,} (line {line:,})"
         if len(row) > len(header):
             raise UserError(
-                f"{where}: {len(row)} cells, and the header has {len(header)}: put a cell that holds a {kind} in "
+                f"{where}: {len(row)} cells, and the header has {len(header)}: put a cell that holds a {mark} in "
                 "quotes, or take the extra cell out"
             )
         if len(row) <= max(places):
@@ -53,19 +56,17 @@ def read(
             )
         if row == header and len(header) > 1:
             raise UserError(f"{where}: the header stands there again: take that line out")
-        read.append([row[place] for place in places])
-        lines.append(line)
-    return header, read, lines
+        yield [row[place] for place in places], line
 
 
 def _count(cells: int) -> str:
     return "1 cell" if cells == 1 else f"{cells} cells"
 
 
-def _rows(text: str, name: str, delimiter: str) -> Iterator[tuple[list[str], int]]:
+def _rows(lines: Iterator[str], name: str, delimiter: str) -> Iterator[tuple[list[str], int]]:
     """Read rows that are not blank, and the line where each begins."""
     limit = csv.field_size_limit(2**31 - 1)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     start = 1
     try:
         for row in reader:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ..errors import UserError
@@ -23,19 +25,18 @@ class Record(NamedTuple):
         return self.header.split(maxsplit=1)[0] if self.header.strip() else ""
 
 
-def read(text: str, name: str) -> list[Record]:
+def read(lines: Iterable[str], name: str) -> Iterator[Record]:
     """Read the records of a file; lines that begin with ; are comments, and white space in a sequence is none of it.
 
     Raises:
         UserError: there is a sequence before the first header; with its line.
     """
-    records = []
     header: tuple[str, int] | None = None
     pieces: list[str] = []
-    for number, line in enumerate([*text.splitlines(), ">"], 1):
+    for number, line in enumerate(itertools.chain(lines, [">"]), 1):
         if line.startswith(">"):
             if header:
-                records.append(Record(header[0], "".join(pieces), header[1]))
+                yield Record(header[0], "".join(pieces), header[1])
             header, pieces = (line[1:].strip(), number), []
         elif not line.startswith(";") and (letters := "".join(line.split())):
             if header is None:
@@ -44,7 +45,6 @@ def read(text: str, name: str) -> list[Record]:
                     "file .txt if each of its lines is a sequence"
                 )
             pieces.append(letters)
-    return records
 
 
 def write(number: int, sequence: str, given: str | None = None) -> str:

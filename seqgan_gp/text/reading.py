@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from .. import decoding
 from ..errors import UserError
 from . import cutting
-from .tables import LINES, Rows, Wanted, form_of, of_dataset, of_json, read_table
-from .words import one_line, read_lines, split_lines
-
-
-@dataclass(frozen=True)
-class Sentences:
-    """Sentences, and the label or the context that each of them is given.
-
-    Args:
-        text: the sentences.
-        given: one label or context for each sentence, or None if the sentences are given nothing.
-    """
-
-    text: list[str]
-    given: list[str] | None = None
-
-    def __len__(self) -> int:
-        """Count the sentences."""
-        return len(self.text)
-
-    def take(self, rows: Iterable[int]) -> Sentences:
-        """Select the sentences with these numbers."""
-        return Sentences([self.text[i] for i in rows], self.given and [self.given[i] for i in rows])
+from .cutting import Pair
+from .tables import LINES, Row, Wanted, form_of, of_batches, of_json, read_table
+from .words import one_line, read_lines, without_ends
 
 
 class ReadingOptions(Protocol):
@@ -56,8 +36,8 @@ class ReadingOptions(Protocol):
     def given(self) -> str | None: ...
 
 
-def read_file(path: Path, options: ReadingOptions) -> Sentences:
-    """Read the sentences of a file.
+def read_file(path: Path, options: ReadingOptions) -> Iterator[Pair]:
+    """Read the sentences of a file, one after another.
 
     Raises:
         decoding.EmptyFileError: the file is empty.
@@ -65,13 +45,15 @@ def read_file(path: Path, options: ReadingOptions) -> Sentences:
     """
     rows = read_table(path, Wanted(options.column, options.given))
     if options.split and form_of(path) == LINES:
-        rows = Rows(rows.name, cutting.paragraphs(line or "" for line in rows.text))
-    return _sentences(rows, options)
+        rows = map(Row, cutting.paragraphs(row.text or "" for row in rows))
+    return _sentences(rows, str(path), options)
 
 
-def read_dataset(split: Any, source: str, options: ReadingOptions) -> Sentences:
-    """Read the sentences of a split of the library `datasets`."""
-    return _sentences(of_dataset(split, source, Wanted(options.column, options.given)), options)
+def read_dataset(
+    features: Mapping[str, Any], batches: Iterable[Mapping[str, list]], source: str, options: ReadingOptions
+) -> Iterator[Pair]:
+    """Read the sentences of a split of the library `datasets`, one after another; see `tables.of_batches`."""
+    return _sentences(of_batches(features, batches, source, Wanted(options.column, options.given)), source, options)
 
 
 def read_sentences(file: str, column: str) -> list[str]:
@@ -85,67 +67,62 @@ def read_sentences(file: str, column: str) -> list[str]:
     """
     wanted = Wanted(column, option="--column")
     if file == decoding.STANDARD_INPUT:
-        text = decoding.read_standard_input()
-        if not text.lstrip().startswith("{"):
-            return split_lines(text)
-        rows = of_json(text, "standard input", wanted)
-    elif form_of(file) == LINES:
+        lines = decoding.read_lines(file, newline="\n")
+        head = list(itertools.islice(lines, 100))
+        lines = itertools.chain(head, lines)
+        if "".join(head).lstrip().startswith("{"):
+            return [one_line(row.text or "") for row in of_json(lines, "standard input", wanted)]
+        return list(without_ends(lines))
+    if form_of(file) == LINES:
         return read_lines(file)
-    else:
-        rows = read_table(Path(file), wanted)
-    return _lines(rows.text)
+    return [one_line(row.text or "") for row in read_table(Path(file), wanted)]
 
 
-def _sentences(rows: Rows, options: ReadingOptions) -> Sentences:
+def _sentences(rows: Iterable[Row], name: str, options: ReadingOptions) -> Iterator[Pair]:
     """Make sentences of rows.
+
+    Args:
+        name: of the file or the data set.
 
     Raises:
         UserError: a row lacks a label or a context, or the pattern finds no label in it.
     """
-    if rows.given is None:
-        text, given = list(one_line(filter(None, rows.text))), None
-    else:
-        text, given = _lines(rows.text), _lines(rows.given)
-        _check_full({options.column: text, str(options.given): given}, rows)
-        if options.label_pattern:
-            given = _labels(given, options.label_pattern, rows, str(options.given))
-    if options.uppercase:
-        text = [sentence.upper() for sentence in text]
-    if options.split:
-        cut = cutting.cutter(options.split, "--corpus.split")
-        pieces = [cut(sentence) for sentence in text]
-        text = [piece for some in pieces for piece in some]
-        given = given and [one for one, some in zip(given, pieces, strict=True) for _ in some]
-    return Sentences(text, given)
+    cut = cutting.cutter(options.split, "--corpus.split") if options.split else lambda text: [text]
+    label = _finder(options.label_pattern, name, str(options.given)) if options.label_pattern else None
+    empty: dict[str, tuple[int, int]] = {}  # how many rows, and the first of them, by column
+    number = 0
+    for number, row in enumerate(rows, 1):
+        text, given = one_line(row.text or ""), None
+        if options.given is not None:
+            given = one_line(row.given or "")
+            for column, value in ((options.column, text), (options.given, given)):
+                if not value:
+                    count, first = empty.get(column, (0, number))
+                    empty[column] = count + 1, first
+            if label and given:
+                given = label(given, row, number)
+        if text:
+            for piece in cut(text.upper() if options.uppercase else text):
+                yield piece, given
+    for column, (count, first) in empty.items():
+        raise UserError(
+            f"{name}: column '{column}' is empty in {count:,} of {number:,} rows, first in row {first:,}: fill it in, "
+            "or leave these rows out"
+        )
 
 
-def _lines(values: Iterable[str | None]) -> list[str]:
-    """Put each value on one line; missing and blank values become empty."""
-    return [next(one_line([value or ""]), "") for value in values]
-
-
-def _check_full(columns: Mapping[str, Sequence[str]], rows: Rows) -> None:
-    """Raise a UserError if a row has no value in one of the columns."""
-    for name, values in columns.items():
-        empty = [row for row, value in enumerate(values, 1) if not value]
-        if empty:
-            raise UserError(
-                f"{rows.name}: column '{name}' is empty in {len(empty):,} of {len(values):,} rows, first in row "
-                f"{empty[0]:,}: fill it in, or leave these rows out"
-            )
-
-
-def _labels(values: Sequence[str], pattern: str, rows: Rows, column: str) -> list[str]:
-    """Find the label in each value: the first group of the pattern."""
+def _finder(pattern: str, name: str, column: str) -> Callable[[str, Row, int], str]:
+    """The function that finds the label in a value: the first group of the pattern."""
     search = re.compile(pattern).search
-    labels = []
-    for row, value in enumerate(values):
+
+    def find(value: str, row: Row, number: int) -> str:
         found = search(value)
         label = " ".join((found[1] or "").split()) if found else ""
         if not label:
             raise UserError(
-                f"{rows.place(row)}: --corpus.label_pattern '{pattern}' finds no label in column '{column}', which "
-                f"holds '{value[:80]}'"
+                f"{row.place(name, number)}: --corpus.label_pattern '{pattern}' finds no label in column '{column}', "
+                f"which holds '{value[:80]}'"
             )
-        labels.append(label)
-    return labels
+        return label
+
+    return find

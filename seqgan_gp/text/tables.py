@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from .. import decoding, sources
 from ..errors import UserError
@@ -53,25 +54,22 @@ class Wanted:
                 raise UserError(f"{name}: no column '{wanted}'; pass {option} with one of: {', '.join(there)}{hint}")
 
 
-@dataclass(frozen=True)
-class Rows:
-    """The wanted columns of a file or a data set, as text; None where a value is missing.
+class Row(NamedTuple):
+    """The wanted cells of a row, as text; None where a value is missing.
 
     Args:
-        name: of the file or the data set, for messages.
-        text: the text of each row.
-        given: the label or the context of each row, or None.
-        lines: the line of the file where each row begins, if rows stand on lines.
+        text: the text.
+        given: the label or the context.
+        line: the line of the file where the row begins; None if rows do not stand on lines.
     """
 
-    name: str
-    text: Sequence[str | None]
-    given: Sequence[str | None] | None = None
-    lines: Sequence[int] | None = None
+    text: str | None
+    given: str | None = None
+    line: int | None = None
 
-    def place(self, row: int) -> str:
-        """Say where a row is, counted from 0: its number, and its line if it has one."""
-        return f"{self.name}, row {row + 1:,}" + (f" (line {self.lines[row]:,})" if self.lines else "")
+    def place(self, name: str, number: int) -> str:
+        """Say where row `number`, counted from 1, is in the file or data set `name`."""
+        return f"{name}, row {number:,}" + ("" if self.line is None else f" (line {self.line:,})")
 
 
 def form_of(path: str | Path) -> str:
@@ -79,30 +77,30 @@ def form_of(path: str | Path) -> str:
     return FORMS.get(decoding.suffix_of(path), LINES)
 
 
-def read_table(path: Path, wanted: Wanted) -> Rows:
-    """Read the wanted columns of a file.
+def read_table(path: Path, wanted: Wanted) -> Iterator[Row]:
+    """Read the wanted columns of a file, row by row. Only a .json file that is one value is in memory as a whole.
 
     Raises:
         decoding.EmptyFileError: the file is empty.
         UserError: the file cannot be read, a row is bad, or a column is missing or holds other things.
     """
-    form, name = form_of(path), str(path)
-    if form == "parquet":
-        return of_dataset(sources.load_parquet(KIND, [path]), name, wanted)
-    text = decoding.read_text(path)
-    match form:
+    name = str(path)
+    match form_of(path):
+        case "parquet":
+            yield from of_batches(*sources.open_parquet(KIND, path), name, wanted)
         case "csv":
-            return _delimited(text, name, decoding.suffix_of(path) == ".tsv", wanted)
+            yield from _delimited(path, decoding.suffix_of(path) == ".tsv", wanted)
         case "json":
-            return of_json(text, name, wanted)
+            yield from of_json(decoding.read_lines(path), name, wanted)
         case "fasta":
-            return _fasta(text, name, wanted)
-    # Plain text has one column, even if `column` names a column of the other source of the experiment.
-    if wanted.given is not None:
-        others = ", ".join(suffix for suffix, form in FORMS.items() if form != LINES)
-        raise UserError(f"{path}: lines of text have no column '{wanted.given}': give a file of {others}")
-    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return Rows(name, lines, lines=range(1, len(lines) + 1))
+            yield from _fasta(path, wanted)
+        case _:
+            # Plain text has one column, even if `column` names a column of the other source of the experiment.
+            if wanted.given is not None:
+                others = ", ".join(suffix for suffix, form in FORMS.items() if form != LINES)
+                raise UserError(f"{path}: lines of text have no column '{wanted.given}': give a file of {others}")
+            for number, line in enumerate(decoding.read_lines(path), 1):
+                yield Row(line, line=number)
 
 
 KIND = sources.Kind(
@@ -114,78 +112,89 @@ KIND = sources.Kind(
 )
 
 
-def _delimited(text: str, name: str, tabs: bool, wanted: Wanted) -> Rows:
-    header, rows, lines = delimited.read(text, name, tabs, wanted.names, lambda there: wanted.check(there, name))
-    given = None if wanted.given is None else [row[1] for row in rows]
-    if len(header) == 1 and header in rows:
-        sources.note(f"{name}, line {lines[rows.index(header)]:,}: the same as the header, and read as a row")
-    return Rows(name, [row[0] for row in rows], given, lines)
+def _delimited(path: Path, tabs: bool, wanted: Wanted) -> Iterator[Row]:
+    name, noted = str(path), False
+    lines = decoding.read_lines(path, newline="")
+    header, rows = delimited.read(lines, name, tabs, wanted.names, lambda there: wanted.check(there, name))
+    for cells, line in rows:
+        if cells == header and not noted:  # of one column; a longer one is refused
+            sources.note(f"{name}, line {line:,}: the same as the header, and read as a row")
+            noted = True
+        yield Row(cells[0], cells[1] if wanted.given is not None else None, line)
 
 
-def _fasta(text: str, name: str, wanted: Wanted) -> Rows:
+def _fasta(path: Path, wanted: Wanted) -> Iterator[Row]:
     """The sequence is the column that `wanted` names, whatever its name; header and id stand beside it."""
-    records = fasta.read(text, name)
-    columns: dict[str, list[str]] = {
-        wanted.column: [record.sequence for record in records],
-        "header": [record.header for record in records],
-        "id": [record.id for record in records],
-    }
-    wanted.check([*columns], name)
-    given = None if wanted.given is None else columns[wanted.given]
-    return Rows(name, columns[wanted.column], given, [record.line for record in records])
+    wanted.check([wanted.column, "header", "id"], str(path))
+    for record in fasta.read(decoding.read_lines(path), str(path)):
+        given = {None: None, "header": record.header, "id": record.id}.get(wanted.given, record.sequence)
+        yield Row(record.sequence, given, record.line)
 
 
-def of_json(text: str, name: str, wanted: Wanted) -> Rows:
+def of_json(lines: Iterator[str], name: str, wanted: Wanted) -> Iterator[Row]:
     """Read JSON: an object on each line, or one list of objects or of texts, or one object of columns."""
-    lines: Sequence[int] | None = None
-    rows: Any
+    skipped, first = 0, next(lines, "")
+    while not first.strip() and (line := next(lines, None)) is not None:
+        skipped, first = skipped + 1, line
+    rest = ((number, line) for number, line in enumerate(lines, skipped + 2) if line.strip())
+    if not (_is_json(first) and (second := next(rest, None))):
+        document = _parse(first + "".join(lines), skipped + 1, name)
+        return _of_objects(((row, None) for row in _of_document(document, name, wanted.column)), name, wanted)
+    texts = isinstance(json.loads(first), str)
+    numbered = itertools.chain([(skipped + 1, first), second], rest)
+    rows = ((_parse(line.strip(), number, name), number) for number, line in numbered)
+    objects = (({"text": row} if texts and isinstance(row, str) else row, number) for row, number in rows)
+    return _of_objects(objects, name, wanted)
+
+
+def _is_json(text: str) -> bool:
     try:
-        rows = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        if not str(error).startswith("Extra data"):  # one object comes after another
-            raise _no_json(name, getattr(error, "lineno", 1), error) from None
-        whole = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        numbered = [(number, line) for number, line in enumerate(whole, 1) if line.strip()]
-        rows, lines = [_parse(line, number, name) for number, line in numbered], [number for number, _ in numbered]
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _of_document(rows: Any, name: str, column: str) -> list[Any]:
+    """The rows of a value of JSON."""
     if isinstance(rows, dict):
-        rows = _of_columns(rows, name, wanted.column)
+        rows = _of_columns(rows, name, column)
     if not isinstance(rows, list):
         raise UserError(f"{name}: cannot be loaded: the JSON holds neither rows nor columns, but {_kind(rows)}")
-    if rows and all(isinstance(row, str) for row in rows):
-        rows = [{"text": row} for row in rows]
-    found = Rows(name, [], lines=lines)
-    for number, row in enumerate(rows):
+    return [{"text": row} for row in rows] if all(isinstance(row, str) for row in rows) else rows
+
+
+def _of_objects(rows: Iterable[tuple[Any, int | None]], name: str, wanted: Wanted) -> Iterator[Row]:
+    """The wanted cells of objects, with their lines."""
+    seen: dict[str, None] = {}
+    for number, (row, line) in enumerate(rows, 1):
+        place = Row(None, line=line).place
         if not isinstance(row, dict):
-            raise UserError(f"{found.place(number)}: {_kind(row)}, where an object with the columns is expected")
-    wanted.check([*dict.fromkeys(key for row in rows for key in row)], name)
-    columns = [[row.get(column) for row in rows] for column in wanted.names]
-    for number, value in enumerate(columns[0]):
-        if not (value is None or isinstance(value, str)):
-            raise UserError(f"{found.place(number)}: column '{wanted.column}' holds {_kind(value)}, not text")
-    given: list[str | None] | None = None
-    if wanted.given is not None:
-        for number, value in enumerate(columns[1]):
-            if not (value is None or isinstance(value, (str, int))):
-                kind = _kind(value)
-                where = found.place(number)
-                raise UserError(f"{where}: column '{wanted.given}' holds {kind}; text or whole numbers are needed")
-        given = [None if value is None else str(value) for value in columns[1]]
-    for column in (columns[0], given or []):
-        for number, value in enumerate(column):
+            raise UserError(f"{place(name, number)}: {_kind(row)}, where an object with the columns is expected")
+        seen |= dict.fromkeys(row)
+        text = row.get(wanted.column)
+        if not (text is None or isinstance(text, str)):
+            raise UserError(f"{place(name, number)}: column '{wanted.column}' holds {_kind(text)}, not text")
+        given = None if wanted.given is None else row.get(wanted.given)
+        if not (given is None or isinstance(given, (str, int))):
+            raise UserError(
+                f"{place(name, number)}: column '{wanted.given}' holds {_kind(given)}; text or whole numbers are needed"
+            )
+        given = None if given is None else str(given)
+        for value in (text, given):
             if value and not value.isascii() and any("\ud800" <= c <= "\udfff" for c in value):
-                raise UserError(f"{found.place(number)}: half of a surrogate pair (\\ud800 to \\udfff) is no text")
-    return Rows(name, columns[0], given, lines)
+                raise UserError(f"{place(name, number)}: half of a surrogate pair (\\ud800 to \\udfff) is no text")
+        yield Row(text, given, line)
+    wanted.check([*seen], name)
 
 
-def _parse(line: str, number: int, name: str) -> Any:
+def _parse(text: str, line: int, name: str) -> Any:
+    """The value of a JSON text that begins on a line."""
     try:
-        return json.loads(line)
+        return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _no_json(name, number, error) from None
-
-
-def _no_json(name: str, line: int, error: Exception) -> UserError:
-    return UserError(f"{name}, line {line:,}: cannot be loaded as JSON ({getattr(error, 'msg', error)})")
+        line += getattr(error, "lineno", 1) - 1
+        raise UserError(f"{name}, line {line:,}: cannot be loaded as JSON ({getattr(error, 'msg', error)})") from None
 
 
 def _of_columns(columns: dict[str, Any], name: str, column: str) -> Any:
@@ -207,26 +216,36 @@ def _kind(value: Any) -> str:
     return kinds.get(type(value), "null" if value is None else "text")
 
 
-def of_dataset(split: Any, name: str, wanted: Wanted) -> Rows:
+def of_batches(
+    features: Mapping[str, Any], batches: Iterable[Mapping[str, list]], name: str, wanted: Wanted
+) -> Iterator[Row]:
     """Read the wanted columns of a data set of the library `datasets`.
+
+    Args:
+        features: of its columns.
+        batches: so many rows at a time, as a list for each column.
 
     Raises:
         UserError: a column is missing or holds other things than text; labels may be numbers and named classes.
     """
-    wanted.check(split.column_names, name)
-    feature = split.features[wanted.column]
-    if getattr(feature, "dtype", None) not in ("string", "large_string"):
-        raise UserError(f"{name}: column '{wanted.column}' holds {getattr(feature, 'dtype', feature)}, not text")
-    given = None if wanted.given is None else _names(split, wanted.given, name)
-    return Rows(name, list(split[wanted.column]), given)
+    wanted.check([*features], name)
+    kind = getattr(features[wanted.column], "dtype", features[wanted.column])
+    if kind not in ("string", "large_string"):
+        raise UserError(f"{name}: column '{wanted.column}' holds {kind}, not text")
+    as_text = None if wanted.given is None else _names(features[wanted.given], wanted.given, name)
+    for batch in batches:
+        texts = batch[wanted.column]
+        if as_text is None:
+            yield from map(Row, texts)
+        else:
+            yield from map(Row, texts, map(as_text, batch[str(wanted.given)]))
 
 
-def _names(split: Any, column: str, name: str) -> list[str | None]:
-    """Read the values of a column as text; the column holds text, whole numbers, or classes that have names."""
-    feature, values = split.features[column], split[column]
+def _names(feature: Any, column: str, name: str) -> Callable[[Any], str | None]:
+    """The text of a value of a column, which holds text, whole numbers, or classes that have names."""
     if hasattr(feature, "int2str"):  # a missing class is -1 or None
-        return [None if value is None or value < 0 else feature.int2str(value) for value in values]
+        return lambda value: None if value is None or value < 0 else feature.int2str(value)
     kind = str(getattr(feature, "dtype", feature))
     if kind not in ("string", "large_string", "bool") and "int" not in kind:
         raise UserError(f"{name}: column '{column}' holds {kind}; text or whole numbers are needed")
-    return [None if value is None else str(value) for value in values]
+    return lambda value: None if value is None else str(value)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import reprlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ from tokenizers import Tokenizer as Backend
 
 from ..errors import UserError
 from ..fields import whole
+from .lines import batches
 from .words import Spelling
 
 PAD, UNKNOWN, END = SPECIAL = ("<pad>", "<unk>", "<end>")
@@ -53,12 +54,25 @@ class Encoded(NamedTuple):
     Args:
         ids: int64 (N, L).
         truncated: the number of sentences that were cut to L tokens.
-        unknown: the fraction of tokens that are unknown.
+        tokens: the number of tokens before that, with the end tokens.
+        unknowns: the number of those that are unknown.
     """
 
     ids: np.ndarray
     truncated: int
-    unknown: float
+    tokens: int
+    unknowns: int
+
+    @property
+    def unknown(self) -> float:
+        """The fraction of tokens that are unknown."""
+        return self.unknowns / max(self.tokens, 1)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Encoded]) -> Encoded:
+        """Join several parts."""
+        ids, *counts = zip(*parts, strict=True)
+        return cls(np.concatenate(ids), *map(sum, counts))
 
 
 _SPELLING = Spelling(letters=r"\p{L}\p{N}_", marks=r"\p{M}", outside="▁", point=r"\x{{{:X}}}")
@@ -199,28 +213,34 @@ class Tokenizer:
             UserError: one of the sentences is no text, or the length is no number of at least 1.
         """
         sentences, length = as_sentences(sentences), whole("length", length, 1)
-        ids = np.full((len(sentences), length), self.pad, dtype=np.int64)
-        truncated = tokens = unknown = 0
-        for start in range(0, len(sentences), 10_000):  # the library's own objects are large
-            chunk = list(sentences[start : start + 10_000])
-            for row, encoding in enumerate(self.backend.encode_batch_fast(chunk, add_special_tokens=False), start):
-                sentence = [*encoding.ids, self.end]
-                tokens += len(sentence)
-                unknown += sentence.count(self._model_unknown)
-                truncated += len(sentence) > length
-                ids[row, : len(sentence)] = sentence[:length]
-        return Encoded(ids, truncated, unknown / max(tokens, 1))
+        parts = [self._table(self._token_ids(chunk), length) for chunk in batches(sentences)]
+        return Encoded.joined(parts) if parts else self._table([], length)
 
-    def cut(self, sentences: Sequence[str], length: int) -> list[str]:
-        """Cut each sentence to the text of its first `length` tokens, which `encode` keeps of it."""
-        kept = []
-        for start in range(0, len(sentences), 10_000):
-            chunk = list(sentences[start : start + 10_000])
-            for sentence, encoding in zip(
-                chunk, self.backend.encode_batch(chunk, add_special_tokens=False), strict=True
-            ):
-                kept.append(sentence if len(encoding) <= length else sentence[: encoding.offsets[length - 1][1]])
-        return kept
+    def cut(self, sentences: Iterable[str], length: int) -> Iterator[tuple[list[str], Encoded]]:
+        """Cut each sentence to the text of its first `length` tokens, and encode it; so many sentences at a time."""
+        for chunk in batches(sentences):
+            rows = self._token_ids(chunk)
+            if long := [i for i, ids in enumerate(rows) if len(ids) > length]:
+                whole = self.backend.encode_batch([chunk[i] for i in long], add_special_tokens=False)
+                for i, encoding in zip(long, whole, strict=True):
+                    chunk[i] = chunk[i][: encoding.offsets[length - 1][1]]
+                for i, ids in zip(long, self._token_ids([chunk[i] for i in long]), strict=True):
+                    rows[i] = ids
+            yield chunk, self._table(rows, length)
+
+    def _token_ids(self, sentences: list[str]) -> list[list[int]]:
+        return [encoding.ids for encoding in self.backend.encode_batch_fast(sentences, add_special_tokens=False)]
+
+    def _table(self, rows: list[list[int]], length: int) -> Encoded:
+        ids = np.full((len(rows), length), self.pad, dtype=np.int64)
+        truncated = tokens = unknown = 0
+        for row, sentence in zip(ids, rows, strict=True):
+            sentence.append(self.end)
+            tokens += len(sentence)
+            unknown += sentence.count(self._model_unknown)
+            truncated += len(sentence) > length
+            row[: len(sentence)] = sentence[:length]
+        return Encoded(ids, truncated, tokens, unknown)
 
     def decode(self, ids: np.ndarray) -> list[str]:
         """Turn ids (N, L) into N sentences; each ends before its first end or padding token."""

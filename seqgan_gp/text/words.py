@@ -146,27 +146,22 @@ def join(tokens: Sequence[str]) -> str:
     return "".join(pieces)
 
 
-def one_line(sentences: Iterable[str]) -> Iterator[str]:
-    """Put each sentence on one line: line breaks become spaces, ends are stripped, blank sentences left out."""
-    for sentence in sentences:
-        line = " ".join(sentence.removeprefix("\ufeff").splitlines()).strip()
-        if line:
-            yield line
+def one_line(text: str) -> str:
+    """Put a text on one line: line breaks become spaces, and the ends are stripped."""
+    return " ".join(text.removeprefix("\ufeff").splitlines()).strip()
 
 
 def read_lines(path: str | Path) -> list[str]:
     """Read the lines of a text file, plain or packed; an empty line counts, since an empty sentence is a sentence.
 
+    Only \\n ends a line, and a \\r before it is dropped. - is standard input.
+
     Raises:
         UserError: the path is missing or no file, or the file is empty or no text; with the bad line's number.
     """
-    return split_lines(decoding.read_text(path))
+    return list(without_ends(decoding.read_lines(path, newline="\n")))
 
 
-def split_lines(text: str) -> list[str]:
-    """Split a text into its lines.
-
-    Only \\n ends a line, and a \\r before it is dropped: str.splitlines would also split at form feeds and U+2028.
-    """
-    lines = text.split("\n")
-    return [line.removesuffix("\r") for line in (lines[:-1] if lines[-1] == "" else lines)]
+def without_ends(lines: Iterable[str]) -> Iterator[str]:
+    """Take the ends off lines."""
+    return (line.removesuffix("\n").removesuffix("\r") for line in lines)

@@ -90,9 +90,10 @@ class LikelihoodTrainer(BaseTrainer):
     def __init__(self, accelerator: Accelerator, task: TextTask):
         super().__init__(accelerator, task)
         config, tokenizer = task.config, task.tokenizer
-        training, validation = split(len(task.real), config.likelihood, config.corpus.seed)
-        self.training, self.validation = task.real[training], task.real[validation]
-        self.batches = Batches(len(training), config.train.batch_size, config.seed)
+        self.real = task.real
+        self.training, validation = split(len(task.real), config.likelihood, config.corpus.seed)
+        self.validation = task.real[validation]
+        self.batches = Batches(len(self.training), config.train.batch_size, config.seed)
         self.tokenizer = tokenizer
 
         torch.manual_seed(config.seed)
@@ -120,7 +121,7 @@ class LikelihoodTrainer(BaseTrainer):
         config, accelerator, progress = self.config.likelihood, self.accelerator, self.progress
         for group in self.optimizer.param_groups:
             group["lr"] = self._rate
-        batch = torch.from_numpy(self.training[self.batches[progress.step]])
+        batch = torch.from_numpy(self.real[self.training[self.batches[progress.step]]])
         tokens = self.model.counted(batch).sum().item()
         # Gradients and logged numbers are averaged over processes. This factor makes them means over all tokens.
         loss = self.step_module(batch[self.share].to(accelerator.device)) * (accelerator.num_processes / tokens)

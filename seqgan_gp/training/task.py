@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any, ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from torch import Tensor, nn
@@ -16,6 +16,18 @@ from ..modality import modality
 
 Panel = tuple[str, tuple[str, ...]]
 """A panel of curves.png: its title, and the keys of metrics.jsonl that it shows."""
+
+
+class Rows(Protocol):
+    """Rows of an array, which may be in a file and not in memory."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of the whole array."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Any) -> np.ndarray: ...
 
 
 class Evaluator(ABC):
@@ -50,11 +62,11 @@ class Task(ABC, Generic[Kind]):
 
     @property
     @abstractmethod
-    def real(self) -> np.ndarray:
+    def real(self) -> Rows:
         """Training samples (N, ...), in the form that the critic embeds."""
 
     @property
-    def condition_rows(self) -> np.ndarray | None:
+    def condition_rows(self) -> Rows | None:
         """The conditions of the training samples, (N, ...), the second argument of both networks; None without one."""
         return None
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+import itertools
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +19,22 @@ from torch import Tensor, nn
 from .. import networks, pretrained
 from ..artefacts import LABELS, TOKENIZER, evaluating
 from ..config.text import TextConfig
-from ..files import atomic_write
+from ..files import place_file
 from ..models.critic import CriticNetwork
 from ..models.relaxations import HardTokens, Relaxation
 from ..models.sequence import SequenceModel, finish
 from ..scoring import Real, Values, defined, score
+from ..terminal import progress
+from ..text import cache, prepared
 from ..text.adherence import Adherence
 from ..text.choices import kind_of, length_of
 from ..text.conditions import Condition, Labels
 from ..text.corpus import GRAMMAR, Corpus, Sentences, load_corpus, load_grammar
-from ..text.tokenizer import Encoded, Tokenizer
-from ..text.words import read_lines
+from ..text.prepared import Prepared, Rows
+from ..text.tokenizer import Tokenizer
 from . import task
+
+COMPARED = 100_000  # sentences of the corpus that samples are compared with during training
 
 
 class RelaxedGenerator(nn.Module):
@@ -67,7 +75,7 @@ class Evaluator(task.Evaluator):
 
     def __init__(self, corpus: Corpus, unit: str, samples: int, adherence: Adherence | None = None):
         self.samples, self.adherence = samples, adherence
-        train, test = corpus.train, corpus.test
+        train, test = _compared(corpus.train), _compared(corpus.test)
         self.yardstick = Real(test.text, train.text, adherence.language if adherence else corpus.grammar, unit)
         rng = np.random.default_rng(self.SEED)
         real = train.take(rng.choice(len(train), min(samples, len(train)), replace=False))
@@ -99,6 +107,24 @@ def _write(path: Path, lines: Iterable[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 
+def _compared(sentences: Sentences) -> Sentences:
+    """Sentences to compare samples with, in memory: all of them, or so many that it takes no longer than that."""
+    step = -(-len(sentences) // COMPARED)
+    some = sentences if step <= 1 else sentences.take(np.arange(0, len(sentences), step))
+    return Sentences(list(some.text), None if some.given is None else list(some.given))
+
+
+def _settled(config: TextConfig, kind: str | None, length: int) -> TextConfig:
+    return replace(config, tokenizer=replace(config.tokenizer, kind=kind, length=length))
+
+
+def _settings(config: TextConfig) -> list[Any]:
+    """All that determines how a corpus is prepared once it is read."""
+    t, corpus = config.tokenizer, asdict(config.corpus) | {"train": None, "test": config.corpus.test is None}
+    file = Path(t.file).read_text(encoding="utf-8", errors="replace") if t.file and Path(t.file).is_file() else None
+    return [corpus, asdict(t) | {"file": file}, config.condition.length, config.critic.windows]
+
+
 class TextTask(task.Task[TextConfig]):
     """The task of a run on text, whose samples are rows of token ids.
 
@@ -107,38 +133,66 @@ class TextTask(task.Task[TextConfig]):
         corpus: the training and the held-out sentences.
         tokenizer: the tokenizer of the sentences.
         condition: the kind of their condition, if they have one.
+        folder: the folder of the prepared corpus; None for sentences in memory.
     """
 
     EXAMPLE = "--num 1000 --out samples.txt"
 
-    def __init__(self, config: TextConfig, corpus: Corpus, tokenizer: Tokenizer, condition: Condition | None = None):
+    def __init__(
+        self,
+        config: TextConfig,
+        corpus: Corpus,
+        tokenizer: Tokenizer,
+        condition: Condition | None = None,
+        folder: Path | None = None,
+    ):
         self.config, self.corpus, self.tokenizer, self.condition = config, corpus, tokenizer, condition
+        self.folder = folder
         if condition:
             self.EXAMPLE = condition.EXAMPLE
 
     @classmethod
     def load(cls, config: TextConfig) -> TextTask:
-        """Load the corpus, and learn or load the tokenizer.
+        """Load the corpus, learn or load the tokenizer, and prepare both in a folder of files.
 
         Sentences are cut to `tokenizer.length`, held-out ones too, since samples are compared with them.
         """
-        t, kind = config.tokenizer, config.tokenizer.kind
-        corpus = load_corpus(config.corpus)
+        scratch = cache.scratch()
+        try:
+            corpus = load_corpus(config.corpus, scratch / "source")
+            name = cache.identity(scratch / "source", _settings(config))
+            folder = cache.find(name) or cache.keep(cls._prepare(config, corpus, scratch / "prepared"), name)
+            shutil.rmtree(scratch / "source")
+            facts = Prepared.read(folder).facts
+            task = cls.read(_settled(config, facts.kind, facts.length), folder)
+            task.adherence()  # refuses a grammar that does not know the conditions
+        except BaseException:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
+        weakref.finalize(task, shutil.rmtree, scratch, ignore_errors=True)
+        return task
+
+    @classmethod
+    def _prepare(cls, config: TextConfig, corpus: Corpus, folder: Path) -> Path:
+        """Choose what the config leaves open, and write the files that `read` reads."""
+        t, kind, train, test = config.tokenizer, config.tokenizer.kind, corpus.train, corpus.test
         if t.file:
             tokenizer = Tokenizer.load(t.file)
             tokenizer.check_size(t.vocabulary)
         else:
-            kind = kind or kind_of(corpus.train.text)
-            contexts = corpus.train.given if corpus.train.given and config.corpus.context else ()
-            tokenizer = Tokenizer.train(kind, [*corpus.train.text, *contexts], t.vocabulary, t.lowercase)
+            kind = kind or kind_of(train.text)
+            contexts = train.given if train.given is not None and config.corpus.context else ()
+            texts = progress(itertools.chain(train.text, contexts), "learning the tokens", len(train) + len(contexts))
+            tokenizer = Tokenizer.train(kind, texts, t.vocabulary, t.lowercase)
         # A window of the critic must fit into a sequence.
-        length = t.length or max(length_of(corpus.train.text, tokenizer), config.critic.windows)
-        config = replace(config, tokenizer=replace(t, kind=kind, length=length))
-        train, test = (replace(part, text=tokenizer.cut(part.text, length)) for part in (corpus.train, corpus.test))
-        corpus = replace(corpus, train=train, test=test)
-        task = cls._with(config, corpus, tokenizer, lambda: Labels.of(train.given or [], test.given or []))
-        task.adherence()  # refuses a grammar that does not know the conditions
-        return task
+        length = t.length or max(length_of(train.text, tokenizer), config.critic.windows)
+        settled = _settled(config, kind, length)
+        condition = networks.condition_of(settled, tokenizer, lambda: Labels.of(train.given or [], test.given or []))
+        task = cls(settled, corpus, tokenizer, condition)
+        task.adherence()  # before the long work
+        prepared.write(folder, train, test, tokenizer, kind, length, condition)
+        task.save(folder)
+        return folder
 
     @classmethod
     def is_local(cls, config: TextConfig) -> bool:
@@ -149,32 +203,19 @@ class TextTask(task.Task[TextConfig]):
         return (self.corpus.train, self.corpus.test) == (other.corpus.train, other.corpus.test)
 
     @classmethod
-    def _with(cls, config: TextConfig, corpus: Corpus, tokenizer: Tokenizer, labels: Callable[[], Labels]) -> TextTask:
-        return cls(config, corpus, tokenizer, networks.condition_of(config, tokenizer, labels))
-
-    @classmethod
     def read(cls, config: TextConfig, run: Path) -> TextTask:
-        """Read the sentences that `write` wrote, and the grammar that they were drawn from."""
-        folder = run / "corpus"
-
-        def sentences(name: str) -> Sentences:
-            given = read_lines(folder / f"{name}.given.txt") if config.corpus.given else None
-            return Sentences(read_lines(folder / f"{name}.txt"), given)
-
-        corpus = Corpus(sentences("train"), sentences("test"), load_grammar(config.corpus.train))
-        return cls._with(config, corpus, Tokenizer.load(run / TOKENIZER), lambda: Labels.load(run / LABELS))
+        """Read the files that `write` wrote, and the grammar that the sentences were drawn from."""
+        given = config.corpus.given is not None
+        train, test = (Sentences.read(run / prepared.CORPUS / name, given) for name in ("train", "test"))
+        corpus, tokenizer = Corpus(train, test, load_grammar(config.corpus.train)), Tokenizer.load(run / TOKENIZER)
+        condition = networks.condition_of(config, tokenizer, lambda: Labels.load(run / LABELS))
+        return cls(config, corpus, tokenizer, condition, run)
 
     def write(self, run: Path) -> None:
-        """Write the sentences to corpus/train.txt and corpus/test.txt.
-
-        The label or the context of each line, if it has one, goes to train.given.txt and test.given.txt.
-        """
-        (run / "corpus").mkdir()
-        for name, sentences in (("train", self.corpus.train), ("test", self.corpus.test)):
-            for suffix, lines in ((".txt", sentences.text), (".given.txt", sentences.given)):
-                if lines is not None:
-                    with atomic_write(run / "corpus" / f"{name}{suffix}") as file:
-                        file.writelines(f"{line}\n" for line in lines)
+        """Write the prepared corpus; see `text.prepared`."""
+        assert self.folder
+        for path in (self.folder / prepared.CORPUS).iterdir():
+            place_file(path, run / prepared.CORPUS / path.name)
         self.save(run)
 
     def save(self, folder: Path) -> None:
@@ -184,19 +225,24 @@ class TextTask(task.Task[TextConfig]):
             self.condition.save(folder / LABELS)
 
     @functools.cached_property
-    def encoded(self) -> Encoded:
-        return self.tokenizer.encode(self.corpus.train.text, self.config.tokenizer.positions)
+    def prepared(self) -> Prepared:
+        """The training sentences as numbers. Sentences in memory are prepared at the first use."""
+        if self.folder:
+            return Prepared.read(self.folder)
+        with tempfile.TemporaryDirectory() as folder:
+            t, path = self.config.tokenizer, Path(folder)
+            train, test = self.corpus.train, self.corpus.test
+            prepared.write(path, train, test, self.tokenizer, t.kind, t.positions, self.condition)
+            return Prepared.read(path, in_memory=True)
 
     @property
-    def real(self) -> np.ndarray:
-        """The token ids of the training sentences: int64 (N, L)."""
-        return self.encoded.ids
+    def real(self) -> Rows:
+        """The token ids of the training sentences, (N, L)."""
+        return self.prepared.ids
 
-    @functools.cached_property
-    def condition_rows(self) -> np.ndarray | None:
-        if not (self.condition and self.corpus.train.given):
-            return None
-        return self.condition.encode(self.corpus.train.given)
+    @property
+    def condition_rows(self) -> Rows | None:
+        return self.prepared.given
 
     def adherence(self) -> Adherence | None:
         """Build the measure of how far sentences keep to their condition; None without a condition or a grammar.
@@ -207,7 +253,7 @@ class TextTask(task.Task[TextConfig]):
         return self.condition.adherence(self.corpus.grammar) if self.condition and self.corpus.grammar else None
 
     def describe(self) -> list[str]:
-        corpus, encoded, t = self.corpus, self.encoded, self.config.tokenizer
+        corpus, facts, t = self.corpus, self.prepared.facts, self.config.tokenizer
         sizes = f"{len(corpus.train):,} training and {len(corpus.test):,} held-out sentences"
         lines = [f"{sizes}, {len(self.tokenizer):,} tokens"]
         if t.kind == "word" and not t.file and kind_of(corpus.train.text) != "word":
@@ -215,18 +261,20 @@ class TextTask(task.Task[TextConfig]):
                 "the sentences have no spaces between words, so that a whole clause is one word: "
                 "--tokenizer.kind character suits them"
             )
-        if not corpus.grammar and set(corpus.test.text) <= set(corpus.train.text):
+        if not corpus.grammar and facts.copies:
             lines.append("every held-out sentence is a training sentence: the scores do not tell learning from copying")
-        if encoded.truncated:
+        if facts.truncated:
             lines.append(
-                f"{encoded.truncated:,} training sentences are longer than tokenizer.length={t.length} and were cut"
+                f"{facts.truncated:,} training sentences are longer than tokenizer.length={t.length} and were cut"
             )
-        if encoded.unknown:
+        if facts.unknown:
             lines.append(
-                f"{encoded.unknown:.2%} of the training tokens are unknown (tokenizer.vocabulary={t.vocabulary})"
+                f"{facts.unknown:.2%} of the training tokens are unknown (tokenizer.vocabulary={t.vocabulary})"
             )
-        if self.condition and corpus.train.given:
+        if self.condition and corpus.train.given is not None:
             lines.append(self.condition.describe(corpus.train.given))
+        if len(corpus.train) > COMPARED:
+            lines.append(f"the scores during training look at {COMPARED:,} of the sentences, evenly spaced")
         return lines
 
     def build_generator(self) -> nn.Module:

@@ -1,0 +1,90 @@
+"""Prepared corpora, kept so that the next run on the same text begins at once.
+
+They are under `~/.cache/seqgan_gp`, or in the folder that SEQGAN_GP_CACHE names, by their text and its preparation.
+You may delete that folder at any time. Small corpora are not kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ..files import atomic_write
+
+FORMAT = 1  # of prepared corpora; another number makes older ones unknown
+LARGE = 64 << 20  # bytes of text that is kept
+STALE = 7 * 24 * 3600  # seconds after which a folder of a run that was killed is deleted
+WHOLE = "whole.json"  # the size and the time of each file; written last
+
+
+def root() -> Path:
+    """The folder of the cache."""
+    asked = os.environ.get("SEQGAN_GP_CACHE")
+    return Path(asked) if asked else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqgan_gp"
+
+
+def scratch() -> Path:
+    """Make a folder to prepare a corpus in: in the cache if it can be written to, else where the system has its own."""
+    try:
+        root().mkdir(parents=True, exist_ok=True)
+        for old in root().glob("scratch-*"):
+            if time.time() - old.stat().st_mtime > STALE:
+                shutil.rmtree(old, ignore_errors=True)
+        return Path(tempfile.mkdtemp(prefix="scratch-", dir=root()))
+    except OSError:
+        return Path(tempfile.mkdtemp(prefix="seqgan_gp-"))
+
+
+def identity(folder: Path, settings: Any) -> str | None:
+    """A name for the text in a folder and the way to prepare it; None if the text is small.
+
+    Args:
+        settings: all that determines the preparation, for JSON.
+    """
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    if sum(path.stat().st_size for path in files) < LARGE:
+        return None
+    digest = hashlib.blake2b(json.dumps([FORMAT, settings], sort_keys=True).encode(), digest_size=16)
+    for path in files:
+        with path.open("rb") as file:
+            digest.update(path.relative_to(folder).as_posix().encode())
+            digest.update(hashlib.file_digest(file, "blake2b").digest())
+    return digest.hexdigest()
+
+
+def find(name: str | None) -> Path | None:
+    """The folder of a prepared corpus, if it is there and nobody has changed it."""
+    if name is None:
+        return None
+    folder = root() / name
+    try:
+        whole = json.loads((folder / WHOLE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return folder if whole == _files(folder) else None
+
+
+def keep(folder: Path, name: str | None) -> Path:
+    """Keep a prepared corpus under its name, if it has one. Returns the folder where it is now."""
+    if name is None:
+        return folder
+    with atomic_write(folder / WHOLE) as file:
+        json.dump(_files(folder), file)
+    with contextlib.suppress(OSError):
+        shutil.rmtree(root() / name, ignore_errors=True)  # one that somebody has changed
+        os.replace(folder, root() / name)
+        return root() / name
+    return folder
+
+
+def _files(folder: Path) -> dict[str, list[int]]:
+    """The size and the time of each file."""
+    stats = {path.relative_to(folder).as_posix(): path.stat() for path in folder.rglob("*") if path.is_file()}
+    return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in sorted(stats.items()) if name != WHOLE}

@@ -1,0 +1,92 @@
+"""Texts on the lines of a file, which are read when they are needed: a corpus may be larger than memory."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, overload
+
+import numpy as np
+
+BATCH = 10_000  # lines that are read at a time
+BLOCK = 1 << 24  # bytes that are searched for line ends at a time
+
+
+class Lines(Sequence[str]):
+    """The lines of a UTF-8 file, or some of them. In memory are 8 bytes for each line, and no text.
+
+    Args:
+        path: the file. Every line of it ends in \\n.
+        rows: the numbers of the lines, (N,) int64; None for all of them.
+    """
+
+    def __init__(self, path: Path, rows: np.ndarray | None = None):
+        self.path, self.rows = path, rows
+
+    @functools.cached_property
+    def bounds(self) -> np.ndarray:
+        """The byte where each line of the file begins, and the end of the file: (lines + 1,) int64."""
+        ends, read = [np.zeros(1, dtype=np.int64)], 0
+        with self.path.open("rb") as file:
+            while block := file.read(BLOCK):
+                ends.append(np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n")) + (read + 1))
+                read += len(block)
+        return np.concatenate(ends)
+
+    def __len__(self) -> int:
+        """Count the lines."""
+        return len(self.bounds) - 1 if self.rows is None else len(self.rows)
+
+    def take(self, rows: Iterable[int]) -> Lines:
+        """Select the lines with these numbers, without reading them."""
+        chosen = np.asarray(rows if isinstance(rows, np.ndarray) else [*rows], dtype=np.int64)
+        part = Lines(self.path, chosen if self.rows is None else self.rows[chosen])
+        part.__dict__["bounds"] = self.bounds
+        return part
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: Any) -> Any:
+        rows = range(len(self.bounds) - 1) if self.rows is None else self.rows
+        return (
+            self._read(np.asarray(rows[index])) if isinstance(index, slice) else self._read(np.array([rows[index]]))[0]
+        )
+
+    def __iter__(self) -> Iterator[str]:
+        """Read one batch of lines after another."""
+        for start in range(0, len(self), BATCH):
+            yield from self[start : start + BATCH]
+
+    def __eq__(self, other: object) -> bool:
+        """Whether both hold the same texts in the same order."""
+        if not isinstance(other, Sequence) or isinstance(other, str):
+            return NotImplemented
+        return len(self) == len(other) and all(map(str.__eq__, self, other))
+
+    def _read(self, rows: np.ndarray) -> list[str]:
+        if not len(rows):
+            return []
+        starts, ends = self.bounds[rows], self.bounds[rows + 1]
+        low, high = int(starts.min()), int(ends.max())
+        with self.path.open("rb") as file:
+            if high - low <= 2 * int((ends - starts).sum()):  # nearly all of a piece of the file: read it at once
+                file.seek(low)
+                piece = file.read(high - low)
+                pairs = zip((starts - low).tolist(), (ends - low).tolist(), strict=True)
+                return [piece[start : end - 1].decode() for start, end in pairs]
+            texts = []
+            for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+                file.seek(start)
+                texts.append(file.read(end - start - 1).decode())
+            return texts
+
+
+def batches(texts: Iterable[str], size: int = BATCH) -> Iterator[list[str]]:
+    """Texts in lists of at most `size`."""
+    texts = iter(texts)
+    while batch := list(itertools.islice(texts, size)):
+        yield batch
