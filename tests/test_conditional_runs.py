@@ -85,9 +85,9 @@ def test_real_and_generated_sentences_are_given_the_same(options, objective):
     task = TextTask.load(config)
     trainer = Trainer(Accelerator(cpu=True), task)
     # Each row of the corpus is given what belongs to it, as the grammar says.
-    values = task.adherence()(task.corpus.train.given, task.tokenizer.decode(task.real))
+    values = task.adherence()(task.corpus.train.given, task.tokenizer.decode(task.real[:]))
     assert values.get("obedient", values.get("agreement")) == 1
-    given = torch.from_numpy(task.condition_rows)
+    given = torch.from_numpy(task.condition_rows[:])
     assert torch.equal(given, torch.from_numpy(task.condition.encode(task.corpus.train.given)))
     written, points, scored = [], [], []
 
@@ -102,7 +102,7 @@ def test_real_and_generated_sentences_are_given_the_same(options, objective):
         """Sort the rows of a pass: do they stand in the corpus, or in the batch written last?"""
         ids, told = written[-1]
         with torch.no_grad():
-            real, fake = trainer.critic.embed(torch.from_numpy(task.real)), trainer.critic.embed(ids)
+            real, fake = trainer.critic.embed(torch.from_numpy(task.real[:])), trainer.critic.embed(ids)
         kinds = []
         for point, condition in zip(points[-1], inputs[0], strict=True):
             in_corpus, in_batch = ((e - point).abs().amax(dim=(1, 2)) < 1e-6 for e in (real, fake))

@@ -20,6 +20,9 @@ class OneHot(torch.autograd.Function):
         return gradients[0], None
 
 
+BLOCK = 1 << 21  # logits whose tokens are drawn at a time, since each step of that takes as much memory again
+
+
 class HardTokens(NamedTuple):
     """The tokens of `OneHot` in two parts. The critic looks up the ids and passes the gradient to the soft tokens.
 
@@ -60,6 +63,14 @@ def sample_ids(logits: Tensor, temperature: float, chance: Tensor) -> Tensor:
     """
     if temperature < torch.finfo(torch.float32).tiny:
         return most_probable(logits)
+    if logits.device.type != "cpu":
+        return _draw(logits, temperature, chance)
+    rows = max(1, BLOCK // logits.shape[-1])
+    pieces = zip(logits.view(-1, logits.shape[-1]).split(rows), chance.view(-1).split(rows), strict=True)
+    return torch.cat([_draw(piece, temperature, points) for piece, points in pieces]).view(chance.shape)
+
+
+def _draw(logits: Tensor, temperature: float, chance: Tensor) -> Tensor:
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     logits = logits - logits.amax(dim=-1, keepdim=True)  # at most 0, so no temperature makes them overflow
     passed = (logits / temperature).softmax(dim=-1).cumsum(dim=-1)

@@ -75,8 +75,9 @@ def keep(folder: Path, name: str | None) -> Path:
     """Keep a prepared corpus under its name, if it has one. Returns the folder where it is now."""
     if name is None:
         return folder
+    files = _files(folder)
     with atomic_write(folder / WHOLE) as file:
-        json.dump(_files(folder), file)
+        json.dump(files, file)
     with contextlib.suppress(OSError):
         shutil.rmtree(root() / name, ignore_errors=True)  # one that somebody has changed
         os.replace(folder, root() / name)

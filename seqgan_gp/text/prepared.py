@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import mmap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,7 +50,10 @@ class Rows:
         return len(self.array)
 
     def __getitem__(self, rows: Any) -> np.ndarray:
-        return np.asarray(self.array[rows]).astype(np.int64)
+        taken = np.asarray(self.array[rows]).astype(np.int64)
+        if isinstance(self.array.base, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            self.array.base.madvise(mmap.MADV_DONTNEED)  # else all of the file would count as our memory in the end
+        return taken
 
 
 @dataclass(frozen=True)

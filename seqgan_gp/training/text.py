@@ -169,7 +169,7 @@ class TextTask(task.Task[TextConfig]):
         except BaseException:
             shutil.rmtree(scratch, ignore_errors=True)
             raise
-        weakref.finalize(task, shutil.rmtree, scratch, ignore_errors=True)
+        weakref.finalize(task.corpus, shutil.rmtree, scratch, ignore_errors=True)
         return task
 
     @classmethod
