@@ -11,7 +11,7 @@ from typing import Any, overload
 import numpy as np
 
 BATCH = 10_000  # lines that are read at a time
-BLOCK = 1 << 24  # bytes that are searched for line ends at a time
+BLOCK = 1 << 20  # bytes that are searched for line ends at a time
 
 
 class Lines(Sequence[str]):
