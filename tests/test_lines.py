@@ -113,7 +113,13 @@ def kept(tmp_path, monkeypatch):
 
 
 def seen(task):
-    return [*task.corpus.train.text], [*task.corpus.test.text], task.real[:].tolist(), task.tokenizer.tokens, task.config
+    return (
+        [*task.corpus.train.text],
+        [*task.corpus.test.text],
+        task.real[:].tolist(),
+        task.tokenizer.tokens,
+        task.config,
+    )
 
 
 def test_a_large_corpus_is_prepared_once(kept, monkeypatch):
@@ -189,6 +195,13 @@ def test_two_runs_of_one_prepared_corpus_are_equal(kept, tmp_path, capsys):
     ]
     assert rows[0] == rows[1]
     assert train(tmp_path / "one", f"--corpus.train={kept}", "--corpus.holdout=30", "--train.steps=8", "--resume") == 0
+
+
+def test_a_run_says_whether_it_holds_out_what_it_trains_on(kept):
+    line = "every held-out sentence is a training sentence: the scores do not tell learning from copying"
+    assert line not in TextTask.load(options_of(kept)).describe()
+    kept.write_text("the dog sleeps\na cat runs\nsome birds fly\n" * 300)
+    assert line in TextTask.load(options_of(kept)).describe()
 
 
 def test_evaluations_compare_with_a_sample_of_fixed_size(kept, monkeypatch):

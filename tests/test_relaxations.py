@@ -5,6 +5,7 @@ import pytest
 import torch
 from backbones import doubled
 
+from seqgan_gp.models import relaxations
 from seqgan_gp.models.critic import CriticNetwork
 from seqgan_gp.models.relaxations import RELAXATIONS, draw_chance, most_probable, sample_ids
 
@@ -134,3 +135,10 @@ def test_tokens_are_drawn_in_single_precision_from_logits_in_half():
     logits, chance = (6 * torch.randn(300, 500)).bfloat16(), draw_chance((300,), np.random.default_rng(4))
     assert torch.equal(sample_ids(logits, 1.3, chance), sample_ids(logits.float(), 1.3, chance))
     assert chance.dtype == torch.float32 and chance.min() < 0.02 and chance.max() > 0.98
+
+
+def test_many_tokens_are_drawn_in_pieces_like_all_at_once(monkeypatch):
+    logits, chance = torch.randn(7, 5, 11), torch.rand(7, 5)
+    whole = sample_ids(logits, 0.8, chance)
+    monkeypatch.setattr(relaxations, "BLOCK", 30)
+    assert torch.equal(sample_ids(logits, 0.8, chance), whole)
