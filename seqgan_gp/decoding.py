@@ -120,7 +120,8 @@ def read_bytes(path: str | Path) -> bytes:
 def _standard_input() -> Any:
     if sys.stdin is None:
         raise UserError("standard input is closed: name a file in place of -")
-    return io.BufferedReader(Pieces(iter(lambda: sys.stdin.buffer.read1(LOOKED_AT), b"")))  # it must stay open
+    source: Any = sys.stdin.buffer
+    return io.BufferedReader(Pieces(iter(lambda: source.read1(LOOKED_AT), b"")))  # it must stay open
 
 
 def _open(path: str | Path) -> Any:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from seqgan_gp.config.corpus import CorpusConfig
-from seqgan_gp.text.corpus import Corpus, Sentences, load_corpus
+from seqgan_gp.text.corpus import Corpus, load_corpus
+from seqgan_gp.text.lines import Sentences
 
 
 def load(train: str | Path, given: str | None = None, **options: Any) -> Corpus:

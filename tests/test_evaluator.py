@@ -7,10 +7,11 @@ import pytest
 from conftest import rows
 
 from seqgan_gp.text.adherence import Adherence
-from seqgan_gp.text.corpus import Corpus, Sentences
+from seqgan_gp.text.corpus import Corpus
 from seqgan_gp.text.grammar import Grammar
+from seqgan_gp.text.lines import Sentences
 from seqgan_gp.text.tokenizer import Tokenizer
-from seqgan_gp.training.text import Evaluator
+from seqgan_gp.training.text_evaluator import Evaluator
 
 
 def different(name: str, number: int) -> list[str]:

@@ -16,7 +16,8 @@ from seqgan_gp import Critic, Generator, LanguageModel, artefacts, config
 from seqgan_gp.cli import main
 from seqgan_gp.config.text import LikelihoodConfig
 from seqgan_gp.errors import UserError
-from seqgan_gp.text.corpus import Corpus, Sentences
+from seqgan_gp.text.corpus import Corpus
+from seqgan_gp.text.lines import Sentences
 from seqgan_gp.text.tokenizer import Tokenizer
 from seqgan_gp.training import likelihood
 from seqgan_gp.training.text import TextTask

@@ -24,7 +24,7 @@ from seqgan_gp.errors import UserError
 from seqgan_gp.text import cache, corpus, lines, prepared
 from seqgan_gp.text.lines import Lines
 from seqgan_gp.text.tokenizer import Tokenizer
-from seqgan_gp.training import text
+from seqgan_gp.training import text_evaluator
 from seqgan_gp.training.text import TextTask
 
 TEXTS = ["one", "", "zwei ä", "three\u2028and more", "四"] * 3
@@ -205,7 +205,7 @@ def test_a_run_says_whether_it_holds_out_what_it_trains_on(kept):
 
 
 def test_evaluations_compare_with_a_sample_of_fixed_size(kept, monkeypatch):
-    monkeypatch.setattr(text, "COMPARED", 50)
+    monkeypatch.setattr(text_evaluator, "COMPARED", 50)
     task = TextTask.load(options_of(kept, "--corpus.holdout=100"))
     yardstick = task.evaluator().yardstick
     assert yardstick.training == [*task.corpus.train.text][::4] and yardstick.reference == [*task.corpus.test.text][::2]
@@ -231,7 +231,7 @@ def test_a_data_set_of_the_hub_is_read_as_a_stream_and_no_further_than_asked(mon
     assert asked["streaming"] and len(read) < 100
     texts = sorted([*found.train.text, *found.test.text], key=lambda line: int(line.split()[1]))
     assert texts == [f"line {i}" for i in range(20)] and set(found.train.given) <= {"t0", "t1", "t2"}
-    with pytest.raises(UserError, match="no column 'words'; pass --corpus.column with one of: text, topic"):
+    with pytest.raises(UserError, match=r"no column 'words'; pass --corpus.column with one of: text, topic"):
         load("some/set", column="words", streaming=20)
 
 

@@ -5,10 +5,9 @@ They come from a grammar, a file, a folder of files, or a data set of the Huggin
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,58 +17,13 @@ import numpy as np
 from .. import decoding, folders, sources
 from ..errors import UserError
 from ..terminal import progress
-from .cutting import Tally, check_lines
+from .cutting import Pair, Tally, check_lines
 from .grammar import Grammar
-from .lines import Lines
-from .reading import Pair, ReadingOptions, read_dataset, read_file
+from .lines import Sentences
+from .reading import ReadingOptions, read_dataset, read_file
 from .tables import FORMS, KIND
 
 GRAMMAR = "grammar:"
-
-
-@dataclass(frozen=True)
-class Sentences:
-    """Sentences, and the label or the context that each of them is given.
-
-    Args:
-        text: the sentences, in memory or in a file.
-        given: one label or context for each sentence, or None if the sentences are given nothing.
-    """
-
-    text: Sequence[str]
-    given: Sequence[str] | None = None
-
-    def __len__(self) -> int:
-        """Count the sentences."""
-        return len(self.text)
-
-    def take(self, rows: np.ndarray) -> Sentences:
-        """Select the sentences with these numbers."""
-        return Sentences(_take(self.text, rows), None if self.given is None else _take(self.given, rows))
-
-    @classmethod
-    def read(cls, path: Path, given: bool) -> Sentences:
-        """Open the files that `write` wrote."""
-        return cls(Lines(path.with_suffix(".txt")), Lines(path.with_suffix(".given.txt")) if given else None)
-
-    @classmethod
-    def write(cls, pairs: Iterable[Pair], path: Path, given: bool) -> Sentences:
-        """Write sentences to `path`.txt, one a line, and what they are given to `path`.given.txt."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.ExitStack() as files:
-            text, *other = (
-                files.enter_context(path.with_suffix(suffix).open("w", encoding="utf-8", newline="\n"))
-                for suffix in (".txt", ".given.txt")[: 1 + given]
-            )
-            for sentence, condition in pairs:
-                text.write(f"{sentence}\n")
-                for file in other:
-                    file.write(f"{condition}\n")
-        return cls.read(path, given)
-
-
-def _take(texts: Sequence[str], rows: np.ndarray) -> Sequence[str]:
-    return texts.take(rows) if isinstance(texts, Lines) else [texts[row] for row in rows]
 
 
 @dataclass(frozen=True)

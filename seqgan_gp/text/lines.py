@@ -1,14 +1,18 @@
-"""Texts on the lines of a file, which are read when they are needed: a corpus may be larger than memory."""
+"""Sentences on the lines of files, which are read when they are needed: a corpus may be larger than memory."""
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+
+from .cutting import Pair
 
 BATCH = 10_000  # lines that are read at a time
 BLOCK = 1 << 20  # bytes that are searched for line ends at a time
@@ -83,6 +87,51 @@ class Lines(Sequence[str]):
                 file.seek(start)
                 texts.append(file.read(end - start - 1).decode())
             return texts
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """Sentences, and the label or the context that each of them is given.
+
+    Args:
+        text: the sentences, in memory or in a file.
+        given: one label or context for each sentence, or None if the sentences are given nothing.
+    """
+
+    text: Sequence[str]
+    given: Sequence[str] | None = None
+
+    def __len__(self) -> int:
+        """Count the sentences."""
+        return len(self.text)
+
+    def take(self, rows: np.ndarray) -> Sentences:
+        """Select the sentences with these numbers."""
+        return Sentences(_take(self.text, rows), None if self.given is None else _take(self.given, rows))
+
+    @classmethod
+    def read(cls, path: Path, given: bool) -> Sentences:
+        """Open the files that `write` wrote."""
+        return cls(Lines(path.with_suffix(".txt")), Lines(path.with_suffix(".given.txt")) if given else None)
+
+    @classmethod
+    def write(cls, pairs: Iterable[Pair], path: Path, given: bool) -> Sentences:
+        """Write sentences to `path`.txt, one a line, and what they are given to `path`.given.txt."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.ExitStack() as files:
+            text, *other = (
+                files.enter_context(path.with_suffix(suffix).open("w", encoding="utf-8", newline="\n"))
+                for suffix in (".txt", ".given.txt")[: 1 + given]
+            )
+            for sentence, condition in pairs:
+                text.write(f"{sentence}\n")
+                for file in other:
+                    file.write(f"{condition}\n")
+        return cls.read(path, given)
+
+
+def _take(texts: Sequence[str], rows: np.ndarray) -> Sequence[str]:
+    return texts.take(rows) if isinstance(texts, Lines) else [texts[row] for row in rows]
 
 
 def batches(texts: Iterable[str], size: int = BATCH) -> Iterator[list[str]]:

@@ -25,9 +25,8 @@ from ..errors import UserError
 from ..files import atomic_write
 from ..terminal import progress
 from .conditions import Condition
-from .corpus import Sentences
 from .cutting import Pair
-from .lines import batches
+from .lines import Sentences, batches
 from .tokenizer import Tokenizer
 
 CORPUS = "corpus"

@@ -19,7 +19,8 @@ from ..config.text import LikelihoodConfig, TextConfig
 from ..errors import UserError
 from ..machine import best_device
 from ..models.language_model import LanguageModelNetwork
-from ..text.corpus import Corpus, Sentences
+from ..text.corpus import Corpus
+from ..text.lines import Sentences
 from ..text.tokenizer import Tokenizer
 from .base import BaseTrainer
 from .batches import Batches

@@ -1,4 +1,4 @@
-"""Training on text: load sentences, build their tokenizer and networks, and score generated sentences."""
+"""Training on text: load sentences, and build their tokenizer and networks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import itertools
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -23,18 +22,17 @@ from ..files import place_file
 from ..models.critic import CriticNetwork
 from ..models.relaxations import HardTokens, Relaxation
 from ..models.sequence import SequenceModel, finish
-from ..scoring import Real, Values, defined, score
 from ..terminal import progress
 from ..text import cache, prepared
 from ..text.adherence import Adherence
 from ..text.choices import kind_of, length_of
 from ..text.conditions import Condition, Labels
-from ..text.corpus import GRAMMAR, Corpus, Sentences, load_corpus, load_grammar
+from ..text.corpus import GRAMMAR, Corpus, load_corpus, load_grammar
+from ..text.lines import Sentences
 from ..text.prepared import Prepared, Rows
 from ..text.tokenizer import Tokenizer
 from . import task
-
-COMPARED = 100_000  # sentences of the corpus that samples are compared with during training
+from .text_evaluator import COMPARED, Evaluator
 
 
 class RelaxedGenerator(nn.Module):
@@ -51,67 +49,6 @@ class RelaxedGenerator(nn.Module):
     def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor | HardTokens:
         relax = self.relaxation.parts if torch.is_grad_enabled() else self.relaxation.detached
         return relax(self.generator(noise, condition))
-
-
-class Evaluator(task.Evaluator):
-    """Scores samples of a generator, and as many training sentences, against the held-out sentences.
-
-    Args:
-        corpus: the real sentences.
-        unit: the unit of n-grams, "word" or "character".
-        samples: the number of sentences to draw for an evaluation.
-        adherence: the measure of how far sentences keep to their condition, if the corpus has
-            conditions and a grammar.
-    """
-
-    SEED = 0  # the same noise at every evaluation: curves show the generator, not the draw
-    HEADLINE = ("jsd_4", "self_bleu_4", "unique", "grammatical", "obedience", "agreement")
-    PANELS = (
-        ("n-gram JSD (bits)", ("eval/jsd_1", "eval/jsd_2", "eval/jsd_3", "eval/jsd_4")),
-        ("self-BLEU", ("eval/self_bleu_2", "eval/self_bleu_3", "eval/self_bleu_4", "eval/self_bleu_5")),
-        ("BLEU", ("eval/bleu_2", "eval/bleu_3", "eval/bleu_4", "eval/bleu_5")),
-        ("fractions", ("eval/grammatical", "eval/unique", "eval/well_formed", "eval/obedience", "eval/agreement")),
-    )
-
-    def __init__(self, corpus: Corpus, unit: str, samples: int, adherence: Adherence | None = None):
-        self.samples, self.adherence = samples, adherence
-        train, test = _compared(corpus.train), _compared(corpus.test)
-        self.yardstick = Real(test.text, train.text, adherence.language if adherence else corpus.grammar, unit)
-        rng = np.random.default_rng(self.SEED)
-        real = train.take(rng.choice(len(train), min(samples, len(train)), replace=False))
-        # Novelty says nothing about training sentences.
-        self.real = score(real.text, replace(self.yardstick, training=None)) | self._kept(real)
-        self.given = None
-        if test.given:
-            self.given = test.take(rng.choice(len(test), samples, replace=samples > len(test))).given
-
-    def __call__(self, sampler: pretrained.Generator, path: Path) -> tuple[dict[str, Any], list[str]]:
-        ids = np.concatenate(list(sampler.sample_ids(self.samples, self.SEED, given=self.given)))
-        sentences = lines = sampler.tokenizer.decode(ids)
-        scores = score(sentences, self.yardstick) | {"well_formed": float(sampler.tokenizer.well_formed(ids).mean())}
-        _write(path.with_suffix(".txt"), sentences)
-        if self.given:
-            scores |= self._kept(Sentences(sentences, self.given))
-            _write(path.with_suffix(".given.txt"), self.given)
-            lines = [f"{given} -> {sentence}" for given, sentence in zip(self.given, sentences, strict=True)]
-        return scores, lines[:3]
-
-    def _kept(self, sentences: Sentences) -> Values:
-        """Measure how far sentences keep to their condition; empty without a condition or a grammar."""
-        if not (self.adherence and sentences.given):
-            return {}
-        return defined({**self.adherence(sentences.given, sentences.text)})
-
-
-def _write(path: Path, lines: Iterable[str]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-
-def _compared(sentences: Sentences) -> Sentences:
-    """Sentences to compare samples with, in memory: all of them, or so many that it takes no longer than that."""
-    step = -(-len(sentences) // COMPARED)
-    some = sentences if step <= 1 else sentences.take(np.arange(0, len(sentences), step))
-    return Sentences(list(some.text), None if some.given is None else list(some.given))
 
 
 def _settled(config: TextConfig, kind: str | None, length: int) -> TextConfig:
