@@ -82,7 +82,7 @@ def test_log_likelihood_of_sentences(run):
 def test_validation_sentences_are_not_trained_on():
     sentences = [f"{a} {b}." for a in "abcdefghij" for b in "klmnopqrst"]
     one = build(["--train.batch_size=12", "--likelihood.validation=40"], sentences)
-    trained = {s for t in range(25) for s in one.tokenizer.decode(one.training[one.batches[t]])}
+    trained = {s for t in range(25) for s in one.tokenizer.decode(one.real[one.training[one.batches[t]]])}
     held_out = set(one.tokenizer.decode(one.validation))
     assert len(trained) == 60 and len(held_out) == 40 and not trained & held_out
     assert trained | held_out == set(sentences)

@@ -31,8 +31,7 @@ from ..text.corpus import GRAMMAR, Corpus, load_corpus, load_grammar
 from ..text.lines import Sentences
 from ..text.prepared import Prepared, Rows
 from ..text.tokenizer import Tokenizer
-from . import task
-from .text_evaluator import COMPARED, Evaluator
+from . import task, text_evaluator
 
 
 class RelaxedGenerator(nn.Module):
@@ -210,8 +209,10 @@ class TextTask(task.Task[TextConfig]):
             )
         if self.condition and corpus.train.given is not None:
             lines.append(self.condition.describe(corpus.train.given))
-        if len(corpus.train) > COMPARED:
-            lines.append(f"the scores during training look at {COMPARED:,} of the sentences, evenly spaced")
+        if len(corpus.train) > text_evaluator.COMPARED:
+            lines.append(
+                f"the scores during training look at {text_evaluator.COMPARED:,} of the sentences, evenly spaced"
+            )
         return lines
 
     def build_generator(self) -> nn.Module:
@@ -244,5 +245,7 @@ class TextTask(task.Task[TextConfig]):
             reranking = pretrained.Reranking.of(self.config.reranking, discriminator, self.tokenizer)
         return pretrained.Generator(generator, self.tokenizer, condition=self.condition, reranking=reranking)
 
-    def evaluator(self) -> Evaluator:
-        return Evaluator(self.corpus, self.tokenizer.unit, self.config.evaluation.samples, self.adherence())
+    def evaluator(self) -> text_evaluator.Evaluator:
+        return text_evaluator.Evaluator(
+            self.corpus, self.tokenizer.unit, self.config.evaluation.samples, self.adherence()
+        )
