@@ -55,7 +55,7 @@ def run(tmp_path_factory) -> Path:
 
 def test_the_loss_is_the_cross_entropy_of_torch_without_the_padding():
     one = build(["--language_model.dropout=0", "--train.batch_size=4"], [f"{w} cat sleeps." for w in "abcd"] * 20)
-    ids = torch.from_numpy(one.training[one.batches[0]])
+    ids = torch.from_numpy(one.real[one.training[one.batches[0]]])
     logits = one.model(ids)
     expected = F.cross_entropy(logits.transpose(1, 2), ids, ignore_index=one.tokenizer.pad)
     assert (ids != one.tokenizer.pad).sum(dim=1).tolist() == [5] * 4
