@@ -64,9 +64,9 @@ def all_scores(samples: Tokens, reference: Tokens) -> None:
     bleu.self_bleu(counted)
     divergence.ngram_jsd(counted, reference_counted)
     diversity.distinct(counted)
-    ids, training = diversity.sentence_ids(one, other)
+    ids = diversity.fingerprints(one)
     diversity.unique(ids)
-    diversity.novel(ids, training)
+    np.isin(ids, diversity.fingerprints(other))
     diversity.longest_overlap(one, other)
 
 

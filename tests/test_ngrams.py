@@ -10,9 +10,10 @@ from scipy.spatial.distance import jensenshannon
 from scipy.stats import wasserstein_distance
 
 from seqgan_gp.metrics import bleu as bleu_
-from seqgan_gp.metrics import divergence, diversity
+from seqgan_gp.metrics import characters, divergence, diversity, ngrams
+from seqgan_gp.metrics.characters import Alphabet
 from seqgan_gp.metrics.divergence import jensen_shannon
-from seqgan_gp.metrics.ngrams import NGrams, NumberedSentences, count_ngrams, list_ngrams, number
+from seqgan_gp.metrics.ngrams import NGrams, NumberedSentences, Vocabulary, count_ngrams, number
 
 
 def corpus(rng, size):
@@ -86,24 +87,63 @@ def brute_force(sentences, n):
     return [[tuple(s[i : i + n]) for i in range(len(s) - n + 1)] for s in sentences]
 
 
+def in_parts(monkeypatch, size):
+    """Let everything that is made in parts have parts of this size."""
+    for module in (ngrams, characters, divergence):
+        monkeypatch.setattr(module, "PART", size)
+
+
+@pytest.mark.parametrize("part", [1 << 21, 11, 1])
 @pytest.mark.parametrize("seed", range(10))
-def test_counts_are_those_of_a_loop(seed):
+def test_counts_are_those_of_a_loop(seed, part, monkeypatch):
+    in_parts(monkeypatch, part)
     rng = random.Random(seed)
     corpora = [corpus(rng, rng.choice([1, 5, 30])) for _ in range(3)]
-    grouped, listed = counts(*corpora), list_ngrams(*number(*corpora), max_n=5)
     names: dict[tuple[int, int], tuple] = {}
-    for sentences, group, listing in zip(corpora, grouped, listed, strict=True):
-        assert list(group.lengths) == list(listing.lengths) == [len(s) for s in sentences]
-        for n, (counted, single) in enumerate(zip(group.orders, listing.orders, strict=True), 1):
+    for sentences, counted in zip(corpora, counts(*corpora), strict=True):
+        assert list(counted.lengths) == [len(s) for s in sentences]
+        for n, order in enumerate(counted.orders, 1):
             expected = brute_force(sentences, n)
-            found = list(zip(counted.gram.tolist(), counted.sentence.tolist(), counted.count.tolist(), strict=True))
-            assert sorted(c for _, _, c in found) == sorted(s.count(g) for s in expected for g in set(s))
-            assert [s for _, s in sorted(zip(found, (f[1] for f in found), strict=True))] == [f[1] for f in found]
-            # The same number is the same n-gram, in all corpora: single occurrences stand in order of text.
-            for gram, text in zip(single.gram.tolist(), (g for s in expected for g in s), strict=True):
-                assert names.setdefault((n, gram), text) == text
-            np.testing.assert_array_equal(counted.totals(), single.totals())
-    assert len(set(names.values())) == len(names)
+            assert counted.sizes(n).tolist() == list(map(len, expected))
+            # The second occurrence of an n-gram in a sentence has another number than the first, in all corpora the
+            # same one.
+            ranked = [(gram, s[:i].count(gram)) for s in expected for i, gram in enumerate(s)]
+            for symbol, occurrence in zip(order.symbols.tolist(), ranked, strict=True):
+                assert names.setdefault((n, symbol), occurrence) == occurrence
+                assert (symbol < order.grams) == (occurrence[1] == 0)
+            totals = order.totals()
+            for symbol, (gram, rank) in zip(order.symbols.tolist(), ranked, strict=True):
+                assert rank or totals[symbol] == sum(s.count(gram) for s in expected)
+            assert totals.sum() == len(ranked)
+    assert len({(n, *occurrence) for (n, _), occurrence in names.items()}) == len(names)
+
+
+@pytest.mark.parametrize("part", [1 << 21, 50, 3])
+def test_characters_are_counted_as_ngrams_of_tokens_are(part, monkeypatch):
+    rng = random.Random(4)
+    # The empty string, one letter, and characters from beyond the sixteen bits of a code unit.
+    one, other = (
+        ["".join(rng.choice("ab \u00e9\U0001f600") for _ in range(rng.randrange(9))) for _ in range(40)] for _ in "ab"
+    )
+    one += ["", "x"]
+    expected = ngram_jsd([tuple(s) for s in one], [tuple(s) for s in other])
+    in_parts(monkeypatch, part)
+    assert Alphabet(one, other).jsd(one, other) == pytest.approx(expected, abs=1e-12)
+    assert Alphabet(one, other).jsd(one[::3], other) == pytest.approx(
+        ngram_jsd([tuple(s) for s in one[::3]], [tuple(s) for s in other]), abs=1e-12
+    )
+    assert (
+        np.isnan(Alphabet(["ab"], ["cd"]).jsd(["ab"], ["cd"])[2:]).all()
+        and np.isnan(Alphabet([""]).jsd([""], [])).all()
+    )
+
+
+def test_an_alphabet_of_any_size_is_counted(monkeypatch):
+    """Beyond the largest alphabet the last characters share a number: nothing wraps around."""
+    monkeypatch.setattr(characters, "LARGEST", 4)
+    assert Alphabet(["abcdef"]).jsd(["cdab"], ["efab"])[0] == 0
+    assert Alphabet(["abcdef"]).jsd(["aaaa"], ["bbbb"])[0] == 1
+    assert characters.LARGEST**characters.MAX_N < 2**63
 
 
 def test_some_sentences_of_a_corpus_are_a_corpus():
@@ -131,6 +171,10 @@ def test_longest_overlap_is_that_of_a_loop(seed):
         return max((n for n in range(1, 20) for g in brute_force([sentence], n)[0] if g in known), default=0)
 
     assert diversity.longest_overlap(*number(samples, training)).tolist() == [longest(s) for s in samples]
+    # A token that the samples lack is none of theirs, whichever it is.
+    vocabulary = Vocabulary()
+    known, other = vocabulary.number(samples), vocabulary.number([*training, ("y", "z")], learn=False)
+    assert diversity.longest_overlap(known, other).tolist() == [longest(s) for s in samples]
 
 
 def test_nothing_overlaps_with_nothing():

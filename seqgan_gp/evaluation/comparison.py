@@ -6,14 +6,14 @@ import argparse
 import itertools
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UserError
 from ..text.grammar import Grammar
 from ..text.reading import read_sentences as read_rows
 from .encoders import FitEncoder, load_encoder, lsa
-from .families import Family, choose_families
+from .families import Family, choose_families, with_cap
 from .notes import choose_unit
 from .real import FittedReal, draw_twice, random_halves, random_subset
 from .scorer import Scored, Scorer
@@ -104,7 +104,7 @@ class RealSystem:
             scores = scores | {key: None for key in ("novel", "longest_overlap") if key in scores}
             return scores | ({"lm_nll": scores["reverse_lm_nll"]} if "lm_nll" in scores else {})
 
-        return Scored(corrected(scored.values), corrected(scored.intervals))
+        return replace(scored, values=corrected(scored.values), intervals=corrected(scored.intervals))
 
 
 @dataclass(frozen=True)
@@ -190,6 +190,7 @@ def from_options(options: argparse.Namespace, sources: Sources | None = None) ->
     reference = sources.read(sources.reference) if sources.reference else None
     training = sources.read(sources.train) if sources.train else None
     families = choose_families(options.metrics, grammar is not None, training is not None)
+    families = with_cap(families, options.cap)
     unit = _unit(options.unit, reference, grammar, sources)
     needs_encoder = any(family.needs == "encoder" for family in families.values())
     return Comparison(

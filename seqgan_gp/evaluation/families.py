@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from ..errors import UserError
@@ -16,6 +16,7 @@ from .language_model import LANGUAGE_MODEL_METRICS, LanguageModelScores
 from .real import FittedReal
 
 Need: TypeAlias = Literal["grammar", "training", "encoder"]
+CAP = 10_000  # at which an accuracy is known to .01, and a family takes some ten seconds
 
 
 @dataclass(frozen=True)
@@ -28,20 +29,23 @@ class Family:
         needs: "grammar", "training" where it needs the training sentences, or "encoder" where it encodes sentences
             (`real.encode`). A user who asks for the family without its need gets one line.
         default: whether it is computed when a user names no families, wherever its need is met.
+        cap: the number of samples, of reference sentences and of training sentences that are scored at most, for a
+            family that is dear: of more it gets a random subset, and the table says so. None for all.
     """
 
     build: Callable[[Sequence[str], FittedReal], Scores]
     metrics: Mapping[str, Metric]
     needs: Need | None = None
     default: bool = False
+    cap: int | None = None
 
 
 FAMILIES: dict[str, Family] = {
     "ngrams": Family(NGramScores, NGRAM_METRICS, default=True),
-    "embedding": Family(EmbeddingScores, EMBEDDING_METRICS, needs="encoder", default=True),
-    "classifier": Family(ClassifierScores, CLASSIFIER_METRICS, default=True),
-    "language-model": Family(LanguageModelScores.of, LANGUAGE_MODEL_METRICS, needs="training"),
-    "oracle": Family(OracleScores, ORACLE_METRICS, needs="grammar", default=True),
+    "embedding": Family(EmbeddingScores, EMBEDDING_METRICS, needs="encoder", default=True, cap=CAP),
+    "classifier": Family(ClassifierScores, CLASSIFIER_METRICS, default=True, cap=CAP),
+    "language-model": Family(LanguageModelScores.of, LANGUAGE_MODEL_METRICS, needs="training", cap=CAP),
+    "oracle": Family(OracleScores, ORACLE_METRICS, needs="grammar", default=True, cap=CAP),
 }
 ALL = "all"
 
@@ -72,6 +76,19 @@ def choose_families(names: list[str] | None, has_grammar: bool, has_training: bo
             if owners.setdefault(key, name) != name:
                 raise UserError(f"--metrics {owners[key]} and {name} both give the score {key}: rename one of the two")
     return chosen
+
+
+def with_cap(families: Mapping[str, Family], cap: int | None) -> dict[str, Family]:
+    """The families with another cap for those that have one; 0 for no cap, None for their own.
+
+    Raises:
+        UserError: the cap is 1; one sentence cannot be scored.
+    """
+    if cap == 1:
+        raise UserError("--cap is 1: give at least 2 sentences, or 0 to score all of them")
+    if cap is None:
+        return dict(families)
+    return {name: replace(family, cap=cap or None) if family.cap else family for name, family in families.items()}
 
 
 def _family(name: str) -> Family:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..text.words import UNITS, unit_of
+from ..text.words import UNITS, some, unit_of
 
 SAMPLES, REFERENCE, TRAIN, REAL = "samples", "--reference", "--train", "--real"
 REMEDIES = {
@@ -30,34 +30,41 @@ def same_sentences(files: Sequence[tuple[str, str, Sequence[str]]]) -> list[str]
         files: the role of each, its name, and its sentences. Roles are in the order of this module's constants.
     """
     notes = []
-    known = [(role, name, [" ".join(s.split()) for s in sentences if s.strip()]) for role, name, sentences in files]
-    sets = [frozenset(sentences) for *_, sentences in known]
+    known = [(role, name, _fingerprints(sentences)) for role, name, sentences in files]
+    sets = [np.unique(sentences) for *_, sentences in known]
     for (one, of_one), (other, of_other) in itertools.combinations(zip(known, sets, strict=True), 2):
-        if not (of_one and of_other):
+        if not (len(of_one) and len(of_other)):
             continue
         remedy = REMEDIES[one[0], other[0]]
         names = [name if role == SAMPLES else f"{role} {name}" for role, name, _ in (one, other)]
-        if of_one == of_other:
+        if np.array_equal(of_one, of_other):
             notes.append(f"{names[0]} and {names[1]} hold the same sentences: {remedy}")
             continue
         if len(one[2]) <= len(other[2]):
             smaller, among, inside = one[2], of_other, names
         else:
             smaller, among, inside = other[2], of_one, names[::-1]
-        part = sum(sentence in among for sentence in smaller) / len(smaller)
+        part = np.isin(smaller, among).mean()
         if part > SHARED:
             notes.append(f"{part:.0%} of the sentences of {inside[0]} are in {inside[1]} too: {remedy}")
     return notes
 
 
+def _fingerprints(sentences: Sequence[str]) -> np.ndarray:
+    """A number for each sentence that is not blank, int64: eight bytes, where the words may take a hundred. White space
+    does not count.
+    """
+    return np.fromiter((hash(" ".join(s.split())) for s in sentences if s.strip()), dtype=np.int64)
+
+
 def short_lines(files: Mapping[str, Sequence[str]], unit: str) -> list[str]:
     """A line that says why identical sentences do not score 1, where many are too short for an order of BLEU that
-    others are long enough for.
+    others are long enough for. Of a large file it looks at 50,000 lines.
     """
     split = UNITS[unit]
     short = []
     for name, sentences in files.items():
-        lengths = np.array([len(split(sentence)) for sentence in sentences])
+        lengths = np.array([len(split(sentence)) for sentence in some(sentences)])
         parts = {n: float((lengths < n).mean()) for n in range(2, 6)}
         if below := [n for n, part in parts.items() if SHORT < part < 1]:
             short.append(f"{parts[below[0]]:.0%} of {name} have fewer than {below[0]} {unit}s")

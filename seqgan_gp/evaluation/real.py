@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+from tqdm import tqdm
 
 from ..errors import UserError
 from ..metrics.bootstrap import halves, subset
@@ -29,6 +30,25 @@ class FittedReal(Real):
 
     fit_encoder: FitEncoder = lsa
     model: TrainingModel | None = None
+
+    def at_most(self, size: int) -> FittedReal:
+        """The same real text with random subsets of its reference and its training sentences, where they have more
+        than `size`. The models that are fitted to it are fitted once for each size.
+        """
+        if max(len(self.reference), len(self.training or ())) <= size:
+            return self
+        if size not in self._subsets:
+            self._subsets[size] = replace(
+                self,
+                reference=random_subset(self.reference, size),
+                training=self.training and random_subset(self.training, size),
+                model=self.model and self.model.at_most(size),
+            )
+        return self._subsets[size]
+
+    @cached_property
+    def _subsets(self) -> dict[int, FittedReal]:
+        return {}
 
     @cached_property
     def encoder(self) -> SentenceEncoder:
@@ -85,6 +105,7 @@ def random_halves(reference: Sequence[str], name: str) -> tuple[list[str], list[
 
 def draw_twice(grammar: Grammar, seed: int, size: int) -> tuple[list[str], list[str]]:
     """Two lists of `size` sentences from one stream of a grammar, so that they are independent of each other."""
-    stream = grammar.sentences(seed)
-    one, other = (list(itertools.islice(stream, size)) for _ in range(2))
+    stream = itertools.islice(grammar.sentences(seed), 2 * size)
+    drawn = iter(tqdm(stream, "real sentences", 2 * size, leave=False, disable=None, delay=1))
+    one, other = (list(itertools.islice(drawn, size)) for _ in range(2))
     return one, other

@@ -24,6 +24,7 @@ def settings(comparison: Comparison) -> dict[str, Any]:
         "n_grams": UNITS[comparison.unit],
         "bleu_smoothing": f"method 1, {SMOOTHING} in place of 0 (Chen and Cherry 2014)",
         "encoder": comparison.encoder,
+        "cap": {name: family.cap for name, family in comparison.families.items() if family.cap},
         "bootstrap": comparison.bootstrap,
         "interval_level": LEVEL if comparison.bootstrap else None,
         "reference": comparison.sources.reference,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,21 +12,34 @@ from ..errors import UserError
 from ..metrics.bootstrap import intervals
 from ..scoring import Rows, Scores, Values, defined
 from .families import Family
-from .real import FittedReal
+from .real import FittedReal, random_subset
 
 LEVEL = 0.95
 
 
 @dataclass(frozen=True)
 class Scored:
-    """The scores of one system, and an interval (low, high) of each where intervals were asked for."""
+    """The scores of one system.
+
+    Args:
+        values: the scores.
+        intervals: (low, high) of each, where intervals were asked for.
+        capped: the families that scored fewer sentences than they were given, and the numbers of samples and of
+            reference sentences that they scored.
+    """
 
     values: Values
     intervals: dict[str, tuple[float, float] | None] = field(default_factory=dict)
+    capped: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON: the scores, and under `intervals` [low, high] of each."""
-        return {**self.values, **({"intervals": self.intervals} if self.intervals else {})}
+        """For JSON: the scores, under `intervals` [low, high] of each, and under `capped` the numbers of sentences."""
+        capped = {name: {"samples": samples, "reference": real} for name, (samples, real) in self.capped.items()}
+        return {
+            **self.values,
+            **({"capped": capped} if capped else {}),
+            **({"intervals": self.intervals} if self.intervals else {}),
+        }
 
     def margin(self, key: str) -> float | None:
         """Half the width of the interval of a score."""
@@ -57,19 +70,31 @@ class Scorer:
         """
         values: Values = {}
         bounds: dict[str, tuple[float, float] | None] = {}
-        sizes = len(samples), len(real.reference)
+        capped: dict[str, tuple[int, int]] = {}
         steps = len(self.families) * (1 + self.bootstrap)
         with tqdm(total=steps, desc=name, leave=False, disable=None) as bar:
-            for family_name, family in self.families.items():
+            for family_name in self.families:
                 bar.set_postfix_str(family_name)
-                scores = _Defined(family.build(samples, real))
-                own = scores()
-                _check_described(family_name, family, own)
-                values |= own
-                bar.update()
-                if self.bootstrap:
-                    bounds |= intervals(scores, own, sizes, self.bootstrap, LEVEL, after_each=bar.update)
-        return Scored(values, bounds)
+                own = self._score(family_name, samples, real, bar.update)
+                values |= own.values
+                bounds |= own.intervals
+                capped |= own.capped
+        return Scored(values, bounds, capped)
+
+    def _score(self, name: str, samples: Sequence[str], real: FittedReal, after_each: Callable[[], object]) -> Scored:
+        """The scores of one family. What it prepares for them takes much memory, and is gone afterwards."""
+        family, given = self.families[name], (len(samples), len(real.reference))
+        if family.cap:
+            samples, real = random_subset(samples, family.cap), real.at_most(family.cap)
+        sizes = len(samples), len(real.reference)
+        scores = _Defined(family.build(samples, real))
+        values = scores()
+        _check_described(name, family, values)
+        after_each()
+        bounds = {}
+        if self.bootstrap:
+            bounds = intervals(scores, values, sizes, self.bootstrap, LEVEL, after_each=after_each)
+        return Scored(values, bounds, {} if sizes == given else {name: sizes})
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from .catalogue import metrics
+from .families import FAMILIES
 from .scorer import Scored
 
 ARROWS = {"higher": "higher is better", "lower": "lower is better", "real": "real text is the goal"}
@@ -27,6 +28,19 @@ def keys(columns: Mapping[str, Scored]) -> list[str]:
     return sorted({key for c in columns.values() for key in c.values}, key=order.index)
 
 
+def capped(columns: Mapping[str, Scored]) -> dict[str, tuple[str, list[str]]]:
+    """The families that scored fewer sentences than they were given, by the first score of each: the name of the
+    family, and the numbers of samples and of real sentences in each column.
+    """
+    rows = {}
+    for name, family in FAMILIES.items():
+        if any(name in column.capped for column in columns.values()):
+            first = next(key for key in keys(columns) if key in family.metrics)
+            pairs = [column.capped.get(name) for column in columns.values()]
+            rows[first] = name, ["all" if pair is None else "{:,}/{:,}".format(*pair) for pair in pairs]
+    return rows
+
+
 def undefined(columns: Mapping[str, Scored]) -> str:
     """A line that explains the dashes, if there are any."""
     dashes = [key for key in keys(columns) if any(c.values.get(key) is None for c in columns.values())]
@@ -40,12 +54,16 @@ def undefined(columns: Mapping[str, Scored]) -> str:
 def terminal(columns: Mapping[str, Scored]) -> str:
     """A table with a line for each score, a column for each system, and the meaning of each score."""
     rows = [["", *columns, ""]]
-    group = ""
+    group, fewer = "", capped(columns)
     for key in keys(columns):
         metric = metrics()[key]
         if metric.group != group:
             group = metric.group
             rows.append([group])
+        if key in fewer:
+            rows.append(
+                ["  sentences", *fewer[key][1], "samples/real ones that the next rows score, at random (--cap)"]
+            )
         goal = "" if key == "count" else f"; {ARROWS[metric.better]}"
         rows.append([f"  {key}", *(number(c, key) for c in columns.values()), metric.meaning + goal])
     widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(len(columns) + 1)]
@@ -59,8 +77,11 @@ def terminal(columns: Mapping[str, Scored]) -> str:
 
 def markdown(columns: Mapping[str, Scored]) -> str:
     """The same table as Markdown."""
-    rows = [["", *columns, "goal"], ["---", *["---:"] * len(columns), "---"]]
+    rows, fewer = [["", *columns, "goal"], ["---", *["---:"] * len(columns), "---"]], capped(columns)
     for key in keys(columns):
+        if key in fewer:
+            name, cells = fewer[key]
+            rows.append([f"random sentences for {name}, samples/real (`--cap`)", *cells, ""])
         goal = "" if key == "count" else metrics()[key].better
         rows.append([key, *(number(c, key) for c in columns.values()), goal])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)

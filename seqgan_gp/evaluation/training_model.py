@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..metrics.bootstrap import subset
+
 if TYPE_CHECKING:  # torch takes two seconds to import, and the other families do without it
     from ..pretrained import LanguageModel
     from ..text.tokenizer import Tokenizer
@@ -25,6 +27,16 @@ class TrainingModel:
 
     def __init__(self, sentences: Sequence[str], unit: str):
         self.sentences, self.unit = sentences, unit
+        self._subsets: dict[int, TrainingModel] = {}
+
+    def at_most(self, size: int) -> TrainingModel:
+        """The model of a random subset of the sentences, where there are more than `size`: one model for each size."""
+        if len(self.sentences) <= size:
+            return self
+        if size not in self._subsets:
+            chosen = [self.sentences[i] for i in subset(len(self.sentences), size)]
+            self._subsets[size] = TrainingModel(chosen, self.unit)
+        return self._subsets[size]
 
     @cached_property
     def tokenizer(self) -> Tokenizer:

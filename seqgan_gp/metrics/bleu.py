@@ -1,14 +1,14 @@
 """BLEU against many references, and self-BLEU, exactly and without a loop over pairs of sentences.
 
 BLEU clips the count of each n-gram at the largest count in any one reference (Papineni et al. 2002). With all
-sentences of a file as references, that largest count is one number per n-gram. In self-BLEU the references of a
-sentence are all the others. The two largest counts of an n-gram, and the sentence that has the larger, then give every
-leave-one-out clip at once. The scores are those of nltk's `sentence_bleu` with equal weights and smoothing method 1.
+sentences of a file as references, the second "the" of a sentence counts if any reference has a second "the". In
+self-BLEU the references of a sentence are all the others, and it counts if two sentences have one: the sentence itself
+and another. The scores are those of nltk's `sentence_bleu` with equal weights and smoothing method 1.
 """
 
 import numpy as np
 
-from .ngrams import Counts, NGrams
+from .ngrams import NGrams
 
 SMOOTHING = 0.1  # Chen and Cherry 2014, method 1: a precision of 0 / m becomes 0.1 / m
 
@@ -28,12 +28,10 @@ def bleu(hypotheses: NGrams, references: NGrams) -> np.ndarray:
     if not len(references):
         raise ValueError("BLEU needs at least one reference")
     clipped = []
-    for hypothesis, reference in zip(hypotheses.orders, references.orders, strict=True):
-        largest = np.zeros(hypothesis.grams, dtype=np.int32)
-        starts = _starts(reference)
-        if len(starts):
-            largest[reference.gram[starts]] = np.maximum.reduceat(reference.count, starts)
-        clipped.append(_clip(hypothesis, largest[hypothesis.gram], len(hypotheses)))
+    for n, (hypothesis, reference) in enumerate(zip(hypotheses.orders, references.orders, strict=True), 1):
+        present = np.zeros(hypothesis.grams + len(hypothesis.repeated), dtype=bool)
+        present[reference.symbols] = True
+        clipped.append(_count(present[hypothesis.symbols], hypotheses.sizes(n)))
     available = np.unique(references.lengths)
     return _combine(np.stack(clipped, axis=1), hypotheses.lengths, _closest(hypotheses.lengths, available))
 
@@ -51,7 +49,10 @@ def self_bleu(sentences: NGrams) -> np.ndarray:
     """
     if len(sentences) < 2:
         raise ValueError("self-BLEU needs at least two sentences")
-    clipped = [_clip(counts, _largest_elsewhere(counts), len(sentences)) for counts in sentences.orders]
+    clipped = []
+    for n, counts in enumerate(sentences.orders, 1):
+        elsewhere = counts.occurrences() > 1
+        clipped.append(_count(elsewhere[counts.symbols], sentences.sizes(n)))
     length = sentences.lengths
     available, number = np.unique(length, return_counts=True)
     shared = np.isin(length, available[number > 1])
@@ -59,30 +60,16 @@ def self_bleu(sentences: NGrams) -> np.ndarray:
     return _combine(np.stack(clipped, axis=1), length, closest)
 
 
-def _largest_elsewhere(counts: Counts) -> np.ndarray:
-    """For each entry the largest count of its n-gram in any other sentence."""
-    starts = _starts(counts)
-    if not len(starts):
-        return counts.count
-    group = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(counts.gram)))
-    largest = np.maximum.reduceat(counts.count, starts)[group]
-    # One entry of each n-gram owns the largest count; for that one alone the runner-up counts.
-    candidates = np.flatnonzero(counts.count == largest)
-    owner = candidates[np.diff(group[candidates], prepend=-1) > 0]
-    others = counts.count.copy()
-    others[owner] = 0
-    largest[owner] = np.maximum.reduceat(others, starts)
-    return largest
+def _count(counts: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """How many n-grams of each sentence count, the numerator of its modified precision: int (sentences,).
 
-
-def _starts(counts: Counts) -> np.ndarray:
-    """The first entry of each n-gram. The entries are sorted by n-gram."""
-    return np.flatnonzero(np.diff(counts.gram, prepend=-1))
-
-
-def _clip(counts: Counts, limit: np.ndarray, sentences: int) -> np.ndarray:
-    """The numerator of the modified precision of each sentence."""
-    return np.bincount(counts.sentence, np.minimum(counts.count, limit), minlength=sentences)
+    Args:
+        counts: whether each n-gram counts, bool (n-grams,), sentence by sentence.
+        sizes: the number of n-grams of each sentence (sentences,).
+    """
+    before = np.concatenate([[0], np.cumsum(counts, dtype=np.int32)])
+    ends = np.cumsum(sizes)
+    return before[ends] - before[ends - sizes]
 
 
 def _closest(length: np.ndarray, available: np.ndarray) -> np.ndarray:

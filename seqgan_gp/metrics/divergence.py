@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .ngrams import NGrams
+from .ngrams import PART, NGrams
 
 
 def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
@@ -11,16 +11,17 @@ def jensen_shannon(p: np.ndarray, q: np.ndarray) -> float:
     Returns:
         A number in [0, 1]; lower is closer. It is NaN where a histogram is empty.
     """
-    if not p.sum() or not q.sum():
+    sizes = p.sum(), q.sum()
+    if not all(sizes):
         return float("nan")
-    p, q = p / p.sum(), q / q.sum()
-    middle = (p + q) / 2
-
-    def relative_entropy(a: np.ndarray) -> float:
-        present = a > 0
-        return float((a[present] * np.log2(a[present] / middle[present])).sum())
-
-    return (relative_entropy(p) + relative_entropy(q)) / 2
+    total = 0.0
+    for start in range(0, len(p), PART):
+        parts = [x[start : start + PART] / size for x, size in zip((p, q), sizes, strict=True)]
+        middle = (parts[0] + parts[1]) / 2
+        for part in parts:
+            present = part > 0
+            total += float((part[present] * np.log2(part[present] / middle[present])).sum())
+    return total / 2
 
 
 def ngram_jsd(samples: NGrams, reference: NGrams) -> list[float]:

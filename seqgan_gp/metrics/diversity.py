@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from .ngrams import NGrams, NumberedSentences
+from .ngrams import NGrams, NumberedSentences, extend, tokens_to_the_end
 
 
 def distinct(ngrams: NGrams) -> list[float]:
@@ -19,38 +19,22 @@ def distinct(ngrams: NGrams) -> list[float]:
     return [float(np.count_nonzero(t) / t.sum()) if t.any() else float("nan") for t in totals]
 
 
-def sentence_ids(*corpora: NumberedSentences) -> list[np.ndarray]:
-    """A number for each sentence, int64 (sentences,) for each corpus. Equal sentences have the same number.
-
-    Args:
-        corpora: numbered by one call of `ngrams.number`.
+def fingerprints(sentences: NumberedSentences) -> np.ndarray:
+    """A number for each sentence, int64 (sentences,). Equal sentences have the same number in a process, also those of
+    several corpora that one vocabulary numbered. Of a million sentences, two different ones have the same number with a
+    probability below 1e-7.
     """
-    ids: dict[bytes, int] = {}
-
-    def one(corpus: NumberedSentences) -> np.ndarray:
-        data, bounds = corpus.tokens.tobytes(), (corpus.tokens.itemsize * corpus.bounds).tolist()
-        spans = itertools.pairwise(bounds)
-        return np.fromiter((ids.setdefault(data[a:b], len(ids)) for a, b in spans), dtype=np.int64)
-
-    return [one(corpus) for corpus in corpora]
+    data, bounds = sentences.tokens.tobytes(), (sentences.tokens.itemsize * sentences.bounds).tolist()
+    return np.fromiter((hash(data[a:b]) for a, b in itertools.pairwise(bounds)), dtype=np.int64, count=len(sentences))
 
 
-def unique(ids: np.ndarray) -> float:
+def unique(fingerprints: np.ndarray) -> float:
     """Different sentences over all sentences, in (0, 1]; 1 means that none is repeated.
 
     Args:
-        ids: the number of each sentence (sentences,), from `sentence_ids`.
+        fingerprints: of the sentences (sentences,).
     """
-    return len(np.unique(ids)) / len(ids)
-
-
-def novel(ids: np.ndarray, training: np.ndarray) -> np.ndarray:
-    """Whether each sentence is not among the training sentences: bool (sentences,).
-
-    Args:
-        ids, training: the numbers of samples and of training sentences, from one call of `sentence_ids`.
-    """
-    return ~np.isin(ids, training)
+    return len(np.unique(fingerprints)) / len(fingerprints)
 
 
 def longest_overlap(samples: NumberedSentences, training: NumberedSentences) -> np.ndarray:
@@ -65,27 +49,22 @@ def longest_overlap(samples: NumberedSentences, training: NumberedSentences) -> 
         Tokens, int64 (sentences,), from 0 to the length of the sentence.
     """
     longest = np.zeros(len(samples), dtype=np.int64)
-    sentence = np.repeat(np.arange(len(samples)), samples.lengths)
-    vocabulary = int(max(samples.tokens.max(initial=0), training.tokens.max(initial=0))) + 1
-    # The n-grams that both have: the token where each starts, and its number. Each round makes them a token longer.
-    tokens, starts, remaining = [], [], []
-    for corpus in (samples, training):
-        tokens.append(corpus.tokens.astype(np.int64))
-        starts.append(np.arange(len(corpus.tokens)))
-        remaining.append(np.repeat(np.cumsum(corpus.lengths), corpus.lengths) - np.arange(len(corpus.tokens)))
-    grams = [t.copy() for t in tokens]
-    n = 1
+    sentence = np.repeat(np.arange(len(samples), dtype=np.int32), samples.lengths)
+    tokens = np.concatenate([samples.tokens, training.tokens])
+    remaining = tokens_to_the_end(np.concatenate([samples.lengths, training.lengths]))
+    vocabulary = int(tokens.max(initial=0)) + 1
+    # The n-grams that both have: where each starts, and its number. Each round makes them a token longer.
+    position, gram, grams, n = np.arange(len(tokens), dtype=np.int32), tokens, vocabulary, 1
     while True:
-        common = np.intersect1d(grams[0], grams[1])
-        if not len(common):
+        ours = np.searchsorted(position, len(samples.tokens))
+        in_samples, in_training = np.zeros((2, grams), dtype=bool)
+        in_samples[gram[:ours]] = in_training[gram[ours:]] = True
+        kept = (in_samples & in_training)[gram]
+        position, gram = position[kept], gram[kept]
+        if not len(position):
             return longest
-        for i, gram in enumerate(grams):
-            place = np.searchsorted(common, gram).clip(max=len(common) - 1)
-            kept = common[place] == gram
-            starts[i], grams[i] = starts[i][kept], place[kept]
-        longest[sentence[starts[0]]] = n
-        for i in range(2):
-            more = remaining[i][starts[i]] > n
-            starts[i] = starts[i][more]
-            grams[i] = grams[i][more] * vocabulary + tokens[i][starts[i] + n]
+        longest[sentence[position[: np.count_nonzero(kept[:ours])]]] = n
         n += 1
+        more = remaining[position] >= n
+        position = position[more]
+        gram, grams = extend(gram[more], grams, tokens[position + (n - 1)], vocabulary)
