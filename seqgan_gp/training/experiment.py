@@ -18,6 +18,7 @@ from ..machine import best_device, crowded, prepare
 from ..modality import modality
 from . import checkpoint, folder
 from .base import BaseTrainer
+from .fitting import check_fits
 from .loop import Loop
 from .setup import StopRequest, check_trackers, make_optimizer
 from .several import agreed, check_shared
@@ -73,10 +74,13 @@ def _train(accelerator: Accelerator, config: Experiment, output: Path, resume: b
             else:
                 task = kind.load(config)
                 method.check(task)
+                check_fits(method, task, accelerator.device, accelerator.num_processes)
                 folder.create(output, task.config, task.write)
     with agreed():
         asked, config = config, config.settled(configs.load(output / artefacts.CONFIG))
         task = kind.read(config, output)
+        if resume:  # perhaps on a smaller machine
+            check_fits(method, task, accelerator.device, accelerator.num_processes)
     trainer = method(accelerator, task)
     with agreed():
         if resume:
