@@ -1,5 +1,7 @@
 """The exception for bad input that the user can mend, and the line that tells of any error."""
 
+import re
+
 
 class UserError(ValueError):
     """Bad input. Its message is one line that names the thing and the remedy; the commands print it and exit with 2."""
@@ -26,7 +28,8 @@ def told(error: BaseException) -> str | None:
         return str(error)
     text = " ".join(str(error).split())
     if isinstance(error, MemoryError | RuntimeError | OSError) and any(words in text.lower() for words in SHORT):
-        return f"not enough memory ({text[:200]}): {LOWER}"
+        asked = re.search(r"(tried|unable) to allocate [\d.,]+ \w+", text, re.IGNORECASE)
+        return f"not enough memory ({asked[0] if asked else text[:200]}): {LOWER}"
     if isinstance(error, MemoryError):
         return f"not enough memory: {LOWER}"
     if isinstance(error, RuntimeError) and any(words in text.lower() for words in PARTED):

@@ -101,6 +101,11 @@ class _Sizes(TorchFunctionMode):
         return torch.empty(*args, **kwargs) if func in self.DRAWS else func(*args, **kwargs)
 
 
+def state_size() -> int:
+    """The bytes of a number between two layers: those of mixed precision, if the launcher asks for it."""
+    return FLOAT if os.environ.get("ACCELERATE_MIXED_PRECISION", "no") == "no" else FLOAT // 2
+
+
 def weights(build: Callable[[], nn.Module]) -> float:
     """The bytes of the weights of a network, which is built without any: infinity where torch cannot count so far.
 

@@ -162,12 +162,12 @@ def ending_in(error: BaseException) -> int:
         (OSError("the socket is gone"), "error: input or output: the socket is gone"),
         (MemoryError(), f"error: not enough memory: {LOWER}"),
         (
-            RuntimeError("can't allocate memory: 9 b"),
-            f"error: not enough memory (can't allocate memory: 9 b): {LOWER}",
+            RuntimeError("[enforce] can't allocate memory: you tried to allocate 9 bytes. Error code 12"),
+            f"error: not enough memory (tried to allocate 9 bytes): {LOWER}",
         ),
         (
-            torch.OutOfMemoryError("CUDA out of memory.\nTried 9 GiB"),
-            f"error: not enough memory (CUDA out of memory. Tried 9 GiB): {LOWER}",
+            torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 9.00 GiB."),
+            f"error: not enough memory (Tried to allocate 9.00 GiB): {LOWER}",
         ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",

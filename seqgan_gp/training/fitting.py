@@ -39,14 +39,14 @@ def _needs(method: type[BaseTrainer], task: Task[Any], processes: int) -> float:
 
 
 def _largest(method: type[BaseTrainer], task: Task[Any], processes: int) -> tuple[str, int]:
-    """The key that saves most memory at its default, or at half its value if it is no higher, and its value."""
+    """The key that saves most memory at its default, or at half its value if that is less, and its value."""
     defaults, found = configs.flat(type(task.config)()), []
     for key, value in configs.flat(task.config).items():
         section, _, name = key.rpartition(".")
         if not (section in SIZES or key in ALSO) or type(value) is not int or value < 2:
             continue
         default = defaults.get(key)
-        lower = default if type(default) is int and 0 < default < value else value // 2
+        lower = min(default, value // 2) if type(default) is int and default > 0 else value // 2
         try:
             other = task.resized(changed(task.config, {section: {name: lower}}))
             found.append((_needs(method, other, processes), -value, key))

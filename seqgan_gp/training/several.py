@@ -62,7 +62,7 @@ def check_shared(output: Path) -> None:
     if hosts() == 1:
         return
     above = output.resolve().parent
-    (host, name), *_ = _gather((socket.gethostname(), f".{output.name}.{uuid.uuid4().hex}"))
+    host, name = map(str, _gather((socket.gethostname(), f".{output.name}.{uuid.uuid4().hex}"))[0])
     first = os.environ.get("RANK", "0") == "0"
     try:
         with agreed():

@@ -14,10 +14,8 @@ from torch import Tensor, nn
 
 from .. import networks, pretrained
 from ..artefacts import LABELS, TOKENIZER, evaluating
-from ..config.blocks import Blocks
 from ..config.text import TextConfig
 from ..files import atomic_write
-from ..memory import FLOAT, WHOLE
 from ..models.critic import CriticNetwork
 from ..models.relaxations import HardTokens, Relaxation
 from ..models.sequence import SequenceModel, finish
@@ -28,7 +26,7 @@ from ..text.conditions import Condition, Labels
 from ..text.corpus import GRAMMAR, Corpus, Sentences, load_corpus, load_grammar
 from ..text.tokenizer import Encoded, Tokenizer
 from ..text.words import read_lines
-from . import task
+from . import sizes, task
 
 
 class RelaxedGenerator(nn.Module):
@@ -99,25 +97,6 @@ class Evaluator(task.Evaluator):
 
 def _write(path: Path, lines: Iterable[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-
-
-class _First:
-    """A tokenizer that has only the first tokens of another one."""
-
-    def __init__(self, tokenizer: Tokenizer, size: int):
-        self.tokenizer, self.size = tokenizer, size
-
-    def __len__(self) -> int:
-        return min(len(self.tokenizer), self.size)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.tokenizer, name)
-
-
-def _states(blocks: Blocks, length: int) -> int:
-    """The bytes that the states between blocks surely take for a sample, with the weights of attention, in halves."""
-    looks = getattr(blocks, "heads", 0) * length**2
-    return FLOAT // 2 * (length * blocks.width * (blocks.blocks + 1) + looks * blocks.blocks)
 
 
 class TextTask(task.Task[TextConfig]):
@@ -252,24 +231,11 @@ class TextTask(task.Task[TextConfig]):
 
     def resized(self, config: TextConfig) -> TextTask:
         other = super().resized(config)
-        other.tokenizer = cast(Tokenizer, _First(self.tokenizer, config.tokenizer.vocabulary))
+        other.tokenizer = cast(Tokenizer, sizes.First(self.tokenizer, config.tokenizer.vocabulary))
         return other
 
     def batch_needs(self, rows: int) -> float:
-        """Soft tokens with their gradient and that of the logits, and the states between the blocks; or the states of
-        the critic for real, generated and penalised samples, and its tokens for a penalty in one-hot space. Noise and
-        ids. States count as if they were in half precision.
-
-        The peaks of three runs of 5 steps were 1.3 (batches of 4,096, V 5,000), TODO.
-        """
-        config, batch, length = self.config, self.config.train.batch_size, self.config.tokenizer.positions
-        g, c, penalty = config.generator, config.critic, config.penalty
-        tokens = FLOAT * 3 * length * len(self.tokenizer)
-        places = 3 if penalty.weight and "interpolates" in penalty.at else 2
-        playing = tokens + _states(g, length)
-        judging = places * _states(c, length) + (tokens if penalty.weight and penalty.space == "one-hot" else 0)
-        drawn = batch * (FLOAT * (g.noise + length * g.position_noise) + WHOLE * length)
-        return max(drawn + rows * max(playing, judging), 2 * WHOLE * config.evaluation.samples * length)
+        return sizes.batch_needs(self.config, len(self.tokenizer), rows)
 
     def build_generator(self) -> nn.Module:
         return networks.build_generator(self.config, self.tokenizer, self.condition)
