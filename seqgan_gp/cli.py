@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import __version__, terminal
-from .errors import UserError, not_at_least
+from .errors import not_at_least, told
 
 
 def command(function: Callable[..., int]) -> Callable[..., int]:
@@ -20,24 +20,25 @@ def command(function: Callable[..., int]) -> Callable[..., int]:
 
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> int:
-        terminal.show_any_character()
-        try:
-            return function(*args, **kwargs)
-        except UserError as error:
-            message = str(error)
-        except BrokenPipeError:  # the reader of our output, such as head, has what it wanted
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 0
-        except MemoryError:
-            message = "not enough memory: shorten tokenizer.length, the batch or the corpus"
-        except OSError as error:
-            message = f"{error.filename or 'input or output'}: {error.strerror or error}"
-        except KeyboardInterrupt as stop:
-            print(str(stop) or "interrupted", file=sys.stderr)  # long work says how to go on
-            return 130
-        if os.environ.get("RANK", "0") == "0":  # once, however many processes
-            print(f"error: {message}", file=sys.stderr)
-        return 2
+        terminal.open_streams()
+        with terminal.guarded("stderr", forgiving=True):
+            try:
+                with terminal.guarded("stdout", forgiving=False):
+                    return function(*args, **kwargs)
+            except KeyboardInterrupt as stop:
+                print(str(stop) or "interrupted", file=sys.stderr)  # long work says how to go on
+                return 130
+            except BrokenPipeError as error:
+                if error.filename == terminal.STDOUT:  # its reader, such as head, has what it wanted
+                    return 0
+                message = told(error)
+            except Exception as error:
+                message = told(error)
+                if message is None:  # a mistake of ours
+                    raise
+            if os.environ.get("LOCAL_RANK", os.environ.get("RANK", "0")) == "0":  # once on each host
+                print(f"error: {message}", file=sys.stderr)
+            return 2
 
     return wrapped
 
@@ -46,11 +47,13 @@ def command(function: Callable[..., int]) -> Callable[..., int]:
 def train(arguments: list[str], prog: str = "seqgan-gp train") -> int:
     """Train as the YAML file and the options say."""
     from . import config
+    from .training.several import agreed
 
-    invocation = config.parse(arguments, prog)
+    with agreed():  # a file may be missing on one host alone
+        invocation = config.parse(arguments, prog)
     from .training.experiment import run
 
-    with terminal.forgiving():  # a closed terminal must not end a run
+    with terminal.guarded("stdout", forgiving=True):  # a closed terminal must not end a run
         return run(*invocation)
 
 
@@ -74,6 +77,7 @@ def score(name: str, options: argparse.Namespace) -> int:
     return getattr(commands, name)(options)
 
 
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The program `seqgan-gp`."""
     arguments = sys.argv[1:] if arguments is None else arguments

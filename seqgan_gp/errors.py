@@ -1,4 +1,6 @@
-"""The exception for bad input that the user can mend."""
+"""The exception for bad input that the user can mend, and the line that tells of any error."""
+
+import re
 
 
 class UserError(ValueError):
@@ -8,3 +10,32 @@ class UserError(ValueError):
 def not_at_least(value: object, least: float, whole: bool) -> str:
     """The words for a value that is no such number, in the commands and in the library alike."""
     return f"{value!r} is not a {'whole ' if whole else ''}number of at least {least}"
+
+
+# The words of torch and of the system for memory that is not there.
+SHORT = ("can't allocate memory", "out of memory", "not enough memory", "cannot allocate memory", "unable to allocate")
+LOWER = (
+    "lower --train.batch_size, --tokenizer.length, --tokenizer.vocabulary or the widths of the networks; "
+    "of the command sample, --batch-size or --candidates"
+)
+# The words of torch for a process of the run that has ended.
+PARTED = ("connection closed by peer", "connection reset by peer", "connection was likely closed", "broken pipe")
+
+
+def told(error: BaseException) -> str | None:
+    """The line that tells the user of an error; None for a mistake of ours, whose traceback helps."""
+    if isinstance(error, UserError):
+        return str(error)
+    text = " ".join(str(error).split())
+    if isinstance(error, MemoryError | RuntimeError | OSError) and any(words in text.lower() for words in SHORT):
+        asked = re.search(r"(tried|unable) to allocate [\d.,]+ \w+", text, re.IGNORECASE)
+        return f"not enough memory ({asked[0] if asked else text[:200]}): {LOWER}"
+    if isinstance(error, MemoryError):
+        return f"not enough memory: {LOWER}"
+    if isinstance(error, RuntimeError) and any(words in text.lower() for words in PARTED):
+        return (
+            "another process of this run has ended: its own message says why; --resume goes on from the last checkpoint"
+        )
+    if isinstance(error, OSError):
+        return f"{error.filename or 'input or output'}: {error.strerror or error}"
+    return None

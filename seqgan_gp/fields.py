@@ -28,6 +28,7 @@ class Words:
 
 PositiveInt = Annotated[int, Field(strict=True, ge=1), Words("a whole number of at least 1")]
 NonNegativeInt = Annotated[int, Field(strict=True, ge=0), Words("a whole number of at least 0")]
+Layers = Annotated[int, Field(strict=True, ge=0, le=1000), Words("a whole number from 0 to 1000")]
 PositiveFloat = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False), Words("a finite number over 0")]
 NonNegativeFloat = Annotated[
     float, Field(strict=True, ge=0, allow_inf_nan=False), Words("a finite number of at least 0")

@@ -13,6 +13,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from .memory import limit
+
 One = TypeVar("One")
 Other = TypeVar("Other")
 
@@ -38,6 +40,8 @@ def prepare(threads: int | None) -> None:
     torch.set_flush_denormal(True)
     set_threads(threads)
     keep_memory()
+    if best_device().type == "cpu":  # drivers of others reserve far more than they use
+        limit()
 
 
 def set_threads(threads: int | None) -> None:

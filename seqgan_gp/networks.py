@@ -14,6 +14,7 @@ from .adversarial.constraints import PARAMETRIZATIONS
 from .artefacts import FILES, LABELS, TOKENIZER, check_complete, load_weights, read_config
 from .config.text import TextConfig
 from .errors import UserError
+from .memory import LARGER, check, weights
 from .modality import modality
 from .models.conditions import ContextEncoder, Encoder, LabelEncoder
 from .models.critic import CriticNetwork
@@ -115,7 +116,13 @@ def load_network(folder: Path, part: str, kind: type[Network], what: str) -> Loa
     tokenizer = Tokenizer.load(folder / TOKENIZER)
     condition = condition_of(config, tokenizer, lambda: Labels.load(folder / LABELS))
     builder = modality(config.modality).methods[config.method].networks.get(part)
-    network = resolve_name(builder)(config, tokenizer, condition) if builder else None
+
+    def build() -> Any:
+        return resolve_name(builder)(config, tokenizer, condition) if builder else None
+
+    if builder:
+        check(weights(build), f"{folder}: its {what}", LARGER)
+    network = build()
     if not isinstance(network, kind):
         raise UserError(f"{folder} was trained by method={config.method} and has no {what}: give a run that has one")
     load_weights(folder, part, network)

@@ -44,7 +44,7 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     to_file = options.out not in (None, "-")
     with atomic_write(options.out) if to_file else nullcontext(sys.stdout) as file:
         bar = tqdm(total=num, unit="sentence", unit_scale=True, disable=None if to_file else True)
-        while chunk := list(itertools.islice(pieces, options.batch_size)):
+        while chunk := list(itertools.islice(pieces, min(num, options.batch_size))):
             file.writelines(chunk)
             bar.update(len(chunk))
         bar.close()

@@ -6,20 +6,30 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TextIO, TypeVar
+from typing import Any, Literal, TextIO, TypeVar
 
+STDOUT = "standard output"
 Item = TypeVar("Item")
 
 
-class Forgiving:
-    """A text stream that drops output once nobody can read it. All else is up to the stream that it wraps."""
+class Output:
+    """A text stream that fails once at most: it then drops all further output, as Python's own last flush would fail.
 
-    def __init__(self, stream: TextIO):
-        self.stream, self.gone = stream, False
+    Args:
+        stream: the stream to write to. All else is up to it.
+        forgiving: drop output that nobody can read from the start, and raise no error.
+    """
+
+    def __init__(self, stream: TextIO, forgiving: bool):
+        self.stream, self.forgiving, self.gone = stream, forgiving, False
 
     def write(self, text: str) -> int:
         self._try(lambda: self.stream.write(text))
         return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.write(line)
 
     def flush(self) -> None:
         self._try(self.stream.flush)
@@ -29,20 +39,27 @@ class Forgiving:
             return
         try:
             work()
-        except OSError:  # a closed terminal, a pipe without a reader, a full disk under a log
+        except OSError as error:  # a closed terminal, a pipe without a reader, a full disk under a log
             self.gone = True
-            with contextlib.suppress(OSError, ValueError):  # Python flushes once more at its end
+            with contextlib.suppress(OSError, ValueError):
                 os.dup2(os.open(os.devnull, os.O_WRONLY), self.stream.fileno())
+            if not self.forgiving:
+                error.filename = STDOUT
+                raise
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.stream, name)
 
 
-def show_any_character() -> None:
-    """Let both streams replace the characters that their encoding lacks. Output to a file or a pipe is UTF-8.
+def open_streams() -> None:
+    """Give this process the streams that it needs: open ones, which replace the characters that they lack.
 
-    A stream that the caller has closed becomes one that drops its output.
+    Output to a file or a pipe is UTF-8. A stream that the caller has closed drops its output. Its number is taken at
+    once: the next file to be opened, such as one of weights, would get it, and with it whatever libraries print there.
     """
+    while (taken := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(taken, True)
+    os.close(taken)
     if sys.stdout is None:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     if sys.stderr is None:
@@ -56,17 +73,19 @@ def show_any_character() -> None:
 
 
 @contextlib.contextmanager
-def forgiving() -> Iterator[None]:
-    """Within, output that nobody can read is dropped, and raises no error."""
-    before: tuple[Any, Any] = sys.stdout, sys.stderr
-    both: tuple[Any, Any] = Forgiving(before[0]), Forgiving(before[1])
-    sys.stdout, sys.stderr = both
+def guarded(name: Literal["stdout", "stderr"], forgiving: bool) -> Iterator[None]:
+    """Within, one of the two streams is an `Output`. What it has not written yet fails at the end, at the latest."""
+    before: Any = getattr(sys, name)
+    output = Output(before, forgiving)
+    setattr(sys, name, output)
     try:
         yield
+    except Exception:
+        output.forgiving = True  # that error is the one to tell
+        raise
     finally:
-        for stream in both:
-            stream.flush()
-        sys.stdout, sys.stderr = before
+        setattr(sys, name, before)
+        output.flush()
 
 
 def progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterable[Item]:

@@ -6,9 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from seqgan_gp.cli import command, main
-from seqgan_gp.errors import UserError
+from seqgan_gp.errors import LOWER, UserError
 
 ROOT = Path(__file__).parent.parent
 
@@ -159,7 +160,15 @@ def ending_in(error: BaseException) -> int:
         (FileNotFoundError(2, "No such file or directory", "a.txt"), "error: a.txt: No such file or directory"),
         (OSError(28, "No space left on device"), "error: input or output: No space left on device"),
         (OSError("the socket is gone"), "error: input or output: the socket is gone"),
-        (MemoryError(), "error: not enough memory: shorten tokenizer.length, the batch or the corpus"),
+        (MemoryError(), f"error: not enough memory: {LOWER}"),
+        (
+            RuntimeError("[enforce] can't allocate memory: you tried to allocate 9 bytes. Error code 12"),
+            f"error: not enough memory (tried to allocate 9 bytes): {LOWER}",
+        ),
+        (
+            torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 9.00 GiB."),
+            f"error: not enough memory (Tried to allocate 9.00 GiB): {LOWER}",
+        ),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
@@ -168,9 +177,10 @@ def test_what_a_user_can_mend_is_one_line_and_exit_code_2(error, line, capsys):
     assert capsys.readouterr() == ("", f"{line}\n")
 
 
-def test_an_error_is_said_once_however_many_processes(capsys, monkeypatch):
+def test_an_error_is_said_once_on_each_host_however_many_processes(capsys, monkeypatch):
+    monkeypatch.setenv("RANK", "3")
     for rank, lines in (("0", 1), ("1", 0), ("10", 0)):
-        monkeypatch.setenv("RANK", rank)
+        monkeypatch.setenv("LOCAL_RANK", rank)
         assert ending_in(UserError("no such run")) == 2
         assert capsys.readouterr().err.count("no such run") == lines
 

@@ -11,6 +11,7 @@ import torch
 from conftest import ROOT, train
 
 from seqgan_gp import machine
+from seqgan_gp.training import experiment
 
 
 def test_numbers_below_the_precision_of_a_float_are_zero():
@@ -131,3 +132,19 @@ def test_a_system_that_does_not_say_what_its_cores_do_counts_as_idle(monkeypatch
 
     monkeypatch.setattr(machine.Path, "read_text", missing)
     assert machine.busy_cores() == 0
+
+
+def test_a_run_has_the_threads_that_it_is_given_where_accelerate_sets_its_own(tmp_path, monkeypatch):
+    """As it does on a host with one of several processes."""
+    before, made = torch.get_num_threads(), experiment.Accelerator
+
+    def several_hosts(*arguments, **options):
+        torch.set_num_threads(3)
+        return made(*arguments, **options)
+
+    monkeypatch.setattr(experiment, "Accelerator", several_hosts)
+    try:
+        assert train(tmp_path / "run", "--train.steps=1", "--train.threads=2") == 0
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -90,12 +91,14 @@ def test_two_processes_train_a_language_model_like_one(two, tmp_path):
 
 
 def test_what_several_processes_cannot_do_is_said_once(two):
-    codes = json.loads((two / "codes-1.json").read_text())
-    assert (codes["uneven"], codes["timed"]) == (2, 2)
+    codes, others = (json.loads((two / f"codes-{rank}.json").read_text()) for rank in (1, 0))
+    assert codes == others
+    assert (codes["uneven"], codes["timed"], codes["unreadable"]) == (2, 2, 2)
     said = [line for line in (two / "stderr.txt").read_text().splitlines() if line.startswith("error: ")]
-    assert len(said) == 2
+    assert len(said) == 3
     assert "train.batch_size is 5: it must be a multiple of the 2 processes" in said[0]
     assert "train.seconds: several processes would not agree on the time" in said[1]
+    assert re.fullmatch("error: process 1 on .*: corpus/train.txt: Input/output error", said[2])
     assert not (two / "uneven").exists() and not (two / "timed").exists()
 
 

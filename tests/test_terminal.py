@@ -3,6 +3,8 @@
 import errno
 import io
 import os
+import pty
+import shlex
 import signal
 import subprocess
 import sys
@@ -79,18 +81,95 @@ def test_a_run_goes_on_where_its_terminal_has_gone(tmp_path, monkeypatch, number
     assert closed.asked > 0 and rows(tmp_path / "run")[-1]["step"] == 4
 
 
-@pytest.mark.parametrize("redirected", [">&-", ">/dev/full", "2>&-", ">&- 2>&-"])
+def shell(line: str) -> subprocess.CompletedProcess[bytes]:
+    """Run a line of a shell, in which Python keeps what it writes until it has a block of it, as by default."""
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
+    return subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line}"], capture_output=True, cwd=ROOT, env=environment, timeout=300
+    )
+
+
+@pytest.mark.parametrize(
+    "redirected",
+    [
+        *(">&-", ">/dev/full", "2>&-", "<&- >&- 2>&-"),
+        *(pytest.param(all_full, marks=pytest.mark.slow) for all_full in ("2>/dev/full", ">/dev/full 2>/dev/full")),
+    ],
+)
 def test_streams_that_the_caller_has_closed_or_filled_end_no_run(tmp_path, redirected):
-    line = " ".join([*command("train", *TINY, f"--output={tmp_path / 'run'}"), redirected])
-    done = subprocess.run(["bash", "-c", line], capture_output=True, cwd=ROOT)
+    done = shell(" ".join([*command("train", *TINY, f"--output={tmp_path / 'run'}"), redirected]))
     assert done.returncode == 0 and b"Traceback" not in done.stderr
     assert rows(tmp_path / "run")[-1]["step"] == 6
 
 
 def test_a_run_whose_reader_has_seen_enough_trains_to_its_end(tmp_path):
-    line = " ".join([*command("train", *TINY, f"--output={tmp_path / 'run'}"), "2>&1", "|", "head", "-c", "1"])
-    done = subprocess.run(["bash", "-c", f"set -o pipefail; {line}"], capture_output=True, cwd=ROOT)
+    done = shell(" ".join([*command("train", *TINY, f"--output={tmp_path / 'run'}"), "2>&1", "|", "head", "-c", "1"]))
     assert done.returncode == 0 and rows(tmp_path / "run")[-1]["step"] == 6
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no terminals of this kind")
+@pytest.mark.parametrize("ignored", [False, True], ids=["", "nohup"])
+def test_a_terminal_that_closes_stops_a_run_with_a_checkpoint_or_under_nohup_not_at_all(tmp_path, ignored):
+    program = f"""
+import signal, sys
+signal.signal(signal.SIGHUP, signal.{"SIG_IGN" if ignored else "SIG_DFL"})
+from seqgan_gp.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+    run, long = tmp_path / "run", ["--train.steps=150", "--train.checkpoint_every=200", "--train.log_every=1"]
+    child, terminal = pty.fork()
+    if not child:
+        os.chdir(ROOT)
+        options = ["train", *TINY, *long, "--evaluation.every=200", f"--output={run}"]
+        os.execv(sys.executable, [sys.executable, "-c", program, *options])
+    while b"from step 0" not in os.read(terminal, 10_000):
+        pass
+    while not ((run / "metrics.jsonl").exists() and len(rows(run)) > 3):
+        time.sleep(0.02)
+    os.close(terminal)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    last = max(row["step"] for row in rows(run))
+    assert int(artefacts.checkpoints(run)[-1].name.removeprefix("step-")) == last or not ignored
+    assert (code, last == 150) == ((0, True) if ignored else (130, False))
+    assert artefacts.checkpoints(run)
+
+
+def test_what_a_library_prints_gets_into_no_file(tmp_path):
+    """Libraries in C write to the numbers 1 and 2, which the next files that Python opens would have."""
+    program = (
+        "import os; from seqgan_gp import cli\n"
+        "@cli.command\n"
+        "def work():\n"
+        f"    with open({str(tmp_path / 'weights')!r}, 'w') as file:\n"
+        "        os.write(1, b'warning'); os.write(2, b'warning'); file.write('1.0')\n"
+        "    return 0\n"
+        "raise SystemExit(work())"
+    )
+    assert shell(f"{sys.executable} -c {shlex.quote(program)} <&- >&- 2>&-").returncode == 0
+    assert (tmp_path / "weights").read_text() == "1.0"
+
+
+@pytest.mark.parametrize("arguments", [["sample", "RUN", "--num=40"], ["--version"]], ids=lambda a: a[0])
+def test_results_that_cannot_be_written_are_one_line(run, arguments):
+    line = shlex.join([str(run) if a == "RUN" else a for a in command(*arguments)])
+    full = shell(f"{line} >/dev/full")
+    assert full.returncode == 2 and full.stderr == b"error: standard output: No space left on device\n"
+    assert shell(f"{line} >/dev/full 2>/dev/full").returncode == 2
+    done = shell(f"{line} | true")  # a reader that has enough
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_mistake_is_told_where_a_pipe_has_broken_too():
+    program = (
+        "from seqgan_gp import cli, errors\n"
+        "@cli.command\n"
+        "def work():\n"
+        "    print('result')\n"
+        "    raise errors.UserError('the mistake')\n"
+        "raise SystemExit(work())"
+    )
+    done = shell(f"(sleep 1; {sys.executable} -c {shlex.quote(program)}) | true")
+    assert (done.returncode, done.stderr) == (2, b"error: the mistake\n")
 
 
 def test_a_checkpoint_is_saved_before_samples_are_shown(tmp_path, monkeypatch):

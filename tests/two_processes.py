@@ -1,9 +1,12 @@
 """Runs with two processes. They share one start, since a start takes long; test_processes.py starts this file."""
 
+import contextlib
+import errno
 import json
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -13,6 +16,7 @@ from safetensors.torch import save_file
 
 from seqgan_gp import config
 from seqgan_gp.cli import main
+from seqgan_gp.config.text import TextConfig
 from seqgan_gp.training.base import BaseTrainer
 from seqgan_gp.training.text import TextTask
 from seqgan_gp.training.trainer import Trainer
@@ -54,6 +58,21 @@ def stopped_at(step: int, method: type[BaseTrainer]) -> None:
     method.step = asked  # type: ignore[method-assign]
 
 
+@contextlib.contextmanager
+def unreadable_in_the_second() -> Iterator[None]:
+    """The second process, and it alone, cannot read the run folder."""
+    read = TextTask.read
+
+    def failing(config: TextConfig, run: Path) -> TextTask:
+        if os.environ["RANK"] == "1":
+            raise OSError(errno.EIO, os.strerror(errno.EIO), "corpus/train.txt")
+        return read(config, run)
+
+    TextTask.read = failing  # type: ignore[method-assign,assignment]
+    yield
+    TextTask.read = read  # type: ignore[method-assign]
+
+
 def run(out: Path) -> dict[str, int]:
     """All of them, and the exit code of each run."""
     torch.set_num_threads(1)
@@ -71,6 +90,8 @@ def run(out: Path) -> dict[str, int]:
         "timed": train("timed", "--train.seconds=5"),
         "likelihood": train("likelihood", *LIKELIHOOD),
     }
+    with unreadable_in_the_second():
+        codes["unreadable"] = train("unreadable")
     stopped_at(4, Trainer)
     codes["stopped"] = train("reranked", *RERANKED)
     codes["resumed"] = train("reranked", *RERANKED, "--resume")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ..errors import UserError
-from ..fields import NonNegativeInt, OneOf, PositiveInt
+from ..fields import Layers, NonNegativeInt, OneOf, PositiveInt
 from ..text.cutting import cutter
 from ..text.tokenizer import KINDS
 
@@ -138,7 +138,7 @@ class ConditionConfig:
     """
 
     features: PositiveInt = 64
-    blocks: NonNegativeInt = 1
+    blocks: Layers = 1
     kernel: PositiveInt = 3
     heads: PositiveInt = 4
     length: PositiveInt | None = None

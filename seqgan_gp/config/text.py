@@ -90,6 +90,8 @@ class LanguageModelConfig:
     def check(self, name: str) -> None:
         if self.dropout == 1:
             raise UserError(f"{name}.dropout is 1: nothing would be left; give a fraction below 1, such as 0.2")
+        if self.layers > 1000:
+            raise UserError(f"{name}.layers is {self.layers}: at most 1000")
 
 
 @dataclass

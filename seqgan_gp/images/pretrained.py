@@ -15,6 +15,7 @@ from ..arrays import Array, as_noise, as_tensor, is_array, show
 from ..artefacts import evaluating, load_weights, locate, read_config
 from ..errors import UserError
 from ..fields import whole
+from ..memory import FLOAT, LARGER, check, weights
 from . import networks
 from .config import ImageConfig
 
@@ -59,7 +60,9 @@ class ImageGenerator:
                 do not belong together.
         """
         folder = locate(source)
-        network = build_generator(read_config(folder, ImageConfig))
+        config = read_config(folder, ImageConfig)
+        check(weights(lambda: build_generator(config)), f"{folder}: its generator", LARGER)
+        network = build_generator(config)
         load_weights(folder, "generator", network)
         return cls(network.eval().to(device))
 
@@ -85,6 +88,9 @@ class ImageGenerator:
         return self._batches(whole("num", num, 0), whole("seed", seed, 0), whole("batch_size", batch_size, 1))
 
     def _batches(self, num: int, seed: int, batch_size: int) -> Iterator[np.ndarray]:
+        height, width = 4 * self.network.grid[1], 4 * self.network.grid[2]
+        needed = FLOAT * min(num, batch_size) * (self.network.noise_size + height * width)
+        check(needed, "a batch", f"lower batch_size, which is {batch_size:,}")
         rng = np.random.default_rng(seed)
         device = self.network.project_noise.weight.device
         for start in range(0, num, batch_size):
@@ -119,7 +125,9 @@ class ImageCritic:
                 do not belong together.
         """
         folder = locate(source)
-        network = build_critic(read_config(folder, ImageConfig))
+        config = read_config(folder, ImageConfig)
+        check(weights(lambda: build_critic(config)), f"{folder}: its critic", LARGER)
+        network = build_critic(config)
         load_weights(folder, "critic", network)
         return cls(network.eval().requires_grad_(False).to(device))
 

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from ..errors import UserError
 from ..machine import best_device
+from ..memory import check
 from .grid import save_grid
 from .pretrained import ImageGenerator
 
@@ -29,6 +30,8 @@ def sample_images(checkpoint: Path, options: argparse.Namespace) -> int:
     if options.out in (None, "-") or Path(options.out).suffix.lower() != ".png":
         raise UserError(f"--out is {options.out or 'not given'}: images need the name of a file that ends in .png")
     generator = ImageGenerator.from_pretrained(checkpoint, best_device())
+    height, width = 4 * generator.network.grid[1], 4 * generator.network.grid[2]
+    check(2 * options.num * height * width, "a picture of all images", f"lower --num, which is {options.num:,}")
     with tqdm(total=options.num, unit="image", unit_scale=True, disable=None) as bar:
         parts = []
         for pixels in generator.sample(options.num, options.seed, options.batch_size):

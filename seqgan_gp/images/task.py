@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
+from ..memory import FLOAT
 from ..training import task
 from . import networks, pretrained
 from .config import ImageConfig
@@ -102,6 +103,17 @@ class ImageTask(task.Task[ImageConfig]):
         if train.labels is None:
             return [first, "no labels: the classes of samples are not scored"]
         return [f"{first} in {int(train.labels.max()) + 1} classes"]
+
+    def batch_needs(self, rows: int) -> float:
+        """Images with their gradient, the hidden layers of the generator, and those of the critic for as many real and
+        generated images; noise and real pixels. Of an evaluation, the pixels.
+        """
+        config, batch = self.config, self.config.train.batch_size
+        pixels = config.images.height * config.images.width
+        playing = rows * pixels * (2 + config.generator.channels * 3 // 8)  # 1/4 of the pixels, and 2/16
+        judging = 2 * rows * pixels * config.critic.channels * 7 // 16  # 1/4, 2/16 and 4/64
+        drawn = batch * (FLOAT * config.generator.noise + pixels)
+        return max(drawn + FLOAT * max(playing, judging), 2 * config.evaluation.samples * pixels)
 
     def build_generator(self) -> networks.ImageGeneratorNetwork:
         return pretrained.build_generator(self.config)

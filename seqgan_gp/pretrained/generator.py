@@ -17,6 +17,7 @@ from ..artefacts import evaluating, locate, saved_networks
 from ..errors import UserError
 from ..fields import finite, whole
 from ..machine import onto, side_by_side
+from ..memory import FLOAT, WHOLE, check
 from ..models.critic import CriticNetwork
 from ..models.language_model import LanguageModelNetwork
 from ..models.sequence import SequenceModel
@@ -181,11 +182,11 @@ class Generator:
         noise, tokens, labels, chance = map(np.random.default_rng, np.random.SeedSequence(options.seed).spawn(4))
         if given is None and self.condition is not None:
             given = self.condition.draw(num, labels)
-        device = next(self.network.parameters()).device
-        condition = encode(self.condition, given, num, device)
-
         each = reranking.candidates if reranking else 1
         at_once = max(1, options.batch_size // each)
+        device = next(self.network.parameters()).device
+        self._check_fits(min(num, at_once) * each, num, temperature, options.batch_size, each, device)
+        condition = encode(self.condition, given, num, device)
 
         def batches() -> Iterator[Callable[[], Tensor]]:
             for start in range(0, num, at_once):
@@ -203,6 +204,21 @@ class Generator:
         large = device.type == "cpu" and options.batch_size >= SIDE_BY_SIDE
         around = functools.partial(evaluating, *networks)
         return side_by_side(compute, batches(), around, threads=None if large else 1)
+
+    def _check_fits(
+        self, rows: int, num: int, temperature: float, batch_size: int, each: int, device: torch.device
+    ) -> None:
+        """Raise a UserError if a batch of `rows` sentences or candidates surely does not fit into memory: its random
+        numbers and logits, with their softmax and its sum if tokens are drawn; or the labels of all sentences.
+        """
+        network = self.network
+        positions = 1 if isinstance(network, LanguageModelNetwork) else network.length  # written one after another
+        logits = positions * network.vocabulary * (3 if temperature else 1)
+        needed = FLOAT * rows * (getattr(network, "noise_size", 0) + network.length + logits)
+        lower = f"candidates, which are {each:,}" if each > batch_size else f"batch_size, which is {batch_size:,}"
+        check(needed, f"drawing {rows:,} sentences at once", f"lower {lower}", device)
+        if self.condition is not None:
+            check(2 * WHOLE * num, f"the conditions of {num:,} sentences", "lower num")
 
     def _reranking(self, candidates: int | None) -> Reranking | None:
         """The reranking with a number of candidates, if there is one; None for no reranking."""

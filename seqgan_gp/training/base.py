@@ -46,6 +46,11 @@ class BaseTrainer(ABC):
     def check(task: Any) -> None:
         """Raise a UserError if there are too few training samples for the config."""
 
+    @staticmethod
+    def needs(task: Any, processes: int) -> float:
+        """The bytes that one of the processes surely needs to train on a task, a lower bound; see `memory`."""
+        return 0.0
+
     @abstractmethod
     def step(self) -> dict[str, Tensor]:
         """Take one step, and return the numbers to log. Some steps may leave out a key.

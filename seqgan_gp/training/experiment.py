@@ -18,8 +18,10 @@ from ..machine import best_device, crowded, prepare
 from ..modality import modality
 from . import checkpoint, folder
 from .base import BaseTrainer
+from .fitting import check_fits
 from .loop import Loop
 from .setup import StopRequest, check_trackers, make_optimizer
+from .several import agreed, check_shared
 from .task import Task, task_of
 
 
@@ -38,44 +40,54 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
     Raises:
         UserError: bad input, before anything is written, or a run that has diverged.
     """
-    prepare(config.train.threads)
-    check_trackers(config.trackers)
     method = _method_of(config)
-    for key, optimizer in method.optimizers(config).items():
-        make_optimizer(key, optimizer, [torch.nn.Parameter(torch.zeros(1))], method.BETAS)
+    with agreed():
+        check_trackers(config.trackers)
+        for key, optimizer in method.optimizers(config).items():
+            make_optimizer(key, optimizer, [torch.nn.Parameter(torch.zeros(1))], method.BETAS)
     # Without cpu=True, accelerate treats each process of torchrun on a CPU as a separate run.
     accelerator = Accelerator(
         cpu=best_device().type == "cpu", log_with=config.trackers or None, project_dir=str(output)
     )
+    prepare(config.train.threads)  # not before: accelerate sets a number of threads where a host has one process
     size, processes = config.train.batch_size, accelerator.num_processes
     if size % processes:
         raise UserError(f"train.batch_size is {size}: it must be a multiple of the {processes} processes that share it")
     if config.train.seconds and processes > 1:
         raise UserError("train.seconds: several processes would not agree on the time; leave it out, give train.steps")
-    with folder.locked(output) if accelerator.is_main_process else contextlib.nullcontext():
+    check_shared(output)
+    with contextlib.ExitStack() as lock:
+        with agreed():
+            if accelerator.is_main_process:
+                lock.enter_context(folder.locked(output))
         return _train(accelerator, config, output, resume, overwrite)
 
 
 def _train(accelerator: Accelerator, config: Experiment, output: Path, resume: bool, overwrite: bool) -> int:
     """Train in a folder that no other run writes to. See `run`."""
     kind, method, notes = task_of(config), _method_of(config), list[str]()
-    if accelerator.is_main_process:  # the others wait, so that they see a complete folder
-        folder.check_free(output, config, resume, overwrite)
+    with agreed():
+        if accelerator.is_main_process:  # the others wait, so that they see a complete folder
+            folder.check_free(output, config, resume, overwrite)
+            if resume:
+                notes += _compare_data(kind, config, output)
+            else:
+                task = kind.load(config)
+                method.check(task)
+                check_fits(method, task, accelerator.device, accelerator.num_processes)
+                folder.create(output, task.config, task.write)
+    with agreed():
+        asked, config = config, config.settled(configs.load(output / artefacts.CONFIG))
+        task = kind.read(config, output)
+        if resume:  # perhaps on a smaller machine
+            check_fits(method, task, accelerator.device, accelerator.num_processes)
+    trainer = method(accelerator, task)
+    with agreed():
         if resume:
-            notes += _compare_data(kind, config, output)
-        else:
-            task = kind.load(config)
-            method.check(task)
-            folder.create(output, task.config, task.write)
-    accelerator.wait_for_everyone()
-    asked, config = config, config.settled(configs.load(output / artefacts.CONFIG))
-
-    trainer = method(accelerator, kind.read(config, output))
-    if resume:
-        checkpoint.load(accelerator, output)
-        if trainer.progress.step > config.train.steps:
-            done, steps = trainer.progress.step, config.train.steps
-            raise UserError(f"{output} is at step {done} already, train.steps is {steps}: resume with more steps")
+            checkpoint.load(accelerator, output)
+            if trainer.progress.step > config.train.steps:
+                done, steps = trainer.progress.step, config.train.steps
+                raise UserError(f"{output} is at step {done} already, train.steps is {steps}: resume with more steps")
     if accelerator.is_main_process:
         configs.save(config, output / artefacts.CONFIG)  # a resumed run may have other steps
         first, *rest = trainer.task.describe()

@@ -18,13 +18,14 @@ from ..config import OptimizerConfig
 from ..config.text import LikelihoodConfig, TextConfig
 from ..errors import UserError
 from ..machine import best_device
+from ..memory import FLOAT, WHOLE, weights
 from ..models.language_model import LanguageModelNetwork
 from ..text.corpus import Corpus
 from ..text.lines import Sentences
 from ..text.tokenizer import Tokenizer
 from .base import BaseTrainer
 from .batches import Batches
-from .setup import make_optimizer
+from .setup import make_optimizer, states
 from .text import TextTask
 
 VALIDATION = 2_000  # validation sentences at most, unless the config sets the number
@@ -116,6 +117,17 @@ class LikelihoodTrainer(BaseTrainer):
     @staticmethod
     def check(task: TextTask) -> None:
         split(len(task.corpus.train), task.config.likelihood, task.config.corpus.seed)
+
+    @staticmethod
+    def needs(task: TextTask, processes: int) -> float:
+        """Weights with gradients, states of the optimiser and the best weights; the buckets of several processes; and
+        the logits of one token of each sentence, with their logarithms and gradients.
+        """
+        config = task.config
+        model = weights(lambda: networks.build_language_model(config, task.tokenizer))
+        kept = model * (3 + states(config.likelihood.optimizer) + (processes > 1))
+        batch, positions = config.train.batch_size, config.tokenizer.positions
+        return kept + WHOLE * batch * positions + 3 * FLOAT * batch // processes * len(task.tokenizer)
 
     def step(self) -> dict[str, Tensor]:
         """Take one step, and return the loss in nats per token, including the end token but not padding."""

@@ -62,6 +62,15 @@ def make_optimizer(
         raise UserError(f"{key}: {config.name} cannot train this with options {options} ({cause})") from None
 
 
+def states(config: OptimizerConfig) -> int:
+    """The numbers that an optimiser keeps for each weight of a matrix, such as 2 for Adam."""
+    matrix = torch.nn.Parameter(torch.zeros(3, 5))
+    matrix.grad = torch.zeros_like(matrix)
+    optimizer = make_optimizer("", config, [matrix], (0.0, 0.9))
+    optimizer.step()
+    return sum(torch.is_tensor(value) and value.shape == matrix.shape for value in optimizer.state[matrix].values())
+
+
 def check_trackers(names: list[str]) -> None:
     """Raise a UserError for a tracker that accelerate does not know or whose package is not installed."""
     known = [str(t.value) for t in LoggerType if t != LoggerType.ALL]

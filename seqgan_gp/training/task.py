@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
@@ -104,6 +105,18 @@ class Task(ABC, Generic[Kind]):
     @abstractmethod
     def describe(self) -> list[str]:
         """Lines about the loaded data for the user. The first follows the name of the run folder."""
+
+    def resized(self, config: Kind) -> Self:
+        """This task with the sizes of another config, to build its networks."""
+        other = copy.copy(self)
+        other.config = config
+        return other
+
+    def batch_needs(self, rows: int) -> float:
+        """The bytes that a step on a process's `rows` samples of a batch surely needs, or an evaluation if that is
+        more; see `memory`.
+        """
+        return 0.0
 
     @abstractmethod
     def build_generator(self) -> Any:

@@ -9,7 +9,7 @@ import tempfile
 import weakref
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from ..text.corpus import GRAMMAR, Corpus, load_corpus, load_grammar
 from ..text.lines import Sentences
 from ..text.prepared import Prepared, Rows
 from ..text.tokenizer import Tokenizer
-from . import task, text_evaluator
+from . import sizes, task, text_evaluator
 
 
 class RelaxedGenerator(nn.Module):
@@ -214,6 +214,14 @@ class TextTask(task.Task[TextConfig]):
                 f"the scores during training look at {text_evaluator.COMPARED:,} of the sentences, evenly spaced"
             )
         return lines
+
+    def resized(self, config: TextConfig) -> TextTask:
+        other = super().resized(config)
+        other.tokenizer = cast(Tokenizer, sizes.First(self.tokenizer, config.tokenizer.vocabulary))
+        return other
+
+    def batch_needs(self, rows: int) -> float:
+        return sizes.batch_needs(self.config, len(self.tokenizer), rows)
 
     def build_generator(self) -> nn.Module:
         return networks.build_generator(self.config, self.tokenizer, self.condition)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +15,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from ..adversarial.game import Batch
 from ..config import Experiment, OptimizerConfig
 from ..machine import onto
+from ..memory import weights
 from .base import BaseTrainer
 from .batches import Batches
 from .build import BETAS, make_game, make_reranker
+from .setup import states
 from .task import Task
 
 
@@ -59,6 +62,21 @@ class Trainer(BaseTrainer):
     @staticmethod
     def check(task: Task[Any]) -> None:
         pass  # one sample is enough
+
+    @staticmethod
+    def needs(task: Task[Any], processes: int) -> float:
+        """Weights with gradients, states of optimisers, the moving average and the discriminator; the buckets of
+        several processes; and the tensors of a batch.
+        """
+        config = task.config
+        plain = replace(config, critic=replace(config.critic, parametrization="none"))  # as large, and built sooner
+        generator, critic = weights(task.build_generator), weights(task.resized(plain).build_critic)
+        kept = generator * (3 + states(config.train.generator)) + critic * (2 + states(config.train.critic))
+        if config.reranker:
+            kept += critic * (2 + states(config.reranker.optimizer))
+        if processes > 1:
+            kept += generator + critic
+        return kept + task.batch_needs(config.train.batch_size // processes)
 
     def step(self) -> dict[str, Tensor]:
         """Take a step of the game, or of the reranker after the end of the game."""
