@@ -40,7 +40,7 @@ from typing import NamedTuple
 
 LIMIT = 20  # seconds of a case
 MEMORY = 3 << 30  # bytes that a case may take, so that one mistake does not end the machine's other work
-LONGEST = 600  # characters of a message
+LONGEST = 700  # characters of a message
 
 # Faults of which somebody knows, as patterns of the names of their cases; each with its reason. Empty is best.
 KNOWN: dict[str, str] = {}
@@ -172,7 +172,7 @@ def of_keys() -> Iterator[Case]:
             about = (key.name, key.name.rpartition(".")[0] + ":")
             values = {**ODD, **{f"file: {n}": v for n, v in FILES.items() if key.name in PATHS}}
             for name, value in values.items():
-                yield Case(f"train --{key.name} {name}", ["train", *base, f"--{key.name}={value}"], (*about, value[:40]))
+                yield Case(f"train --{key.name} {name}", ["train", *base, f"--{key.name}={value}"], about)
                 if name in ("nothing", "2000 brackets", "a zero byte", "a loop", "two lines", "400 digits"):
                     path = [*key.name.split("."), _quoted(value)]
                     yield Case(
@@ -223,7 +223,7 @@ def of_options() -> Iterator[Case]:
                 yield Case(
                     f"{command} {name} {what}",
                     [command, *_with(base, option, value)],
-                    (name, action.dest, *([value[:40]] if value else []), action.dest.upper()),
+                    (name, *([_seen(value)] if value else []), "is a folder"),
                     ("out", *(_named(value) if option in OUTPUTS else ())),
                 )
     for option in ("--config", "--output", "--import", "--modality", "--resume", "--overwrite", "--help"):
@@ -231,7 +231,7 @@ def of_options() -> Iterator[Case]:
             yield Case(
                 f"train {option} {what}",
                 ["train", *TINY, *TEXT, "--corpus.train=corpus.txt", f"{option}={value}"],
-                (option, option[2:], *([value[:40]] if value else [])),
+                (option, option[2:], *([_seen(value)] if value else [])),
                 ("out", *(_named(value) if option in OUTPUTS else ())),
             )
 
@@ -243,8 +243,13 @@ def _with(base: list[str], option: str, value: str) -> list[str]:
     return [*(o for o in base if not o.startswith(f"{option}=")), f"{option}={value}"]
 
 
+def _seen(value: str) -> str:
+    """The beginning of a value as messages show it."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value[:40])
+
+
 def _named(value: str) -> tuple[str, ...]:
-    return (value.split("/")[0],) if value and not value.startswith(("/", ".")) else ()
+    return (value.split("/")[0],) if value and value != "." and not value.startswith("/") else ()
 
 
 ENCODERS = """
@@ -636,7 +641,7 @@ def main() -> int:
             wrong = complaint(case, code, seconds, errors)
             if changed := touched(case, before, after):
                 wrong = f"{f'{wrong}; ' if wrong else ''}it touches {', '.join(changed[:5])}"
-            if left := [path for path in (root / "tmp").iterdir() if not path.name.startswith("pymp-")]:
+            if left := [path for path in (root / "tmp").iterdir() if not path.name.startswith("torchinductor")]:
                 wrong = wrong or f"it leaves {left[0]}"
                 for path in left:
                     shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from ..adversarial.constraints import PARAMETRIZATIONS
 from ..errors import UserError
-from ..fields import NonNegativeInt, OneOf, PositiveFloat, PositiveInt, UnitInterval
+from ..fields import NonNegativeInt, OneOf, PositiveDepth, PositiveFloat, PositiveInt, UnitInterval
 from ..modality import TEXT, modality
 from ..models.generator import GeneratorNetwork
 from ..models.relaxations import RELAXATIONS
@@ -84,7 +84,7 @@ class LanguageModelConfig:
 
     embedding: PositiveInt = 64
     width: PositiveInt = 192
-    layers: PositiveInt = 1
+    layers: PositiveDepth = 1
     dropout: UnitInterval = 0.1
 
     def check(self, name: str) -> None:
