@@ -128,7 +128,7 @@ def check(key: str, kind: Any, value: Any) -> Any:
         for reason in error.errors():
             if isinstance(known := reason.get("ctx", {}).get("error"), UserError):
                 raise UserError(f"{key} {known}") from None
-            if reason["type"] == "less_than_equal" and type(value) is not float and reason["ctx"]["le"] > 1:
+            if reason["type"] == "less_than_equal" and reason["ctx"]["le"] > 1:
                 raise UserError(f"{key} is {value}: at most {reason['ctx']['le']}") from None
     except UnicodeEncodeError:  # of a text that is not UTF-8
         pass
