@@ -189,7 +189,9 @@ def _parser() -> argparse.ArgumentParser:
         help="score samples beside real text",
         description="Score a file of samples, of any system, beside real text of the same size.",
     )
-    p.add_argument("samples", type=_path, metavar="SAMPLES", help=f"samples of any system: {_FILES}; - is standard input")
+    p.add_argument(
+        "samples", type=_path, metavar="SAMPLES", help=f"samples of any system: {_FILES}; - is standard input"
+    )
     p.add_argument("--size", type=_at_least(2, int), help="number of samples to score (default: all)")
     p.add_argument("--bootstrap", **_BOOTSTRAP, default=0)
     p.ending = _list_families
@@ -214,7 +216,9 @@ def _parser() -> argparse.ArgumentParser:
         help="rank by this score, one of those that --metrics give; the best is first: the highest, the lowest or the "
         "nearest to real text, as the table says of each score (default: %(default)s)",
     )
-    p.add_argument("--out", type=_path, metavar="DIR", default="comparison", help="where to write (default: %(default)s)")
+    p.add_argument(
+        "--out", type=_path, metavar="DIR", default="comparison", help="where to write (default: %(default)s)"
+    )
     p.add_argument("--bootstrap", **_BOOTSTRAP, default=100)
     p.ending = _list_families
     p.set_defaults(command=functools.partial(score, "compare"))

@@ -92,7 +92,8 @@ def load_encoder(name: str) -> FitEncoder:
         return ENCODERS[name]
     module_name, _, function = name.partition(":")
     if not (module_name and function):
-        raise UserError(f"--encoder {name}: no encoder: give {', '.join(ENCODERS)} or package.module:function; {ENCODER}")
+        known = ", ".join(ENCODERS)
+        raise UserError(f"--encoder {name}: no encoder; give {known} or package.module:function; {ENCODER}")
     (module,) = extensions.load([module_name], "--encoder")
     own = getattr(module, function, None)
     if not callable(own):
