@@ -128,6 +128,11 @@ def test_long_values_and_odd_characters_make_one_short_line_that_keeps_its_ends(
     assert "\\x1b[31m" in refused("--method=\x1b[31mred") and "\\n" in refused("--method=a\nb")
 
 
+def test_a_long_value_leaves_the_remedy():
+    line = refused("--corpus.train=" + "x" * 3000)
+    assert line.startswith("corpus.train is too long") and line.endswith("): give a shorter one")
+
+
 def test_paths_that_cannot_be_looked_up(tmp_path, monkeypatch):
     (tmp_path / "loop").symlink_to("loop")
     for option in ("--output", "--config"):
