@@ -490,7 +490,7 @@ def furnish(tree: Path) -> None:
         rows = ([next(stream), rng.choice(["red", "blue"]), next(stream)] for _ in range(80))
         csv.writer(file).writerows([["text", "label", "context"], *rows])
     pixels = np.random.default_rng(5).integers(0, 256, (40, 8, 12), dtype=np.uint8)
-    np.savez(tree / "images.npz", images=pixels, labels=np.arange(40) % 3)
+    np.savez(tree / "images.npz", images=pixels)  # with labels, each run would train a classifier
     (tree / "loop").symlink_to("loop")
     os.mkfifo(tree / "fifo")
     for name in ("noise.bin", "noise.parquet", "noise.npz"):
