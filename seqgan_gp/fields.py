@@ -14,9 +14,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import AfterValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
-from .errors import UserError, not_at_least
+from . import names
+from .errors import MOST, UserError, not_at_least
 
 
 @dataclass(frozen=True)
@@ -26,14 +27,26 @@ class Words:
     text: str
 
 
-PositiveInt = Annotated[int, Field(strict=True, ge=1), Words("a whole number of at least 1")]
-NonNegativeInt = Annotated[int, Field(strict=True, ge=0), Words("a whole number of at least 0")]
-Layers = Annotated[int, Field(strict=True, ge=0, le=1000), Words("a whole number from 0 to 1000")]
+def _whole(value: Any) -> Any:
+    """1e3, which YAML takes for a float, as the whole number that it is."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_Int = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
+PositiveInt = Annotated[_Int, Field(ge=1, le=MOST), Words("a whole number of at least 1")]
+NonNegativeInt = Annotated[_Int, Field(ge=0, le=MOST), Words("a whole number of at least 0")]
+PositiveDepth = Annotated[_Int, Field(ge=1, le=1000), Words("a whole number from 1 to 1000")]
+"""A number of layers. Each is built by itself, so that a slip of the finger would take days."""
+NonNegativeDepth = Annotated[_Int, Field(ge=0, le=1000), Words("a whole number from 0 to 1000")]
 PositiveFloat = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False), Words("a finite number over 0")]
 NonNegativeFloat = Annotated[
     float, Field(strict=True, ge=0, allow_inf_nan=False), Words("a finite number of at least 0")
 ]
 UnitInterval = Annotated[float, Field(strict=True, ge=0, le=1), Words("a number from 0 to 1")]
+Name = Annotated[str, AfterValidator(names.named), Words("a text")]
+"""A text that names a thing, such as a column."""
+Path = Annotated[str, AfterValidator(names.path), Words("a text")]
+"""A text that names a file or a folder, or perhaps a data set of the hub."""
 
 
 @dataclass(frozen=True)
@@ -111,15 +124,20 @@ def check(key: str, kind: Any, value: Any) -> Any:
     """
     try:
         return _adapter(kind).validate_python(value)
-    except ValidationError:
+    except ValidationError as error:
+        for reason in error.errors():
+            if isinstance(known := reason.get("ctx", {}).get("error"), UserError):
+                raise UserError(f"{key} {known}") from None
+            if reason["type"] == "less_than_equal" and reason["ctx"]["le"] > 1:
+                raise UserError(f"{key} is {value}: at most {reason['ctx']['le']}") from None
+    except UnicodeEncodeError:  # of a text that is not UTF-8
         pass
     if value is None:
         raise UserError(f"{key} has no value: give one, or leave the key out")
     if get_origin(kind) is list and isinstance(value, list):  # name the wrong entry, not the whole list
         for entry in value:
             check(key, get_args(kind)[0], entry)
-    names = _names(kind)
-    hint = nearest(str(value), names)
+    hint = nearest(str(value), _names(kind))
     if not hint and (registry := _registry(kind)):
         hint = f"; {registry.note or 'a name of your own needs --import MODULE, the module that registers it'}"
     raise UserError(f"{key}: {describe(kind)} is needed, not {value}{hint}")
@@ -148,7 +166,7 @@ def whole(name: str, value: Any, least: int) -> int:
         number = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
         number = None
-    if number is None or number < least:
+    if number is None or not least <= number <= MOST:
         raise UserError(f"{name}: {not_at_least(value, least, whole=True)}")
     return number
 

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from .text.conditions import Condition
 
 
+PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".pdf", ".npz")
+
+
 def sample(options: argparse.Namespace) -> int:
     """Write samples of the run or checkpoint `options.run`, as its modality does."""
     prepare(None)
@@ -35,6 +38,8 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     from .pretrained import Generator
     from .text.writing import form_of, written
 
+    if Path(options.out or "").suffix.lower() in PICTURES:
+        raise UserError(f"--out is {options.out}, a picture, and {options.run} writes text: name a file such as s.txt")
     form = form_of(options.out)  # refuses a form before the work
     generator = Generator.from_pretrained(checkpoint, best_device())
     given = _given(generator.condition, options)

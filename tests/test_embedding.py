@@ -1,5 +1,6 @@
 """Test distances between embeddings against scipy, closed forms and the authors' MAUVE; and encoders."""
 
+import sys
 import warnings
 from dataclasses import replace
 
@@ -260,3 +261,45 @@ def test_the_likelihood_is_per_token_of_the_sentences_asked_about():
     scores = LanguageModelScores(forward, backward)
     assert scores() == {"lm_nll": 1.5, "reverse_lm_nll": 0.6}
     assert scores(np.array([0, 2]), np.array([1])) == {"lm_nll": 0.6, "reverse_lm_nll": 0.2}
+
+
+@pytest.mark.parametrize(
+    "own, complaint",
+    [
+        (lambda s: np.ones(len(s)), r"gives float64 of shape \(3,\) for 3 sentences"),
+        (lambda s: np.ones((len(s) - 1, 5)), r"shape \(2, 5\)"),
+        (lambda s: np.ones((len(s), 0)), r"shape \(3, 0\)"),
+        (lambda s: np.full((len(s), 2), np.nan), "some of them not finite"),
+        (lambda s: list(s), "gives <U"),
+        (lambda s: np.ones((len(s), 2)) * 1j, "complex128"),
+        (lambda s: np.full((len(s), 2), None), "object"),
+        (lambda s: None, r"shape \(\)"),
+        (lambda s: [[1.0] * n for n in range(len(s))], "ValueError"),
+        (lambda s: 1 / 0, "fails .ZeroDivisionError: division by zero"),
+        (lambda s: sys.exit(0), "fails .SystemExit"),
+        (lambda: 3, "fails .TypeError"),
+        (int, "fails .TypeError"),
+    ],
+)
+def test_an_encoder_that_is_none_is_told_what_it_must_be(own, complaint, monkeypatch):
+    monkeypatch.setattr(sys.modules[__name__], "odd", own, raising=False)
+    real = FittedReal(["a", "b", "bb"], fit_encoder=load_encoder("test_embedding:odd"))
+    must = "an encoder is a function from a list of sentences to an array"
+    with pytest.raises(UserError, match=f"--encoder test_embedding:odd .*{complaint}.*; {must}"):
+        real.vectors  # noqa: B018
+
+
+@pytest.mark.parametrize("name", ["os:path", ":f", "x:", "x", "os:", "test_embedding:__name__", "os:getcwd"])
+def test_a_name_that_names_no_encoder_is_told_what_it_must_be(name):
+    with pytest.raises(UserError, match=f"--encoder {name}.*an encoder is a function from a list of sentences"):
+        FittedReal(["a", "b", "bb"], fit_encoder=load_encoder(name)).vectors  # noqa: B018
+
+
+def test_an_encoder_may_give_lists_and_whole_numbers_and_its_words_are_not_in_the_table(monkeypatch, capsys):
+    def own(sentences):
+        print("words")
+        return [[len(sentence), 1] for sentence in sentences]
+
+    monkeypatch.setattr(sys.modules[__name__], "odd", own, raising=False)
+    vectors = FittedReal(["a", "bb"], fit_encoder=load_encoder("test_embedding:odd")).vectors
+    assert vectors.tolist() == [[1.0, 1.0], [2.0, 1.0]] and capsys.readouterr() == ("", "words\n")

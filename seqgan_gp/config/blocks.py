@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Self, get_type_hints
 
 from ..errors import UserError
-from ..fields import Layers, OneOf, PositiveInt, check
+from ..fields import NonNegativeDepth, OneOf, PositiveInt, check
 from ..models.backbones import BACKBONES, options_of
 
 
@@ -28,7 +28,7 @@ class Blocks:
 
     backbone: Annotated[str, OneOf(BACKBONES)] = "convolutional"
     width: PositiveInt = 64
-    blocks: Layers = 2
+    blocks: NonNegativeDepth = 2
 
     @classmethod
     def new(cls, backbone: str = "convolutional") -> Self:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from .. import extensions, shipped
+from .. import extensions, names, shipped
 from ..errors import UserError
 from ..fields import is_text
 from ..modality import TEXT
@@ -28,6 +29,8 @@ class Invocation(NamedTuple):
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        if option := re.fullmatch(r"argument (\S+): ignored explicit argument (.*)", message, re.DOTALL):
+            raise UserError(f"{option[1].partition('/')[2] or option[1]} takes no value: leave out {option[2]}")
         raise UserError(message)
 
 
@@ -62,7 +65,7 @@ def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
     """
     parser = new_parser(prog)
     given, rest = parser.parse_known_args(arguments)
-    paths = [shipped.find(f, "configs", ".yaml", "config") for f in given.config]
+    paths = [shipped.find(_path("config", f), "configs", ".yaml", "config") for f in given.config]
     files = {path: read(path) for path in paths}
     named = [name for values in files.values() for name in _list(values.get("imports"))]
     extensions.load([*named, *given.imports])  # before any key is checked: they may add keys
@@ -82,10 +85,16 @@ def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
     config.check()
     if given.resume and given.overwrite:
         raise UserError("--resume and --overwrite contradict each other: give one of them")
-    if given.output == "":
-        raise UserError("--output is empty: give the name of a folder, or leave it out")
     name = paths[-1].stem if paths else "default"
-    return Invocation(config, Path(given.output or f"runs/{name}"), given.resume, given.overwrite)
+    output = f"runs/{name}" if given.output is None else _path("output", given.output)
+    return Invocation(config, Path(output), given.resume, given.overwrite)
+
+
+def _path(option: str, text: str) -> str:
+    try:
+        return names.usable_path(text)
+    except UserError as error:
+        raise UserError(f"--{option} {error}") from None
 
 
 def _list(value: Any) -> list[str]:
@@ -104,6 +113,8 @@ def _values(arguments: list[str], config: Any) -> Iterator[dict[str, Any]]:
         if name == "imports":
             raise UserError("--imports is a key of YAML files: give --import MODULE for each module")
         owner = _owner(name, known)
+        if not text.strip() and name not in inner:  # a shell's variable that is not set; to YAML it would be null
+            raise UserError(f"--{name} is empty: give a value, or leave it out")
         if name in inner:
             value = _yaml(name, text)
             if not isinstance(value, dict):

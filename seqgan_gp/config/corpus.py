@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from ..errors import UserError
-from ..fields import Layers, NonNegativeInt, OneOf, PositiveInt
+from ..fields import Name, NonNegativeDepth, NonNegativeInt, OneOf, Path, PositiveInt
 from ..text.cutting import cutter
 from ..text.tokenizer import KINDS
 
@@ -39,14 +39,14 @@ class CorpusConfig:
         seed: Seed of the draw and of the split. `--seed` does not change it.
     """
 
-    train: str = "grammar:text"
-    test: str | None = None
-    column: str = "text"
-    split: str | None = None
+    train: Path = "grammar:text"
+    test: Path | None = None
+    column: Name = "text"
+    split: Name | None = None
     uppercase: bool = False
-    label: str | None = None
-    label_pattern: str | None = None
-    context: str | None = None
+    label: Name | None = None
+    label_pattern: Name | None = None
+    context: Name | None = None
     size: PositiveInt = 50_000
     holdout: PositiveInt | None = None
     streaming: PositiveInt | None = None
@@ -61,7 +61,7 @@ class CorpusConfig:
         """Raise a UserError for fields that contradict one another; `name` is the section's."""
         if self.label and self.context:
             raise UserError(f"{name}.label and {name}.context are both given: leave one of them out")
-        if self.given in (self.column, ""):
+        if self.given == self.column:
             raise UserError(f"{name}.label or {name}.context must name a column other than {name}.column")
         if self.split is not None:
             cutter(self.split, f"{name}.split")
@@ -110,7 +110,7 @@ class TokenizerConfig:
     vocabulary: PositiveInt = 5_000
     length: PositiveInt | None = None
     lowercase: bool = False
-    file: str | None = None
+    file: Path | None = None
 
     @property
     def positions(self) -> int:
@@ -138,7 +138,7 @@ class ConditionConfig:
     """
 
     features: PositiveInt = 64
-    blocks: Layers = 1
+    blocks: NonNegativeDepth = 1
     kernel: PositiveInt = 3
     heads: PositiveInt = 4
     length: PositiveInt | None = None

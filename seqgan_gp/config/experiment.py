@@ -8,7 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from ..adversarial.objectives import OBJECTIVES
 from ..adversarial.penalty import MIXINGS, SIDES
 from ..errors import UserError
-from ..fields import NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat, PositiveInt, UnitInterval
+from ..fields import Name, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat, PositiveInt, UnitInterval
 from .schema import flat, sections
 
 
@@ -62,7 +62,7 @@ class OptimizerConfig:
             critic and the generator, and (0.9, 0.999) for the language model.
     """
 
-    name: str = "Adam"
+    name: Name = "Adam"
     lr: PositiveFloat = 2.5e-3
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -181,11 +181,11 @@ class Experiment:
 
     modality: str
     method: str
-    imports: list[str] = field(default_factory=list)
+    imports: list[Name] = field(default_factory=list)
     seed: NonNegativeInt = 0
     objective: Annotated[str, OneOf(OBJECTIVES)] = "wasserstein"
     clipping: PositiveFloat | None = None
-    trackers: list[str] = field(default_factory=list)
+    trackers: list[Name] = field(default_factory=list)
     generator: Any  # each modality has its own
     critic: Any
     penalty: PenaltyConfig = field(default_factory=PenaltyConfig)

@@ -19,9 +19,34 @@ from ..modality import MODALITIES, TEXT, modality
 from .experiment import Experiment
 from .schema import changed
 
+DEEPEST = 20  # values within values: no key needs as many
+MOST_VALUES = 10_000  # of a text, with those that aliases repeat: ten lines of aliases can stand for 10**10 values
+
 
 class _Loader(yaml.SafeLoader):
     """YAML in which 1e-4 is a number, as in YAML 1.2. The library follows YAML 1.1, where it is a text."""
+
+    def get_single_node(self) -> Any:
+        node = super().get_single_node()
+        if node is not None and _size(node) > MOST_VALUES:
+            raise UserError(f"more than {MOST_VALUES:,} values, with those that aliases repeat: write fewer")
+        return node
+
+
+def _size(node: yaml.Node, depth: int = 0, known: dict[int, int] | None = None) -> int:
+    """The number of values in a node, in which an alias counts as the values that it stands for.
+
+    Raises:
+        UserError: the values are too deep, as those of an alias within its own value are.
+    """
+    known = {} if known is None else known
+    if depth > DEEPEST:
+        raise UserError(f"line {node.start_mark.line + 1}: values within values, {DEEPEST} deep: write them flatter")
+    if id(node) not in known:
+        inner = node.value if isinstance(node, yaml.CollectionNode) else []
+        parts = [part for entry in inner for part in (entry if isinstance(entry, tuple) else (entry,))]
+        known[id(node)] = 1 + sum(_size(part, depth + 1, known) for part in parts)
+    return known[id(node)]
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -48,7 +73,11 @@ def read_yaml(text: str) -> Any:
     """
     try:
         return yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise UserError("too many brackets within brackets: write the values flatter") from None
+    except UserError:
+        raise
+    except (yaml.YAMLError, ValueError, TypeError) as error:  # the last two: no day, no number of so many digits
         raise UserError(f"not YAML: {' '.join(str(error).split())}") from None
 
 
@@ -106,6 +135,8 @@ def read(path: Path) -> dict[str, Any]:
             values = read_yaml(path.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
             raise UserError(f"not UTF-8 text ({error}): save it as UTF-8") from None
+        except OSError as error:
+            raise UserError(f"cannot be read ({error.strerror or error})") from None
         if not isinstance(values, dict) or not values:
             raise UserError("no keys with values in it; --help lists the keys")
         known_modality(values.get("modality", TEXT))

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from ..adversarial.constraints import PARAMETRIZATIONS
 from ..errors import UserError
-from ..fields import NonNegativeInt, OneOf, PositiveFloat, PositiveInt, UnitInterval
+from ..fields import NonNegativeInt, OneOf, PositiveDepth, PositiveFloat, PositiveInt, UnitInterval
 from ..modality import TEXT, modality
 from ..models.generator import GeneratorNetwork
 from ..models.relaxations import RELAXATIONS
@@ -84,14 +84,12 @@ class LanguageModelConfig:
 
     embedding: PositiveInt = 64
     width: PositiveInt = 192
-    layers: PositiveInt = 1
+    layers: PositiveDepth = 1
     dropout: UnitInterval = 0.1
 
     def check(self, name: str) -> None:
         if self.dropout == 1:
             raise UserError(f"{name}.dropout is 1: nothing would be left; give a fraction below 1, such as 0.2")
-        if self.layers > 1000:
-            raise UserError(f"{name}.layers is {self.layers}: at most 1000")
 
 
 @dataclass

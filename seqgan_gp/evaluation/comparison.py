@@ -167,11 +167,17 @@ class Comparison:
             return self.against(reference), RealSystem(system)
         reference = self.reference
         if self.sources.real:
-            return self.against(reference), RealSystem(self.sources.read(self.sources.real))
+            return self.against(reference), _real_system(self.sources.read(self.sources.real), self.sources.real)
         if self.training:
-            return self.against(reference), RealSystem(self.training, are_training=True)
+            return self.against(reference), _real_system(self.training, str(self.sources.train), are_training=True)
         system, reference = random_halves(reference, self.sources.reference)
         return self.against(reference), RealSystem(system)
+
+
+def _real_system(sentences: list[str], file: str, are_training: bool = False) -> RealSystem:
+    if len(sentences) < 2:
+        raise UserError(f"{file}: too few sentences to score like a system; at least 2 real ones are needed")
+    return RealSystem(sentences, are_training)
 
 
 def from_options(options: argparse.Namespace, sources: Sources | None = None) -> Comparison:

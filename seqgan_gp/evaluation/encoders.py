@@ -7,8 +7,10 @@ function of the user's own.
 
 from __future__ import annotations
 
+import contextlib
+import sys
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -23,6 +25,7 @@ SentenceEncoder: TypeAlias = Callable[[Sequence[str]], np.ndarray]
 FitEncoder: TypeAlias = Callable[[Real], SentenceEncoder]
 """Fits an encoder to the reference of real text, or ignores it and gives an encoder that is trained already."""
 
+ENCODER = "an encoder is a function from a list of sentences to an array (sentences, dimensions) of finite numbers"
 BOUNDARY = "\n"  # no word contains it, and no line does
 DIMENSIONS = 64
 
@@ -82,15 +85,36 @@ def load_encoder(name: str) -> FitEncoder:
     """The encoder that a user names: a key of `ENCODERS`, or `package.module:function`.
 
     Raises:
-        UserError: there is no such encoder, module or function, or the module fails.
+        UserError: there is no such encoder, module or function, or the module fails. The function of the user's own
+            raises it where it fails, or gives anything else than an encoder gives.
     """
     if name in ENCODERS:
         return ENCODERS[name]
-    module_name, colon, function = name.partition(":")
-    if not colon:
-        raise UserError(f"no encoder '{name}': give one of {', '.join(ENCODERS)}, or package.module:function")
+    module_name, _, function = name.partition(":")
+    if not (module_name and function):
+        known = ", ".join(ENCODERS)
+        raise UserError(f"--encoder {name}: no encoder; give {known} or package.module:function; {ENCODER}")
     (module,) = extensions.load([module_name], "--encoder")
     own = getattr(module, function, None)
     if not callable(own):
-        raise UserError(f"--encoder {name}: the module {module_name} has no function '{function}'")
-    return lambda real: own
+        raise UserError(f"--encoder {name}: the module {module_name} has no function '{function}'; {ENCODER}")
+    return lambda real: _checked(name, own)
+
+
+def _checked(name: str, own: Callable[[list[str]], Any]) -> SentenceEncoder:
+    """A function of the user's own, which may do and give anything."""
+
+    def encode(sentences: Sequence[str]) -> np.ndarray:
+        try:
+            with contextlib.redirect_stdout(sys.stderr):  # stdout is for the table
+                vectors = np.asarray(own(list(sentences)))
+        except (Exception, SystemExit) as error:
+            cause = " ".join(str(error).split())[:200]
+            raise UserError(f"--encoder {name} fails ({type(error).__name__}: {cause}); {ENCODER}") from None
+        given = f"{vectors.dtype} of shape {vectors.shape} for {len(sentences)} sentences"
+        fits = vectors.dtype.kind in "fiub" and vectors.ndim == 2 and len(vectors) == len(sentences) and vectors.size
+        if not (fits and np.isfinite(vectors).all()):
+            raise UserError(f"--encoder {name} gives {given}{', some of them not finite' if fits else ''}; {ENCODER}")
+        return vectors.astype(np.float64) if vectors.dtype.kind != "f" else vectors
+
+    return encode

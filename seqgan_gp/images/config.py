@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from ..adversarial.constraints import PARAMETRIZATIONS
 from ..config.experiment import Experiment, OptimizerConfig, TrainConfig
 from ..errors import UserError
-from ..fields import NonNegativeInt, OneOf, PositiveInt
+from ..fields import Name, NonNegativeInt, OneOf, Path, PositiveInt
 from ..modality import modality
 
 
@@ -30,10 +30,10 @@ class ImagesConfig:
         seed: Seed of the split; it stays the same while `--seed` varies the training.
     """
 
-    train: str = "ylecun/mnist"
-    test: str | None = None
-    column: str = "image"
-    label: str = "label"
+    train: Path = "ylecun/mnist"
+    test: Path | None = None
+    column: Name = "image"
+    label: Name = "label"
     height: PositiveInt = 28
     width: PositiveInt = 28
     holdout: PositiveInt | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..adversarial.game import Batch
 from ..config import Experiment, OptimizerConfig
+from ..errors import UserError
 from ..machine import onto
 from ..memory import weights
 from .base import BaseTrainer
@@ -61,7 +63,13 @@ class Trainer(BaseTrainer):
 
     @staticmethod
     def check(task: Task[Any]) -> None:
-        pass  # one sample is enough
+        """One sample is enough. Raise a UserError if no step is left for the discriminator."""
+        train, reranking = task.config.train, task.config.reranker
+        if reranking and not train.seconds and (train.steps - 1) / train.steps < 1 - reranking.share:
+            raise UserError(
+                f"train.steps is {train.steps}, and reranking.share {reranking.share:g} of it is no whole step for the "
+                f"discriminator: give at least {math.ceil(1 / reranking.share)} steps, or reranking.candidates 1"
+            )
 
     @staticmethod
     def needs(task: Task[Any], processes: int) -> float:
