@@ -57,10 +57,10 @@ def test_a_failed_save_leaves_the_checkpoint_before(tmp_path, monkeypatch, capsy
 def test_a_damaged_checkpoint_is_named(tmp_path, capsys):
     assert train(tmp_path / "run", "--train.steps=3") == 0
     capsys.readouterr()
-    (artefacts.checkpoints(tmp_path / "run")[-1] / "state" / "optimizer.bin").write_bytes(b"not a state")
+    (artefacts.checkpoints(tmp_path / "run")[-1] / "state" / checkpoint.OPTIMIZERS).write_bytes(b"not a state")
     assert train(tmp_path / "run", "--resume") == 2
     error = capsys.readouterr().err
-    assert "step-0000003" in error and "cannot be resumed" in error
+    assert f"{checkpoint.OPTIMIZERS} is damaged" in error and "delete this checkpoint to resume from the one" in error
 
 
 def test_a_run_resumed_before_its_first_checkpoint_names_real_scores_once(tmp_path):
