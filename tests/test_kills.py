@@ -65,7 +65,7 @@ def test_killed_runs_end_like_one_that_was_not(tmp_path, starts, kind):
     seed = 1 + list(KINDS).index(kind)
     rng, options, quota = random.Random(seed), KINDS[kind], -(-KILLS // len(KINDS))
     if kind == "images":
-        np.savez(tmp_path / "bars.npz", images=bars(60).pixels, labels=bars(60).labels)
+        np.savez(tmp_path / "bars.npz", images=bars(200).pixels, labels=bars(200).labels)
         options = [*options, f"--images.train={tmp_path / 'bars.npz'}"]
     began = time.perf_counter()
     code, changes = starts("train", *options, f"--output={tmp_path / 'whole'}")

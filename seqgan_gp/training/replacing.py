@@ -133,11 +133,13 @@ def remove(run: Path) -> None:
     """Delete what a run has written to its folder, and the folder if nothing else is in it."""
     names = own(run)
     for name in names:
-        (run / name).unlink(missing_ok=True)
-    _prune(names, run)
+        if name != manifest.MANIFEST:
+            (run / name).unlink(missing_ok=True)
+    _prune([*names, *manifest.read(run)], run)  # folders without a file, too, where a kill has come between
     for name in (SAMPLES, CHECKPOINTS):
         with contextlib.suppress(OSError):
             (run / name).rmdir()
+    (run / manifest.MANIFEST).unlink(missing_ok=True)  # the last, since it tells which files are the run's
     with contextlib.suppress(OSError):
         run.rmdir()
 
