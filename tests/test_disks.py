@@ -14,7 +14,7 @@ from conftest import ROOT, TINY, rows, steps, train, weights
 
 from seqgan_gp import Generator, manifest
 from seqgan_gp.files import atomic_write, failing
-from seqgan_gp.training import folder
+from seqgan_gp.training import folder, text
 
 SIZES = (0, 1, 30, 100, 400, 1_000, 3_000, 9_000, 12_000, 20_000, 30_000, 50_000, 80_000, 120_000)
 
@@ -97,6 +97,19 @@ def test_a_row_is_written_whole_or_not_at_all(tmp_path):
     assert error.value.errno == errno.EFBIG and str(error.value.filename) == str(tmp_path / "metrics.jsonl")
     file.append({"step": 3})
     assert (tmp_path / "metrics.jsonl").read_text() == '{"step": 1}\n{"step": 3}\n'
+
+
+def test_half_of_the_samples_are_none(tmp_path, monkeypatch, capsys):
+    def fail(self, sampler, path):
+        path.with_suffix(".txt").write_text("half a sen")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(text.Evaluator, "__call__", fail)
+    assert train(tmp_path / "run") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    place = tmp_path / "run" / "samples"
+    assert f"{place / 'step-0000003'}: No space left on device; there is no checkpoint yet; make room" in error
+    assert list(place.iterdir()) == [] and [row["step"] for row in rows(tmp_path / "run")] == [0, 2, 3]
 
 
 def test_a_failing_disk_is_named_by_the_file_that_was_written(tmp_path):

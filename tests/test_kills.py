@@ -33,7 +33,7 @@ KINDS = {
     "images": [*IMAGES, "--train.steps=12", "--train.keep=2", "--train.checkpoint_every=3", "--evaluation.every=6"],
 }
 KINDS["likelihood"] += ["--likelihood.validate_every=2", "--likelihood.validation=11"]
-KILLS = 46  # of these kinds together
+KILLS = 46  # of these kinds together, and four of two processes
 CLOCKS = ("train/seconds", "train/steps_per_second")
 
 

@@ -1,8 +1,10 @@
 """Test that damage to a checkpoint or to the data of a run is found, and named, before anything is computed from it."""
 
+import random
 import shutil
 import warnings
 
+import numpy as np
 import pytest
 import torch
 from conftest import rows, train
@@ -11,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from seqgan_gp import Critic, Generator, artefacts, manifest
 from seqgan_gp.cli import main
 from seqgan_gp.errors import UserError
-from seqgan_gp.training import checkpoint
+from seqgan_gp.training import checkpoint, random_states
 
 MORE = ("--resume", "--train.steps=7")
 INFERENCE = ("config.yaml", "tokenizer.json", "model.safetensors")
@@ -164,17 +166,14 @@ def test_another_number_of_processes_goes_on_with_its_own_random_state(copy, cap
 
 
 def test_a_new_process_draws_from_a_state_of_its_own():
-    from accelerate import Accelerator
-
-    accelerator, drawn = Accelerator(cpu=True), []
-    known = [checkpoint._random_state(accelerator)]
-    progress = checkpoint.Progress(seed=3)
-    for step, index in ((5, 0), (5, 1), (5, 2), (6, 1), (5, 1)):
-        progress.step = step
-        stand_in = type("StandIn", (), {"process_index": index, "device": torch.device("cpu")})
-        checkpoint._load_random_state(stand_in, known, progress)
-        drawn.append(torch.rand(1).item())
-    assert len(set(drawn)) == 4 and drawn[1] == drawn[4]
+    cpu, drawn = torch.device("cpu"), []
+    known = [random_states.state(cpu)]
+    for seed in ((3, 5, 0), (3, 5, 1), (3, 5, 2), (3, 6, 1), (4, 5, 1), (3, 5, 1)):
+        random_states.restore(cpu, known, seed)
+        drawn.append((torch.rand(1).item(), np.random.rand(), random.random()))
+    assert len(set(drawn)) == 5 and drawn[1] == drawn[5]
+    random_states.restore(cpu, known, (3, 5, 0))
+    assert (torch.rand(1).item(), np.random.rand(), random.random()) == drawn[0]
 
 
 @pytest.mark.parametrize("name", ["Adam", "AdamW", "SGD", "RMSprop", "NAdam", "RAdam", "Adamax", "Adagrad", "Adadelta"])

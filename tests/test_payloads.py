@@ -113,8 +113,9 @@ def test_no_file_of_the_training_state_runs_code(runs, tmp_path, sealed, capsys)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("sealed", [True, False])
-@pytest.mark.parametrize("kind", ["text", "likelihood", "images"])
+@pytest.mark.parametrize(
+    "kind, sealed", [("text", True), ("text", False), ("likelihood", True), ("images", True)], ids=str
+)
 def test_no_file_of_a_run_runs_code_whatever_loads_it(runs, kind, tmp_path, sealed, capsys):
     loads = tried(runs, kind, tmp_path, None, sealed)
     said = capsys.readouterr()

@@ -37,6 +37,15 @@ def test_the_last_few_checkpoints_are_kept(tmp_path):
     assert [p.name for p in artefacts.checkpoints(tmp_path / "run")] == ["step-0000005", "step-0000006"]
 
 
+def test_a_checkpoint_with_notes_of_the_user_is_kept(tmp_path):
+    assert train(tmp_path / "run", "--train.steps=3") == 0
+    notes = artefacts.checkpoints(tmp_path / "run")[0] / "notes.txt"
+    notes.write_text("the best one")
+    assert train(tmp_path / "run", "--train.checkpoint_every=1", "--train.keep=2", "--resume") == 0
+    names = [p.name for p in artefacts.checkpoints(tmp_path / "run")]
+    assert names == ["step-0000003", "step-0000005", "step-0000006"] and notes.read_text() == "the best one"
+
+
 def test_a_failed_save_leaves_the_checkpoint_before(tmp_path, monkeypatch, capsys):
     save = artefacts.save
 

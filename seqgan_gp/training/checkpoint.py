@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -25,6 +24,7 @@ from torch import Tensor, nn
 from .. import artefacts, manifest
 from ..errors import UserError
 from ..files import atomic_write, failing, sync, sync_tree
+from . import random_states
 
 STATE = "state"
 NETWORKS, OPTIMIZERS, RECORDS = "networks.safetensors", "optimizers.safetensors", "records.json"
@@ -87,7 +87,7 @@ def save(
         UserError: the disk fails; earlier checkpoints are whole. Every process raises it.
     """
     folder = run / artefacts.CHECKPOINTS / f"step-{step:07d}"
-    states = gather_object([_random_state(accelerator)])
+    states = gather_object([random_states.state(accelerator.device)])
     failure: list[str | None] = [None]
     if accelerator.is_main_process:
         try:
@@ -182,7 +182,8 @@ def load(accelerator: Accelerator, run: Path, state: State, progress: Progress) 
             record.load_state_dict(records["records"][name])
         if accelerator.scaler and records["scaler"]:
             accelerator.scaler.load_state_dict(records["scaler"])
-        _load_random_state(accelerator, records["random"], progress)
+        seed = (progress.seed, progress.step, accelerator.process_index)
+        random_states.restore(accelerator.device, records["random"], seed)
     except Exception as error:  # damaged files without a manifest, other shapes: exceptions of many kinds
         cause = " ".join(str(error).split())[:200]
         remedy = REMEDY
@@ -214,45 +215,3 @@ def _load_optimizers(state: State, tensors: Mapping[str, Tensor], plain: Mapping
             number, _, key = place.partition(".")
             values.setdefault(int(number), {})[key] = value
         optimizer.load_state_dict(optimizer.state_dict() | {"state": values})
-
-
-def _random_state(accelerator: Accelerator) -> dict[str, Any]:
-    """The random states of this process: of Gumbel noise and dropout, and of anything that a user's part draws from."""
-    numpy_state: dict[str, Any] = np.random.get_state(legacy=False)
-    words = numpy_state["state"]
-    found = {
-        "python": random.getstate(),
-        "numpy": numpy_state | {"state": words | {"key": words["key"].tolist()}},
-        "torch": _hex(torch.get_rng_state()),
-    }
-    if accelerator.device.type != "cpu":
-        module = torch.get_device_module(accelerator.device)
-        found |= {"device": _hex(module.get_rng_state()), "type": accelerator.device.type}
-    return found
-
-
-def _load_random_state(accelerator: Accelerator, states: list[Any], progress: Progress) -> None:
-    """Go on with the random state of this process, or with a new one if there was no such process."""
-    index = accelerator.process_index
-    if index >= len(states):
-        first, *_ = np.random.SeedSequence((progress.seed, progress.step, index)).generate_state(1)
-        random.seed(int(first))
-        np.random.seed(int(first))
-        torch.manual_seed(int(first))
-        return
-    state = states[index]
-    version, words, gauss = state["python"]
-    random.setstate((version, tuple(words), gauss))
-    words = state["numpy"]["state"]
-    np.random.set_state(state["numpy"] | {"state": words | {"key": np.array(words["key"], dtype=np.uint32)}})
-    torch.set_rng_state(_from_hex(state["torch"]))
-    if accelerator.device.type != "cpu" and state.get("type") == accelerator.device.type:
-        torch.get_device_module(accelerator.device).set_rng_state(_from_hex(state["device"]))
-
-
-def _hex(state: Tensor) -> str:
-    return bytes(state.cpu().numpy()).hex()
-
-
-def _from_hex(text: str) -> Tensor:
-    return torch.tensor(list(bytes.fromhex(text)), dtype=torch.uint8)
