@@ -87,3 +87,11 @@ def test_a_save_that_was_killed_is_no_obstacle_to_the_next(tmp_path):
     assert train(tmp_path / "run", "--resume") == 0
     last = artefacts.checkpoints(tmp_path / "run")[-1]
     assert last.name == "step-0000006" and not (last / "half").exists() and not part.exists()
+
+
+def test_unfinished_files_of_a_killed_run_go_when_it_resumes(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    for name in (".metrics.jsonl.0123abcd.part", "samples/.step-0000006.png.0123abcd.part", ".mine.part"):
+        (copy / name).write_text("half")
+    assert train(copy, "--resume") == 0
+    assert [path.name for path in copy.rglob("*.part")] == [".mine.part"]

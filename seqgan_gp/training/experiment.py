@@ -60,9 +60,9 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
 def _train(accelerator: Accelerator, config: Experiment, output: Path, resume: bool, overwrite: bool) -> int:
     """Train in a folder that no other run writes to. See `run`."""
     notes = _prepare(config, output, resume, overwrite) if accelerator.is_main_process else []
-    accelerator.wait_for_everyone()  # so that all see a complete folder
     begun = resume
     try:
+        accelerator.wait_for_everyone()  # so that all see a complete folder
         trainer = _build(accelerator, config, output, resume, notes)
         with StopRequest().listening() as stop:
             loop = Loop(trainer, output, stop)

@@ -60,7 +60,8 @@ def locked(output: Path) -> Iterator[None]:
         yield
     finally:
         # The name goes while the lock is held: whoever has opened the file sees that it is no longer the lock.
-        path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder that may no longer be written to; the lock ends all the same
+            path.unlink()
         os.close(descriptor)
 
 

@@ -164,6 +164,10 @@ def recover(run: Path, keep: bool) -> list[str]:
         UserError: a file is in the way.
         OSError: the disk fails.
     """
+    if manifest.kind_of(run) == "run":  # what a kill has left of files that were being written
+        for folder in (run, run / SAMPLES):
+            for name in (name for name in _listed(folder) if re.fullmatch(PART, name)):
+                (folder / name).unlink(missing_ok=True)
     if not (run / WORK).is_dir():
         return []
     waiting, moved = (run / OLD).is_dir(), (run / MOVED).exists()
