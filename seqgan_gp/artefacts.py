@@ -2,7 +2,8 @@
 
 A checkpoint holds `config.yaml` and `model.safetensors`. The weights of the network that samples are under
 `generator.`. Adversarial training adds the critic under `critic.` and, with reranking, the discriminator under
-`discriminator.`. The modality adds files of its own, such as `tokenizer.json`. None of them is a pickle.
+`discriminator.`. The modality adds files of its own, such as `tokenizer.json`. None of them is a pickle. The
+manifest of a checkpoint is checked when it is loaded; one from the hub may have none.
 """
 
 from __future__ import annotations
@@ -17,22 +18,42 @@ from typing import Any, TypeVar
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from . import config as configs
+from . import manifest
 from .config import Experiment
 from .errors import UserError
+from .files import failing
 
 CONFIG, TOKENIZER, WEIGHTS = FILES = ("config.yaml", "tokenizer.json", "model.safetensors")
 LABELS = "labels.json"  # only in runs with labels
 CHECKPOINTS = "checkpoints"
+REPLACED = ".seqgan-gp/old"  # in a run folder: the run that a new one replaces, until the new one has a checkpoint
 
 
 def save(folder: Path, config: Experiment, networks: Mapping[str, nn.Module]) -> None:
     """Write the config, and the weights of networks by name."""
     configs.save(config, folder / CONFIG)
     weights = {f"{part}.{k}": v for part, network in networks.items() for k, v in network.state_dict().items()}
-    save_file({k: v.detach().cpu().contiguous() for k, v in weights.items()}, folder / WEIGHTS)
+    write_tensors(weights, folder / WEIGHTS)
+
+
+def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors by name as safetensors, also those that share memory.
+
+    Raises:
+        OSError: the disk fails; it names the path.
+    """
+    seen: set[int] = set()
+    apart = {}
+    for name, tensor in tensors.items():
+        whole = tensor.detach().cpu().contiguous()
+        memory = whole.untyped_storage().data_ptr()
+        apart[name] = whole.clone() if memory in seen else whole
+        seen.add(memory)
+    with failing(path):
+        save_file(apart, path)
 
 
 def checkpoints(run: Path) -> list[Path]:
@@ -41,11 +62,21 @@ def checkpoints(run: Path) -> list[Path]:
     return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
 
 
+def foreign(checkpoint: Path) -> Path | None:
+    """A file in a checkpoint that is not of its manifest, such as a user's notes; None if there is none.
+
+    Raises:
+        UserError: the manifest is damaged.
+    """
+    others = set(manifest.files_of(checkpoint)) - manifest.read(checkpoint).keys()
+    return checkpoint / min(others) if others else None
+
+
 def locate(source: str | Path) -> Path:
     """Find the checkpoint of a source: a checkpoint, a run folder (its last checkpoint), or a hub id to download.
 
     Raises:
-        UserError: there is no checkpoint, or it lacks a file that every checkpoint has.
+        UserError: there is no checkpoint, it lacks a file that every checkpoint has, or a file is damaged.
     """
     path = Path(source)
     if path.is_dir():
@@ -60,11 +91,19 @@ def locate(source: str | Path) -> Path:
             f"{path}: no such run folder; train one with: accelerate launch run.py --config text.yaml --output {path}"
         )
     if (path / CHECKPOINTS).is_dir():
+        waiting = f"; the run that it replaces is in {path / REPLACED}" if (path / REPLACED).is_dir() else ""
         raise UserError(
-            f"{path} has no checkpoint yet: train on with --resume, or give another run folder or checkpoint"
+            f"{path} has no checkpoint yet: train on with --resume, or give another run folder or checkpoint{waiting}"
         )
     check_complete(path, (CONFIG, WEIGHTS))
+    own = "use another checkpoint, or delete its manifest.json if you have changed the file yourself"
+    manifest.check(path, own, (*FILES, LABELS))
     return path
+
+
+def check_data(run: Path) -> None:
+    """Raise a UserError if the data of a run folder, its corpus among them, are not those that the run wrote."""
+    manifest.check(run, "restore the file, or start anew in another --output")
 
 
 def check_complete(folder: Path, names: tuple[str, ...]) -> None:
@@ -82,7 +121,7 @@ def _download(repo: str) -> Path:
 
     print(f"{repo}: no such folder here, asking the hub", file=sys.stderr)
     try:
-        return Path(snapshot_download(repo, allow_patterns=[*FILES, LABELS], etag_timeout=10))
+        return Path(snapshot_download(repo, allow_patterns=[*FILES, LABELS, manifest.MANIFEST], etag_timeout=10))
     except Exception as error:  # no network, no such repository, no access
         cause = " ".join(str(error).split())[:200]
         raise UserError(
@@ -125,11 +164,13 @@ def load_weights(folder: Path, part: str, network: nn.Module) -> None:
     """Load the weights `part` of a checkpoint into the network, in place.
 
     Raises:
-        UserError: the weights are damaged or have another shape.
+        UserError: the weights are damaged, not finite, or have another shape.
     """
     try:
-        weights = load_file(folder / WEIGHTS)
-        network.load_state_dict({k.removeprefix(f"{part}."): v for k, v in weights.items() if k.startswith(f"{part}.")})
+        weights = {k: v for k, v in load_file(folder / WEIGHTS).items() if k.startswith(f"{part}.")}
+        if spoilt := not_finite(weights):
+            raise UserError(f"{folder / WEIGHTS}: the weight {spoilt} is not finite; use another checkpoint")
+        network.load_state_dict({k.removeprefix(f"{part}."): v for k, v in weights.items()})
     except SafetensorError as error:
         raise UserError(f"{folder / WEIGHTS} is damaged ({error}); use another checkpoint") from None
     except RuntimeError as error:
@@ -137,6 +178,11 @@ def load_weights(folder: Path, part: str, network: nn.Module) -> None:
         raise UserError(
             f"{folder / WEIGHTS} does not fit {CONFIG} and the other files of the checkpoint: {detail}"
         ) from None
+
+
+def not_finite(tensors: Mapping[str, Tensor]) -> str | None:
+    """The name of the first tensor with a number that is not finite, if there is one."""
+    return next((name for name, tensor in tensors.items() if not tensor.isfinite().all()), None)
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import torch
 from conftest import train
 from torch.nn.functional import one_hot
 
-from seqgan_gp import Critic, Generator, artefacts
+from seqgan_gp import Critic, Generator, artefacts, manifest
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.relaxations import RELAXATIONS
 
@@ -129,6 +129,7 @@ def test_a_checkpoint_of_another_shape_is_named(run, tmp_path):
     shutil.copytree(artefacts.checkpoints(run)[-1], folder)
     text = (folder / "config.yaml").read_text()
     (folder / "config.yaml").write_text(text.replace("width: 8", "width: 16"))
+    (folder / manifest.MANIFEST).unlink()
     with pytest.raises(UserError, match="does not fit config") as error:
         Critic.from_pretrained(folder)
     assert "\n" not in str(error.value)
@@ -167,8 +168,8 @@ def test_a_hub_id_is_downloaded(run, monkeypatch):
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", download)
     assert next(Generator.from_pretrained("someone/some-model").sample(1)) is not None
-    # Never the training state, which holds pickles.
-    assert asked == [("someone/some-model", [*artefacts.FILES, artefacts.LABELS])]
+    # Not the training state, which is large.
+    assert asked == [("someone/some-model", [*artefacts.FILES, artefacts.LABELS, manifest.MANIFEST])]
 
 
 def test_nothing_there(tmp_path, monkeypatch):

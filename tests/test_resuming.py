@@ -37,6 +37,15 @@ def test_the_last_few_checkpoints_are_kept(tmp_path):
     assert [p.name for p in artefacts.checkpoints(tmp_path / "run")] == ["step-0000005", "step-0000006"]
 
 
+def test_a_checkpoint_with_notes_of_the_user_is_kept(tmp_path):
+    assert train(tmp_path / "run", "--train.steps=3") == 0
+    notes = artefacts.checkpoints(tmp_path / "run")[0] / "notes.txt"
+    notes.write_text("the best one")
+    assert train(tmp_path / "run", "--train.checkpoint_every=1", "--train.keep=2", "--resume") == 0
+    names = [p.name for p in artefacts.checkpoints(tmp_path / "run")]
+    assert names == ["step-0000003", "step-0000005", "step-0000006"] and notes.read_text() == "the best one"
+
+
 def test_a_failed_save_leaves_the_checkpoint_before(tmp_path, monkeypatch, capsys):
     save = artefacts.save
 
@@ -57,10 +66,10 @@ def test_a_failed_save_leaves_the_checkpoint_before(tmp_path, monkeypatch, capsy
 def test_a_damaged_checkpoint_is_named(tmp_path, capsys):
     assert train(tmp_path / "run", "--train.steps=3") == 0
     capsys.readouterr()
-    (artefacts.checkpoints(tmp_path / "run")[-1] / "state" / "optimizer.bin").write_bytes(b"not a state")
+    (artefacts.checkpoints(tmp_path / "run")[-1] / "state" / checkpoint.OPTIMIZERS).write_bytes(b"not a state")
     assert train(tmp_path / "run", "--resume") == 2
     error = capsys.readouterr().err
-    assert "step-0000003" in error and "cannot be resumed" in error
+    assert f"{checkpoint.OPTIMIZERS} is damaged" in error and "delete this checkpoint to resume from the one" in error
 
 
 def test_a_run_resumed_before_its_first_checkpoint_names_real_scores_once(tmp_path):
@@ -78,3 +87,11 @@ def test_a_save_that_was_killed_is_no_obstacle_to_the_next(tmp_path):
     assert train(tmp_path / "run", "--resume") == 0
     last = artefacts.checkpoints(tmp_path / "run")[-1]
     assert last.name == "step-0000006" and not (last / "half").exists() and not part.exists()
+
+
+def test_unfinished_files_of_a_killed_run_go_when_it_resumes(run, tmp_path):
+    copy = shutil.copytree(run, tmp_path / "run")
+    for name in (".metrics.jsonl.0123abcd.part", "samples/.step-0000006.png.0123abcd.part", ".mine.part"):
+        (copy / name).write_text("half")
+    assert train(copy, "--resume") == 0
+    assert [path.name for path in copy.rglob("*.part")] == [".mine.part"]

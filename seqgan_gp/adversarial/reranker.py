@@ -85,7 +85,7 @@ class Reranker:
         return {"steps": self.steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        self.steps = state["steps"]
+        self.steps = int(state["steps"])
 
     def update(
         self, critic: nn.Module, real: Tensor, fake: Tensor, factor: float, condition: Tensor | None = None

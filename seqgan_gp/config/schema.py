@@ -114,6 +114,8 @@ def changed(config: Any, values: Any, whole: Any = None, prefix: str = "") -> An
 
 def unknown(name: str, config: Any) -> UserError:
     """The error for an unknown key, with the reason or the nearest key."""
+    if name in OPTIONS:
+        return UserError(f"{name} is an option of the command line, and no key of a file: give --{name} instead")
     known = keys(config)
     askers = [key.asked_by for key in known if key.name == name and key.asked_by]
     if askers:

@@ -59,13 +59,14 @@ class Sources:
             train, real: as above; without `train` it is the training file of the run.
 
         Raises:
-            UserError: the corpus is not beside the checkpoint.
+            UserError: the corpus is not beside the checkpoint, or is damaged.
         """
-        from ..artefacts import read_config
+        from ..artefacts import check_data, read_config
         from ..config.text import TextConfig
         from ..text.corpus import GRAMMAR
 
         corpus = checkpoint.parent.parent / "corpus"
+        check_data(checkpoint.parent.parent)
         source, reference, grammar = read_config(checkpoint, TextConfig).corpus.train, None, None
         if source.startswith(GRAMMAR):
             grammar = source.removeprefix(GRAMMAR)

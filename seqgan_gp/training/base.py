@@ -81,14 +81,23 @@ class BaseTrainer(ABC):
         """The networks of a checkpoint, by name; `generator` has the weights for sampling."""
 
     @abstractmethod
+    def state(self) -> checkpoint.State:
+        """All that training changes, for a checkpoint to resume from."""
+
+    @abstractmethod
     def sampler(self) -> Any:
         """The sampler that the task's evaluator draws from."""
 
     def save(self, run: Path) -> Path:
-        """Write a checkpoint of this step."""
+        """Write a checkpoint of this step. Every process calls this.
+
+        Raises:
+            UserError: the disk fails; earlier checkpoints are whole.
+        """
 
         def write(folder: Path) -> None:
             artefacts.save(folder, self.config, self.networks())
             self.task.save(folder)
 
-        return checkpoint.save(self.accelerator, run, self.progress.step, self.config.train.keep, write)
+        step, keep = self.progress.step, self.config.train.keep
+        return checkpoint.save(self.accelerator, run, step, keep, self.state(), write)

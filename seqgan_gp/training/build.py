@@ -59,11 +59,9 @@ def make_game(accelerator: Accelerator, generator: nn.Module, critic: nn.Module,
 
 
 def make_reranker(accelerator: Accelerator, discriminator: nn.Module, config: RerankingConfig) -> Reranker:
-    """Build the reranker of a config, ready for the device and the processes. Checkpoints include it."""
+    """Build the reranker of a config, ready for the device and the processes."""
     loss, optimizer = accelerator.prepare(
         CriticLoss(Forgetful(discriminator, config.dropout), OBJECTIVES["non-saturating"]),
         make_optimizer("reranking.optimizer", config.optimizer, discriminator.parameters(), STILL_BETAS),
     )
-    reranker = Reranker(discriminator, loss, optimizer, config.optimizer.lr, accelerator.backward)
-    accelerator.register_for_checkpointing(reranker)
-    return reranker
+    return Reranker(discriminator, loss, optimizer, config.optimizer.lr, accelerator.backward)

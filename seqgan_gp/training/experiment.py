@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any
@@ -16,10 +17,10 @@ from ..config import Experiment
 from ..errors import UserError
 from ..machine import best_device, crowded, prepare
 from ..modality import modality
-from . import checkpoint, folder
+from . import checkpoint, folder, lock, replacing
 from .base import BaseTrainer
 from .fitting import check_fits
-from .loop import Loop
+from .loop import Loop, safe
 from .setup import StopRequest, check_trackers, make_optimizer
 from .several import agreed, check_shared
 from .task import Task, task_of
@@ -56,26 +57,72 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
     if config.train.seconds and processes > 1:
         raise UserError("train.seconds: several processes would not agree on the time; leave it out, give train.steps")
     check_shared(output)
-    with contextlib.ExitStack() as lock:
+    with contextlib.ExitStack() as held:
         with agreed():
             if accelerator.is_main_process:
-                lock.enter_context(folder.locked(output))
+                held.enter_context(lock.locked(output))
         return _train(accelerator, config, output, resume, overwrite)
 
 
 def _train(accelerator: Accelerator, config: Experiment, output: Path, resume: bool, overwrite: bool) -> int:
     """Train in a folder that no other run writes to. See `run`."""
-    kind, method, notes = task_of(config), _method_of(config), list[str]()
-    with agreed():
-        if accelerator.is_main_process:  # the others wait, so that they see a complete folder
-            folder.check_free(output, config, resume, overwrite)
-            if resume:
-                notes += _compare_data(kind, config, output)
-            else:
-                task = kind.load(config)
-                method.check(task)
-                check_fits(method, task, accelerator.device, accelerator.num_processes)
-                folder.create(output, task.config, task.write)
+    notes: list[str] = []
+    with agreed():  # the others wait, so that they see a complete folder
+        if accelerator.is_main_process:
+            notes = _prepare(accelerator, config, output, resume, overwrite)
+    begun = resume
+    try:
+        trainer = _build(accelerator, config, output, resume, notes)
+        with StopRequest().listening() as stop:
+            loop = Loop(trainer, output, stop)
+            begun = True
+            code = loop.run()
+    except OSError as error:
+        if begun:
+            raise UserError(f"{error.filename or output}: {error.strerror or error}; {safe(output)}") from None
+        raise folder.cannot_make(output, error) from None
+    finally:
+        if accelerator.is_main_process:
+            _leave(output, begun)
+    accelerator.end_training()
+    return code
+
+
+def _prepare(accelerator: Accelerator, config: Experiment, output: Path, resume: bool, overwrite: bool) -> list[str]:
+    """Check the run folder, and write the data of a new run into it; the lines to show."""
+    kind, method = task_of(config), _method_of(config)
+    notes = replacing.recover(output, keep=resume)
+    for line in notes:
+        print(line, file=sys.stderr)
+    folder.check_free(output, config, resume, overwrite)
+    if resume:
+        artefacts.check_data(output)
+        return _compare_data(kind, config, output)
+    task = kind.load(config)
+    method.check(task)
+    check_fits(method, task, accelerator.device, accelerator.num_processes)
+    return folder.create(output, task.config, task.write)
+
+
+def _leave(output: Path, begun: bool) -> None:
+    """Put a run back that the new one has not replaced, or delete a new one that failed before its first step."""
+    try:
+        lines = replacing.recover(output, keep=False)
+        if not begun and not lines:
+            replacing.remove(output)
+    except (OSError, UserError) as error:  # it must not hide the cause; the next start tries again
+        lines = [f"{output}: the run that was to be replaced waits in {output / replacing.OLD} ({error})"]
+    for line in lines:
+        print(line, file=sys.stderr)
+
+
+def _build(accelerator: Accelerator, config: Experiment, output: Path, resume: bool, notes: list[str]) -> BaseTrainer:
+    """Build the trainer from the data of the run folder, in the state of the last checkpoint.
+
+    Args:
+        notes: further lines to show.
+    """
+    kind, method = task_of(config), _method_of(config)
     with agreed():
         asked, config = config, config.settled(configs.load(output / artefacts.CONFIG))
         task = kind.read(config, output)
@@ -84,7 +131,7 @@ def _train(accelerator: Accelerator, config: Experiment, output: Path, resume: b
     trainer = method(accelerator, task)
     with agreed():
         if resume:
-            checkpoint.load(accelerator, output)
+            notes = [*notes, *checkpoint.load(accelerator, output, trainer.state(), trainer.progress)]
             if trainer.progress.step > config.train.steps:
                 done, steps = trainer.progress.step, config.train.steps
                 raise UserError(f"{output} is at step {done} already, train.steps is {steps}: resume with more steps")
@@ -96,10 +143,7 @@ def _train(accelerator: Accelerator, config: Experiment, output: Path, resume: b
             rest.append(crowd)
         print(f"{output}: {first}, from step {trainer.progress.step}", *rest, sep="\n")
     accelerator.init_trackers("seqgan_gp", config={k: _trackable(v) for k, v in configs.flat(config).items()})
-    with StopRequest().listening() as stop:
-        code = Loop(trainer, output, stop).run()
-    accelerator.end_training()
-    return code
+    return trainer
 
 
 def _compare_data(kind: type[Task[Any]], asked: Experiment, output: Path) -> list[str]:

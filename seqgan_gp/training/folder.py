@@ -1,8 +1,9 @@
-"""The run folder: it is created whole or not at all, and overwritten only on request.
+"""The run folder: it is created whole or not at all, and overwritten only on request; see `replacing` for the steps.
 
 runs/NAME/
   config.yaml      every field of the experiment, defaults too
   ...              the data of the run, written by its task: tokenizer.json, corpus/train.txt, ...
+  manifest.json    the data's sizes and hashes; it marks the folder as a run of ours
   metrics.jsonl    one JSON object a line
   curves.png       the metrics as a picture
   samples/         the samples of every evaluation
@@ -14,20 +15,22 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from .. import config as configs
-from ..artefacts import CHECKPOINTS, CONFIG
+from .. import manifest
+from ..artefacts import CONFIG
 from ..config import Experiment
 from ..errors import UserError
-from ..files import atomic_write
+from ..files import atomic_write, failing, sync_tree
+from . import replacing
+from .replacing import METRICS, is_run
 
-METRICS = "metrics.jsonl"
+__all__ = ["METRICS", "is_run"]
+
 # A resumed run may change these keys and sections. It must agree on all others.
 FREE = (
     *("imports", "clipping", "trackers", "penalty", "evaluation"),
@@ -35,43 +38,6 @@ FREE = (
     *("train.keep", "train.threads", "train.critic.lr", "train.generator.lr", "likelihood.optimizer.lr"),
     *(f"likelihood.{key}" for key in ("clip", "validate_every", "patience", "decay", "decays")),
 )
-
-
-def is_run(path: Path) -> bool:
-    return (path / CONFIG).is_file() and (path / METRICS).is_file()
-
-
-@contextlib.contextmanager
-def locked(output: Path) -> Iterator[None]:
-    """Keep other runs out of a run folder. The lock ends with the process, however that ends.
-
-    Raises:
-        UserError: another run has it, or the folder above cannot be written to.
-    """
-    output = output.resolve()
-    lock = FileLock(output.with_name(f".{output.name}.lock"))
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise UserError(
-            f"{output}: another run is writing to it: wait for its end, or give another --output DIR"
-        ) from None
-    except NotImplementedError:  # a file system without locks
-        pass
-    except OSError as error:
-        raise _cannot_make(output, error) from None
-    try:
-        yield
-    finally:
-        with contextlib.suppress(OSError):  # some systems keep a file that is open
-            os.unlink(lock.lock_file)
-        lock.release()
-
-
-def _cannot_make(output: Path, error: OSError) -> UserError:
-    cause = error.strerror or error
-    return UserError(f"{output}: the run folder cannot be made ({cause}); give another --output DIR")
 
 
 def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) -> None:
@@ -89,6 +55,11 @@ def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) 
                 f"{output} already holds a run: continue it with --resume, replace it with --overwrite, "
                 "or give another --output DIR"
             )
+        if manifest.kind_of(output) != "run":
+            raise UserError(
+                f"{output} has no {manifest.MANIFEST} of a run, so that --overwrite cannot know whose files they are: "
+                "give another --output DIR"
+            )
     elif output.exists() and (not output.is_dir() or any(output.iterdir()) or output.resolve() == Path.cwd()):
         # --overwrite deletes runs, nothing else.
         raise UserError(f"{output} exists and is not a run folder: give another --output DIR")
@@ -105,28 +76,38 @@ def _check_same(saved: Experiment, asked: Experiment, output: Path) -> None:
             )
 
 
-def create(output: Path, config: Experiment, write: Callable[[Path], None]) -> None:
-    """Create the folder under another name, and rename it when it is complete. Only then is an old run deleted.
+def create(output: Path, config: Experiment, write: Callable[[Path], None]) -> list[str]:
+    """Write a new run into the folder, in place of one that may be there; the lines to show.
 
     Args:
         write: function that writes the data into a folder.
+
+    Raises:
+        UserError: the folder cannot be written, and is as it was.
     """
-    output = output.resolve()
-    part = output.with_name(f".{output.name}.part")
+    new = output / replacing.NEW
     try:
-        shutil.rmtree(part, ignore_errors=True)
-        (part / "samples").mkdir(parents=True)
-        (part / CHECKPOINTS).mkdir()
-        configs.save(config, part / CONFIG)
-        write(part)
-        (part / METRICS).touch()
-        if output.exists():
-            shutil.rmtree(output)
-        os.replace(part, output)
-    except OSError as error:
-        raise _cannot_make(output, error) from None
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+        with failing(output):
+            new.mkdir(parents=True)
+            write(new)
+            manifest.write(new, manifest.files_of(new), "run")
+            configs.save(config, new / CONFIG)
+            (new / METRICS).touch()
+            sync_tree(new)
+            return replacing.put(output)
+    except BaseException as error:
+        with contextlib.suppress(OSError, UserError):  # the next start tries again
+            replacing.recover(output, keep=False)
+        if isinstance(error, OSError):
+            raise cannot_make(output, error) from None
+        raise
+
+
+def cannot_make(output: Path, error: OSError) -> UserError:
+    """The words for a disk that fails before the run has begun."""
+    place = f" at {error.filename}" if error.filename and str(error.filename) != str(output) else ""
+    cause = error.strerror or error
+    return UserError(f"{output}: the run folder cannot be made ({cause}{place}); give another --output DIR")
 
 
 class MetricsFile:
@@ -135,24 +116,49 @@ class MetricsFile:
     def __init__(self, path: Path, last_step: int):
         self.path = path
         rows = [row for row in read_metrics(path) if row["step"] <= last_step]
-        self.empty = not rows
+        self.has_real = any(key.startswith("real/") for row in rows for key in row)
         with atomic_write(path) as file:
             file.writelines(json.dumps(row) + "\n" for row in rows)
 
     def append(self, row: dict[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        """Write a row, the whole line or nothing of it.
+
+        Raises:
+            OSError: the disk fails; it names the path.
+        """
+        with failing(self.path), self.path.open("ab", buffering=0) as file:
+            size = os.fstat(file.fileno()).st_size
+            line = (json.dumps(row) + "\n").encode()
+            try:
+                while line:  # a disk that becomes full takes a part, and says why at the next try
+                    line = line[file.write(line) :]
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(size)
+                raise
 
 
 def read_metrics(path: Path) -> list[dict[str, Any]]:
-    """The rows of a metrics file, without a last line that a crash cut short."""
-    rows = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            break
-        if not isinstance(row, dict) or "step" not in row:
-            break
-        rows.append(row)
-    return rows
+    """The rows of a metrics file. Damaged lines are left out, and their number is said on stderr.
+
+    A last line that a crash cut short is not counted.
+    """
+    *lines, last = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    rows = [_row(line) for line in lines if line.strip()]
+    good = [row for row in (*rows, _row(last)) if row is not None]
+    if damaged := rows.count(None):
+        what = "1 damaged line was" if damaged == 1 else f"{damaged} damaged lines were"
+        print(f"{path}: {what} left out, and all others were kept", file=sys.stderr)
+    return good
+
+
+def _row(line: str) -> dict[str, Any] | None:
+    """The row of a line; None if it is none."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or type(row.get("step")) is not int:
+        return None
+    plain = all(value is None or isinstance(value, bool | int | float | str) for value in row.values())
+    return row if plain else None

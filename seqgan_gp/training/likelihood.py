@@ -25,6 +25,7 @@ from ..text.lines import Sentences
 from ..text.tokenizer import Tokenizer
 from .base import BaseTrainer
 from .batches import Batches
+from .checkpoint import State
 from .setup import make_optimizer, states
 from .text import TextTask
 
@@ -50,7 +51,7 @@ class Plateau:
         return dict(vars(self))
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        vars(self).update(state)
+        self.best, self.since, self.decays = float(state["best"]), int(state["since"]), int(state["decays"])
 
 
 def split(rows: int, config: LikelihoodConfig, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -108,7 +109,6 @@ class LikelihoodTrainer(BaseTrainer):
         self.model = model
         self.best = networks.build_language_model(config, tokenizer).to(accelerator.device)
         self.plateau = Plateau()
-        accelerator.register_for_checkpointing(self.best, self.plateau, self.progress)
 
     @staticmethod
     def optimizers(config: TextConfig) -> dict[str, OptimizerConfig]:
@@ -179,6 +179,13 @@ class LikelihoodTrainer(BaseTrainer):
 
     def learning_rates(self) -> dict[str, float]:
         return {"lr": self.optimizer.param_groups[0]["lr"]}
+
+    def state(self) -> State:
+        return State(
+            {"model": self.model, "best": self.best},
+            {"model": self.optimizer},
+            {"plateau": self.plateau, "progress": self.progress},
+        )
 
     def networks(self) -> Mapping[str, nn.Module]:
         return {"generator": self.sampler().network}

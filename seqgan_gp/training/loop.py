@@ -14,6 +14,8 @@ from tqdm import tqdm
 
 from .. import artefacts
 from ..errors import UserError
+from ..files import failing
+from . import replacing
 from .base import BaseTrainer
 from .monitor import Monitor
 from .setup import StopRequest
@@ -39,7 +41,7 @@ class Loop:
         if self.accelerator.is_main_process:
             self.evaluator = trainer.task.evaluator()
             self.monitor = Monitor(self.accelerator, output, self.progress.step, self.evaluator.PANELS)
-            if self.monitor.file.empty:
+            if not self.monitor.file.has_real:
                 self.monitor.log(0, "real", self.evaluator.real)
         self.bar = tqdm(
             total=None if self.config.train.seconds else self.config.train.steps,
@@ -50,7 +52,12 @@ class Loop:
         )
 
     def run(self) -> int:
-        """Run, and return the exit code: 0 after the last step, 130 after a stop. Both save a checkpoint."""
+        """Run, and return the exit code: 0 after the last step, 130 after a stop. Both save a checkpoint.
+
+        Raises:
+            UserError: the run has diverged, or a checkpoint cannot be saved.
+            OSError: the disk fails.
+        """
         trainer, progress, train = self.trainer, self.progress, self.config.train
         # On a CPU only the time of this thread counts, so other load on the machine does not shorten a run.
         clock = time.thread_time if self.accelerator.device.type == "cpu" else time.perf_counter
@@ -102,20 +109,31 @@ class Loop:
     def _evaluate(self) -> str:
         """Draw samples, score them and log the scores; the lines to show."""
         step = self.progress.step
-        samples = self.output / "samples" / f"step-{step:07d}"
+        samples = self.output / replacing.SAMPLES / f"step-{step:07d}"
         samples.parent.mkdir(exist_ok=True)
-        scores, lines = self.evaluator(self.trainer.sampler(), samples)
+        try:
+            with failing(samples):
+                scores, lines = self.evaluator(self.trainer.sampler(), samples)
+        except BaseException:  # half of the samples are none
+            for path in samples.parent.glob(f"{samples.name}.*"):
+                path.unlink()
+            raise
         self.monitor.log(step, "eval", scores)
         self.monitor.draw()
         return "\n    ".join([_summary(step, scores, self.evaluator), *lines])
 
     def _save(self) -> None:
         """Save a checkpoint if all weights are finite. The last update may have spoilt them after its losses."""
-        for name, network in self.trainer.networks().items():
-            for key, weight in network.state_dict().items():
-                if not weight.isfinite().all():
-                    self._end_if(Diverged(self.progress.step, f"the weight {name}.{key}", math.nan))
-        self.trainer.save(self.output)
+        named = [(name, network.state_dict()) for name, network in self.trainer.networks().items()]
+        weights = {f"{name}.{key}": weight for name, state in named for key, weight in state.items()}
+        if spoilt := artefacts.not_finite(weights | self.trainer.state().weights()):
+            self._end_if(Diverged(self.progress.step, f"the weight {spoilt}", math.nan))
+        try:
+            self.trainer.save(self.output)
+        except UserError as error:
+            raise UserError(f"{error}; {safe(self.output)}") from None
+        if self.accelerator.is_main_process:
+            replacing.discard(self.output)
 
     def _finish(self) -> int:
         if self.accelerator.is_main_process:
@@ -150,6 +168,13 @@ class Loop:
             rates = " and ".join(f"{key}.lr" for key in self.trainer.optimizers(self.config))
             number = f"{diverged.key} is {diverged.value} at step {diverged.step}"
             raise UserError(f"diverged: {number}; {last}; lower {rates}")
+
+
+def safe(run: Path) -> str:
+    """The words for what a failing disk has left, and how to go on."""
+    found = artefacts.checkpoints(run)
+    last = f"the checkpoint {found[-1]} is whole" if found else "there is no checkpoint yet"
+    return f"{last}; make room and go on with the same command and --resume"
 
 
 def _summary(step: int, scores: Mapping[str, Any], evaluator: Evaluator) -> str:

@@ -9,7 +9,9 @@ from typing import Any
 
 from accelerate import Accelerator
 
-from .folder import METRICS, MetricsFile, read_metrics
+from ..files import atomic_binary
+from .folder import MetricsFile, read_metrics
+from .replacing import CURVES, METRICS
 from .task import Panel
 
 
@@ -31,7 +33,7 @@ class Monitor:
         self.accelerator.log({k: v for k, v in row.items() if v is not None}, step=step)
 
     def draw(self) -> None:
-        draw_curves(read_metrics(self.run / METRICS), self.panels, self.run / "curves.png")
+        draw_curves(read_metrics(self.run / METRICS), self.panels, self.run / CURVES)
 
 
 TRAINING: tuple[Panel, ...] = (
@@ -68,4 +70,5 @@ def draw_curves(rows: list[dict[str, Any]], panels: Sequence[Panel], path: Path)
         axes.set(title=title, xlabel="step")
         axes.legend(fontsize="small")
     figure.suptitle("dotted lines: scores of as many real samples")
-    figure.savefig(path, dpi=110)
+    with atomic_binary(path) as file:
+        figure.savefig(file, format="png", dpi=110)

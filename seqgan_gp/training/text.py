@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from .. import networks, pretrained
 from ..artefacts import LABELS, TOKENIZER, evaluating
 from ..config.text import TextConfig
-from ..files import place_file
+from ..files import failing, place_file
 from ..models.critic import CriticNetwork
 from ..models.relaxations import HardTokens, Relaxation
 from ..models.sequence import SequenceModel, finish
@@ -95,13 +95,14 @@ class TextTask(task.Task[TextConfig]):
         """
         scratch = cache.scratch()
         try:
-            corpus = load_corpus(config.corpus, scratch / "source")
-            name = cache.identity(scratch / "source", _settings(config))
-            folder = cache.find(name) or cache.keep(cls._prepare(config, corpus, scratch / "prepared"), name)
-            shutil.rmtree(scratch / "source")
-            facts = Prepared.read(folder).facts
-            task = cls.read(_settled(config, facts.kind, facts.length), folder)
-            task.adherence()  # refuses a grammar that does not know the conditions
+            with failing(scratch):
+                corpus = load_corpus(config.corpus, scratch / "source")
+                name = cache.identity(scratch / "source", _settings(config))
+                folder = cache.find(name) or cache.keep(cls._prepare(config, corpus, scratch / "prepared"), name)
+                shutil.rmtree(scratch / "source")
+                facts = Prepared.read(folder).facts
+                task = cls.read(_settled(config, facts.kind, facts.length), folder)
+                task.adherence()  # refuses a grammar that does not know the conditions
         except BaseException:
             shutil.rmtree(scratch, ignore_errors=True)
             raise

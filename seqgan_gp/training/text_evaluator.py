@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import pretrained
+from ..files import atomic_write
 from ..scoring import Real, Values, defined, score
 from ..text.adherence import Adherence
 from ..text.corpus import Corpus
@@ -70,7 +71,8 @@ class Evaluator(task.Evaluator):
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    with atomic_write(path) as file:
+        file.writelines(f"{line}\n" for line in lines)
 
 
 def _compared(sentences: Sentences) -> Sentences:

@@ -21,6 +21,7 @@ from ..memory import weights
 from .base import BaseTrainer
 from .batches import Batches
 from .build import BETAS, make_game, make_reranker
+from .checkpoint import Record, State
 from .setup import states
 from .task import Task
 
@@ -52,7 +53,6 @@ class Trainer(BaseTrainer):
         reranking = config.reranker
         self.reranker = make_reranker(accelerator, task.build_critic(), reranking) if reranking else None
         self.game_ends = 1 - reranking.share if reranking else 1.0  # as a fraction of the training
-        accelerator.register_for_checkpointing(self.average, self.progress)
 
     @staticmethod
     def optimizers(config: Experiment) -> dict[str, OptimizerConfig]:
@@ -150,6 +150,17 @@ class Trainer(BaseTrainer):
         if self.reranker and self.reranker.steps:
             optimizers = {"discriminator_lr": self.reranker.optimizer}
         return {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()}
+
+    def state(self) -> State:
+        bare = self.accelerator.unwrap_model
+        networks = {"player": bare(self.game.generator), "critic": bare(self.game.critic_loss), "average": self.average}
+        optimizers = {"player": self.game.generator_optimizer, "critic": self.game.critic_optimizer}
+        records: dict[str, Record] = {"progress": self.progress}
+        if self.reranker:
+            networks["reranker"] = bare(self.reranker.loss)
+            optimizers["reranker"] = self.reranker.optimizer
+            records["reranker"] = self.reranker
+        return State(networks, optimizers, records)
 
     def networks(self) -> Mapping[str, nn.Module]:
         networks = {"generator": self.average.module, "critic": self.critic}
