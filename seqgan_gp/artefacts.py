@@ -58,8 +58,10 @@ def write_tensors(tensors: Mapping[str, Tensor], path: Path) -> None:
 
 def checkpoints(run: Path) -> list[Path]:
     """The checkpoints of a run folder, oldest first."""
-    found = [path for path in (run / CHECKPOINTS).glob("step-*") if re.fullmatch(r"step-\d+", path.name)]
-    return sorted(found, key=lambda path: int(path.name.removeprefix("step-")))
+    numbers = {path: path.name.removeprefix("step-") for path in (run / CHECKPOINTS).glob("step-*")}
+    # Only names that we give: a copy as step-1 would be a second checkpoint of its step.
+    found = [path for path, number in numbers.items() if number.isdecimal() and number == f"{int(number):07d}"]
+    return sorted(found, key=lambda path: int(numbers[path]))
 
 
 def foreign(checkpoint: Path) -> Path | None:

@@ -45,13 +45,7 @@ MEMORY = 3 << 30  # bytes that a case may take, so that one mistake does not end
 LONGEST = 700  # characters of a message
 
 # Faults of which somebody knows, as patterns of the names of their cases; each with its reason. Empty is best.
-KNOWN: dict[str, str] = {
-    r"file: a FIFO|file: a device without end": "sources are read without a look at their kind",
-    r"(width|noise|kernel|embedding|batch_size|channels|vocabulary|length|height) ten digits": "no estimate of memory",
-    r"--output (file: )?the top": "a run folder without a name",
-    r"--overwrite --output a project": "a project is taken for a run",
-    r"two checkpoints of one step": "the one that is used depends on the file system",
-}
+KNOWN: dict[str, str] = {}
 
 
 class Case(NamedTuple):

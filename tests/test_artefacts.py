@@ -15,17 +15,18 @@ from seqgan_gp.files import atomic_binary, atomic_write
 
 
 def test_checkpoints_are_in_the_order_of_their_steps_however_many_digits_they_have(tmp_path):
-    for name in ("step-10", "step-9", "step-0000100", "step-99", "step-11.part", "step-x", "old-step-500", "step-"):
+    ours = ("step-0000010", "step-0000009", "step-10000000", "step-0000099")
+    for name in (*ours, "step-9", "step-00000099", "step-11.part", "step-x", "old-step-0000500", "step-"):
         (tmp_path / "checkpoints" / name).mkdir(parents=True)
-    assert [path.name for path in artefacts.checkpoints(tmp_path)] == ["step-9", "step-10", "step-99", "step-0000100"]
+    assert [path.name for path in artefacts.checkpoints(tmp_path)] == [f"step-{n:07d}" for n in (9, 10, 99, 10**7)]
     assert artefacts.checkpoints(tmp_path / "none") == []
 
 
 def test_a_run_is_its_checkpoint_of_the_most_steps(tmp_path):
     for step in (9, 10, 8):
-        checkpoint(tmp_path / "checkpoints" / f"step-{step}")
-    assert artefacts.locate(tmp_path) == artefacts.locate(str(tmp_path)) == tmp_path / "checkpoints" / "step-10"
-    assert artefacts.locate(tmp_path / "checkpoints" / "step-9").name == "step-9"
+        checkpoint(tmp_path / "checkpoints" / f"step-{step:07d}")
+    assert artefacts.locate(tmp_path) == artefacts.locate(str(tmp_path)) == tmp_path / "checkpoints" / "step-0000010"
+    assert artefacts.locate(tmp_path / "checkpoints" / "step-0000009").name == "step-0000009"
 
 
 def test_a_checkpoint_found_by_a_path_is_never_asked_of_the_hub(tmp_path, monkeypatch):

@@ -42,7 +42,9 @@ def flip(path):
     path.write_bytes(bytes(data))
 
 
-@pytest.mark.parametrize("damage", [truncate, empty, flip, lambda path: path.unlink()], ids=str)
+@pytest.mark.parametrize(
+    "damage", [truncate, empty, flip, lambda path: path.unlink()], ids=lambda damage: damage.__name__
+)
 def test_every_file_of_a_checkpoint_is_checked_on_resume(copy, capsys, damage):
     for name in manifest.files_of(last(copy)):
         path = last(copy) / name
@@ -57,7 +59,7 @@ def test_every_file_of_a_checkpoint_is_checked_on_resume(copy, capsys, damage):
     assert train(copy, *MORE) == 0
 
 
-@pytest.mark.parametrize("damage", [truncate, empty, flip], ids=str)
+@pytest.mark.parametrize("damage", [truncate, empty, flip], ids=lambda damage: damage.__name__)
 def test_every_file_of_inference_is_checked_on_load(copy, capsys, damage):
     for name in INFERENCE:
         path = last(copy) / name
@@ -70,7 +72,9 @@ def test_every_file_of_inference_is_checked_on_load(copy, capsys, damage):
     Generator.from_pretrained(copy)
 
 
-@pytest.mark.parametrize("damage", [truncate, flip, lambda path: path.write_bytes(b"[]")], ids=str)
+@pytest.mark.parametrize(
+    "damage", [truncate, flip, lambda path: path.write_bytes(b"[]")], ids=lambda damage: damage.__name__
+)
 def test_a_damaged_manifest_is_named(copy, capsys, damage):
     path = last(copy) / manifest.MANIFEST
     damage(path)

@@ -44,6 +44,8 @@ def locked(output: Path) -> Iterator[None]:
         UserError: another run has it, or the folder above cannot be made or written to.
     """
     output = output.resolve()
+    if not output.name:
+        raise UserError(f"{output} is the top of the file system: give another --output DIR")
     path = output.with_name(f".{output.name}.lock")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
