@@ -222,10 +222,10 @@ OPTIONS = {
 
 def of_options() -> Iterator[Case]:
     """Each option of the commands besides train, and its own, with each odd value."""
-    from seqgan_gp import cli
+    from seqgan_gp.options import new_parser
 
     turn = 0
-    choices = next(a.choices for a in cli._parser()._actions if isinstance(a.choices, dict))
+    choices = next(a.choices for a in new_parser()._actions if isinstance(a.choices, dict))
     for command, base in OPTIONS.items():
         for action in choices[command]._actions:
             if action.dest in ("help", "version"):

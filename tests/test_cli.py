@@ -85,7 +85,7 @@ def test_devices_pipes_and_links_are_written_to_and_not_replaced(run, tmp_path, 
 def test_help_is_quick_to_import():
     # Nothing heavy before it is needed: torch alone takes two seconds.
     heavy = "{'torch', 'nltk', 'datasets', 'tokenizers', 'matplotlib', 'numpy', 'sklearn'}"
-    code = f"import sys; from seqgan_gp import cli; cli._parser(); assert not {heavy} & set(sys.modules)"
+    code = f"import sys; from seqgan_gp.options import new_parser; new_parser(); assert not {heavy} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
