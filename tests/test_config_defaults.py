@@ -72,6 +72,7 @@ DEFAULTS = {
         **{"corpus.train": "grammar:text", "corpus.test": None, "corpus.column": "text", "corpus.label": None},
         **{"corpus.split": None, "corpus.uppercase": False, "corpus.label_pattern": None},
         **{"corpus.context": None, "corpus.size": 50_000, "corpus.holdout": None, "corpus.seed": 0},
+        **{"corpus.streaming": None},
         **{"tokenizer.kind": None, "tokenizer.vocabulary": 5000, "tokenizer.length": None},
         **{"tokenizer.lowercase": False, "tokenizer.file": None},
         **{"condition.features": 64, "condition.blocks": 1, "condition.kernel": 3, "condition.heads": 4},

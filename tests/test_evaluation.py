@@ -199,7 +199,10 @@ def test_odd_samples_get_defined_values_or_a_dash_that_is_explained(files, capsy
         (["evaluate", "samples.txt", "--reference", "."], "cannot be read"),
         (["evaluate", "samples.txt", "--reference", "reference.txt", "--metrics", "oracle"], "--grammar"),
         (["evaluate", "samples.txt", "--reference", "reference.txt", "--metrics", "language-model"], "--train"),
-        (["evaluate", "samples.txt", "--reference", "reference.txt", "--encoder", "bert"], "no encoder 'bert'"),
+        (
+            ["evaluate", "samples.txt", "--reference", "reference.txt", "--encoder", "bert"],
+            "--encoder bert: no encoder; give lsa",
+        ),
         (["compare", "samples.txt", "one.txt", "--grammar", "text"], "one.txt: too few"),
         (["compare", "samples.txt", "./samples.txt", "samples.txt", "--grammar", "text"], "given twice"),
         (["compare", "samples.txt", "--grammar", "text", "--rank", "blue_4"], "--rank blue_4"),

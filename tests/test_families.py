@@ -107,7 +107,7 @@ def test_an_encoder_of_the_users_own_is_found_in_the_working_directory(vowels):
             "my_scores:encode: the module my_scores has no function 'encode'",
         ),
         (["--encoder", "my_scores:__doc__"], "has no function '__doc__'"),
-        (["--encoder", "my_scores:"], "has no function ''"),
+        (["--encoder", "my_scores:"], "--encoder my_scores:: no encoder"),
         (["--metrics", "twice"], "--metrics twice: the family returns other and describes only mine"),
         (["--metrics", "vowels", "again"], "--metrics vowels and again both give the score vowel_fraction"),
         (["--rank", "vowel_fractoin"], "--rank vowel_fractoin: no such score (did you mean vowel_fraction?); give one"),

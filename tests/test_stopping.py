@@ -7,7 +7,7 @@ import pytest
 from conftest import LONG, rows, steps, train
 
 from seqgan_gp import artefacts
-from seqgan_gp.training import likelihood, loop, text, trainer
+from seqgan_gp.training import likelihood, loop, text_evaluator, trainer
 
 
 class Clock:
@@ -88,7 +88,7 @@ def test_time_that_other_programs_take_is_not_time_to_train(tmp_path, clock, mon
 
 @pytest.mark.parametrize("method", ["adversarial", "likelihood"])
 def test_scoring_and_saving_are_neither_time_to_train_nor_slow_steps(tmp_path, clock, monkeypatch, method):
-    clock.before(monkeypatch, text.Evaluator, "__call__", clock.work, 100.0)
+    clock.before(monkeypatch, text_evaluator.Evaluator, "__call__", clock.work, 100.0)
     clock.before(monkeypatch, artefacts, "save", clock.work, 50.0)
     clock.before(monkeypatch, likelihood.LikelihoodTrainer, "validation_loss", clock.work, 20.0)
     options = [f"--method={method}", "--evaluation.every=2", "--train.checkpoint_every=3", "--train.log_every=2"]

@@ -7,7 +7,7 @@ import torch
 from conftest import rows, train, weights
 
 from seqgan_gp import artefacts, config
-from seqgan_gp.training import text
+from seqgan_gp.training import text, text_evaluator
 
 
 def test_a_run_folder_holds_everything(run):
@@ -75,4 +75,4 @@ def test_a_run_compares_with_held_out_sentences_cut_like_its_own(tmp_path):
     parsed = config.parse([f"--corpus.train={tmp_path / 't.txt'}", *options]).config
     corpus = text.TextTask.load(parsed).corpus
     assert set(corpus.train.text) == set(corpus.test.text) == {"hello"} and len(corpus.test) == 20
-    assert text.Evaluator(corpus, "character", 10).real["jsd_4"] == 0
+    assert text_evaluator.Evaluator(corpus, "character", 10).real["jsd_4"] == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +63,12 @@ class ImageTask(task.Task[ImageConfig]):
         self.config, self.splits = config, splits
 
     @classmethod
-    def load(cls, config: ImageConfig) -> ImageTask:
+    def load(cls, config: ImageConfig, check: Callable[[ImageTask], None] | None = None) -> ImageTask:
         """Load the images that the config names."""
-        return cls(config, load_images(config.images))
+        task = cls(config, load_images(config.images))
+        if check:
+            check(task)
+        return task
 
     @classmethod
     def read(cls, config: ImageConfig, run: Path) -> ImageTask:

@@ -19,7 +19,7 @@ from typing import Any
 from ..files import atomic_write
 
 FORMAT = 1  # of prepared corpora; another number makes older ones unknown
-LARGE = 64 << 20  # bytes of text that is kept
+LARGE = 16 << 20  # bytes of text that is kept
 STALE = 7 * 24 * 3600  # seconds after which a folder of a run that was killed is deleted
 WHOLE = "whole.json"  # the size and the time of each file; written last
 

@@ -18,9 +18,10 @@ from tokenizers import Tokenizer as Backend
 
 from ..errors import UserError
 from ..fields import whole
-from .lines import batches
+from .lines import BATCH, batches
 from .words import Spelling
 
+MOST_IDS = 1 << 22  # in memory at a time
 PAD, UNKNOWN, END = SPECIAL = ("<pad>", "<unk>", "<end>")
 
 
@@ -218,7 +219,7 @@ class Tokenizer:
 
     def cut(self, sentences: Iterable[str], length: int) -> Iterator[tuple[list[str], Encoded]]:
         """Cut each sentence to the text of its first `length` tokens, and encode it; so many sentences at a time."""
-        for chunk in batches(sentences):
+        for chunk in batches(sentences, max(1, min(BATCH, MOST_IDS // length))):
             rows = self._token_ids(chunk)
             if long := [i for i, ids in enumerate(rows) if len(ids) > length]:
                 whole = self.backend.encode_batch([chunk[i] for i in long], add_special_tokens=False)

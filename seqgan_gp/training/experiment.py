@@ -98,9 +98,12 @@ def _prepare(accelerator: Accelerator, config: Experiment, output: Path, resume:
     if resume:
         artefacts.check_data(output)
         return _compare_data(kind, config, output)
-    task = kind.load(config)
-    method.check(task)
-    check_fits(method, task, accelerator.device, accelerator.num_processes)
+
+    def check(task: Task[Any]) -> None:
+        method.check(task)
+        check_fits(method, task, accelerator.device, accelerator.num_processes)
+
+    task = kind.load(config, check)
     return folder.create(output, task.config, task.write)
 
 

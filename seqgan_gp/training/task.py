@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
@@ -73,8 +73,12 @@ class Task(ABC, Generic[Kind]):
 
     @classmethod
     @abstractmethod
-    def load(cls, config: Kind) -> Self:
+    def load(cls, config: Kind, check: Callable[[Self], None] | None = None) -> Self:
         """Load the task with the data that the config names.
+
+        Args:
+            check: is called with the task before work that takes long, when the sizes of its data and of its networks
+                are known. It raises a UserError if the run would fail.
 
         Raises:
             UserError: the data are missing or unusable.

@@ -7,6 +7,7 @@ import itertools
 import shutil
 import tempfile
 import weakref
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 from .. import networks, pretrained
 from ..artefacts import LABELS, TOKENIZER, evaluating
 from ..config.text import TextConfig
+from ..errors import UserError
 from ..files import failing, place_file
 from ..models.critic import CriticNetwork
 from ..models.relaxations import HardTokens, Relaxation
@@ -88,7 +90,7 @@ class TextTask(task.Task[TextConfig]):
             self.EXAMPLE = condition.EXAMPLE
 
     @classmethod
-    def load(cls, config: TextConfig) -> TextTask:
+    def load(cls, config: TextConfig, check: Callable[[TextTask], None] | None = None) -> TextTask:
         """Load the corpus, learn or load the tokenizer, and prepare both in a folder of files.
 
         Sentences are cut to `tokenizer.length`, held-out ones too, since samples are compared with them.
@@ -98,11 +100,19 @@ class TextTask(task.Task[TextConfig]):
             with failing(scratch):
                 corpus = load_corpus(config.corpus, scratch / "source")
                 name = cache.identity(scratch / "source", _settings(config))
-                folder = cache.find(name) or cache.keep(cls._prepare(config, corpus, scratch / "prepared"), name)
+                folder = cache.find(name)
+                if folder is None:
+                    folder = cache.keep(cls._prepare(config, corpus, scratch / "prepared", check), name)
                 shutil.rmtree(scratch / "source")
                 facts = Prepared.read(folder).facts
                 task = cls.read(_settled(config, facts.kind, facts.length), folder)
-                task.adherence()  # refuses a grammar that does not know the conditions
+                task._check(check)
+        except OSError as error:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise UserError(
+                f"{error.filename}: the corpus cannot be prepared there ({error.strerror}): make room, or let "
+                "SEQGAN_GP_CACHE name a folder on another disk"
+            ) from None
         except BaseException:
             shutil.rmtree(scratch, ignore_errors=True)
             raise
@@ -110,7 +120,9 @@ class TextTask(task.Task[TextConfig]):
         return task
 
     @classmethod
-    def _prepare(cls, config: TextConfig, corpus: Corpus, folder: Path) -> Path:
+    def _prepare(
+        cls, config: TextConfig, corpus: Corpus, folder: Path, check: Callable[[TextTask], None] | None
+    ) -> Path:
         """Choose what the config leaves open, and write the files that `read` reads."""
         t, kind, train, test = config.tokenizer, config.tokenizer.kind, corpus.train, corpus.test
         if t.file:
@@ -126,10 +138,15 @@ class TextTask(task.Task[TextConfig]):
         settled = _settled(config, kind, length)
         condition = networks.condition_of(settled, tokenizer, lambda: Labels.of(train.given or [], test.given or []))
         task = cls(settled, corpus, tokenizer, condition)
-        task.adherence()  # before the long work
+        task._check(check)
         prepared.write(folder, train, test, tokenizer, kind, length, condition)
         task.save(folder)
         return folder
+
+    def _check(self, check: Callable[[TextTask], None] | None) -> None:
+        self.adherence()  # refuses a grammar that does not know the conditions
+        if check:
+            check(self)
 
     @classmethod
     def is_local(cls, config: TextConfig) -> bool:
