@@ -2,7 +2,7 @@
 
 For each number of lines, a file of sentences of the grammar `text` is written, most of them made different by a word
 of their own. `limit` is the time that `wc` and the tokenizer's own batch encoding of the same lines take: nobody can do
-with less. `first` is a whole training command of four steps on that file, with its imports, its evaluation and its
+with less. `first` is a whole training command of one step without a reranker on that file, with its imports, its evaluation and its
 checkpoint; `again` is the same command after it, which finds the corpus prepared. A third run gives the steps per
 second and the peak memory. Seconds are those of the processor, since other programs may be running.
 """
@@ -53,8 +53,8 @@ def measure(lines: int, steps: int, folder: Path) -> dict[str, Any]:
     corpus = folder / "corpus.txt"
     with corpus.open("w", encoding="utf-8") as file:
         file.writelines(f"{line}\n" for line in sentences(lines))
-    first = _train(corpus, folder, "first", "--train.steps=4")
-    again = _train(corpus, folder, "again", "--train.steps=4")
+    first = _train(corpus, folder, "first", "--train.steps=1", "--reranking.candidates=1")
+    again = _train(corpus, folder, "again", "--train.steps=1", "--reranking.candidates=1")
     third = _train(corpus, folder, "third", f"--train.steps={steps}", f"--train.log_every={steps}")
     logged = [json.loads(line) for line in (folder / "third" / "metrics.jsonl").read_text().splitlines()]
     limit = _command(["wc", str(corpus)], folder)["seconds"]

@@ -72,14 +72,15 @@ def find(name: str | None) -> Path | None:
 
 
 def keep(folder: Path, name: str | None) -> Path:
-    """Keep a prepared corpus under its name, if it has one. Returns the folder where it is now."""
+    """Keep a prepared corpus under its name, if it has one. Returns the place where it is now."""
     if name is None:
         return folder
     files = _files(folder)
     with atomic_write(folder / WHOLE) as file:
         json.dump(files, file)
     with contextlib.suppress(OSError):
-        shutil.rmtree(root() / name, ignore_errors=True)  # one that somebody has changed
+        if find(name) is None:
+            shutil.rmtree(root() / name, ignore_errors=True)  # one that somebody has changed
         os.replace(folder, root() / name)
         return root() / name
     return folder

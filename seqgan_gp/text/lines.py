@@ -19,19 +19,22 @@ BLOCK = 1 << 20  # bytes that are searched for line ends at a time
 
 
 class Lines(Sequence[str]):
-    """The lines of a UTF-8 file, or some of them. In memory are 8 bytes for each line, and no text.
+    """The lines of a UTF-8 file, or some of them. Memory holds 8 bytes for each line, and no text.
 
     Args:
         path: the file. Every line of it ends in \\n.
         rows: the numbers of the lines, (N,) int64; None for all of them.
+        bounds: those of the file, if they are known.
     """
 
-    def __init__(self, path: Path, rows: np.ndarray | None = None):
-        self.path, self.rows = path, rows
+    def __init__(self, path: Path, rows: np.ndarray | None = None, bounds: np.ndarray | None = None):
+        self.path, self.rows, self._bounds = path, rows, bounds
 
     @functools.cached_property
     def bounds(self) -> np.ndarray:
         """The byte where each line of the file begins, and the end of the file: (lines + 1,) int64."""
+        if self._bounds is not None:
+            return self._bounds
         ends, read = [np.zeros(1, dtype=np.int64)], 0
         with self.path.open("rb") as file:
             while block := file.read(BLOCK):
@@ -46,9 +49,7 @@ class Lines(Sequence[str]):
     def take(self, rows: Iterable[int]) -> Lines:
         """Select the lines with these numbers, without reading them."""
         chosen = np.asarray(rows if isinstance(rows, np.ndarray) else [*rows], dtype=np.int64)
-        part = Lines(self.path, chosen if self.rows is None else self.rows[chosen])
-        part.__dict__["bounds"] = self.bounds
-        return part
+        return Lines(self.path, chosen if self.rows is None else self.rows[chosen], self.bounds)
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -56,9 +57,9 @@ class Lines(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: Any) -> Any:
         rows = range(len(self.bounds) - 1) if self.rows is None else self.rows
-        return (
-            self._read(np.asarray(rows[index])) if isinstance(index, slice) else self._read(np.array([rows[index]]))[0]
-        )
+        if isinstance(index, slice):
+            return self._read(np.asarray(rows[index], dtype=np.int64))
+        return self._read(np.array([rows[index]]))[0]
 
     def __iter__(self) -> Iterator[str]:
         """Read one batch of lines after another."""
@@ -69,6 +70,8 @@ class Lines(Sequence[str]):
         """Whether both hold the same texts in the same order."""
         if not isinstance(other, Sequence) or isinstance(other, str):
             return NotImplemented
+        if isinstance(other, Lines) and self.rows is other.rows is None and self.path.samefile(other.path):
+            return True
         return len(self) == len(other) and all(map(str.__eq__, self, other))
 
     def _read(self, rows: np.ndarray) -> list[str]:
