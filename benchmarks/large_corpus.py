@@ -2,9 +2,9 @@
 
 For each number of lines, a file of sentences of the grammar `text` is written, most of them made different by a word
 of their own. `limit` is the time that `wc` and the tokenizer's own batch encoding of the same lines take: nobody can do
-with less. `first` is a whole training command of one step without a reranker on that file, with its imports, its evaluation and its
-checkpoint; `again` is the same command after it, which finds the corpus prepared. A third run gives the steps per
-second and the peak memory. Seconds are those of the processor, since other programs may be running.
+with less. `first` is a whole training command of one step on that file, without a reranker, with its imports, its
+evaluation and its checkpoint; `again` is the same command after it, which finds a large corpus prepared. A third run
+gives the steps per second and the peak memory. Seconds are those of the processor, since other programs may be running.
 """
 
 from __future__ import annotations
