@@ -208,7 +208,7 @@ def _quoted(value: str) -> str:
 
 
 def _writing(path: str, text: str) -> Callable[[random.Random], None]:
-    return lambda rng: Path(path).write_text(text, "utf-8") and None
+    return lambda rng: Path(path).write_text(text, "utf-8", "surrogateescape") and None
 
 
 REAL = ["--reference=reference.txt", "--metrics=ngrams"]
@@ -239,7 +239,7 @@ def of_options() -> Iterator[Case]:
                     f"{command} {name} {what}",
                     [command, *_with(base, option, value)],
                     (
-                        name if option else name.upper(),
+                        name if option else str(action.metavar or name),
                         *filter(None, (_seen(value), value.split("/")[0])),
                         "is a folder",
                     ),
@@ -595,7 +595,7 @@ def touched(case: Case, before: dict[str, object], after: dict[str, object]) -> 
 
 
 LONG = re.compile(  # what these ask for takes years, or waits for a reader: no fault
-    r"(train.steps|evaluation.samples|--num|--bootstrap|candidates) ten digits|--(out|json) file: a FIFO"
+    r"(train.(critic_)?steps|evaluation.samples|--num|--bootstrap|candidates) ten digits|--(out|json) file: a FIFO"
 )
 
 
