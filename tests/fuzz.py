@@ -182,7 +182,7 @@ def of_keys() -> Iterator[Case]:
                 continue
             seen.add(key.name)
             base = context(key.name, key.asked_by) if modality == "text" else [*TINY, *IMAGES]
-            about = tuple(filter(None, (key.name, key.name.rpartition(".")[0])))
+            about = tuple(filter(None, (key.name, key.name.rpartition(".")[0], "cannot be read")))
             values = {**_some(len(seen)), **{f"file: {n}": v for n, v in FILES.items() if key.name in PATHS}}
             for name, value in values.items():
                 yield Case(f"train --{key.name} {name}", ["train", *base, f"--{key.name}={value}"], about)
@@ -191,7 +191,7 @@ def of_keys() -> Iterator[Case]:
                     yield Case(
                         f"train --config with {key.name} {name}",
                         ["train", "--config=odd.yaml", *(o for o in base if not o.startswith(f"--{key.name}="))],
-                        ("odd.yaml", key.name),
+                        ("odd.yaml", *about),
                         ("out", "odd.yaml"),
                         _writing("odd.yaml", _nested(path)),
                     )

@@ -88,9 +88,9 @@ def load_corpus(options: CorpusOptions, folder: Path) -> Corpus:
         splits = _hold_out(splits["train"], options)
     train, test = splits["train"], splits["test"]
     if len(train) < 2 or len(test) < 2:
+        short = options.test if options.test is not None and len(test) < 2 else options.train
         raise UserError(
-            f"{options.train}: {len(train)} training and {len(test)} held-out sentences; "
-            "at least two of each are needed"
+            f"{short}: {len(train)} training and {len(test)} held-out sentences; at least two of each are needed"
         )
     return Corpus(train, test, grammar)
 
