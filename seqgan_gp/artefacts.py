@@ -24,11 +24,12 @@ from . import config as configs
 from . import manifest
 from .config import Experiment
 from .errors import UserError
-from .files import failing
+from .files import PART_ENDING, failing
 
 CONFIG, TOKENIZER, WEIGHTS = FILES = ("config.yaml", "tokenizer.json", "model.safetensors")
 LABELS = "labels.json"  # only in runs with labels
 CHECKPOINTS = "checkpoints"
+UNFINISHED = re.compile(rf"\.step-\d+{PART_ENDING}")  # the folder of a checkpoint that is being written or deleted
 REPLACED = ".seqgan-gp/old"  # in a run folder: the run that a new one replaces, until the new one has a checkpoint
 
 

@@ -57,7 +57,8 @@ def part_of(name: str) -> str:
     return f".{name[:60]}.{secrets.token_hex(4)}.part"
 
 
-PART = r"\.[^/]+\.[0-9a-f]{8}\.part"
+PART_ENDING = r"\.[0-9a-f]{8}\.part"
+PART = rf"\.[^/]+{PART_ENDING}"
 """The pattern of the names that `part_of` gives."""
 
 
@@ -118,10 +119,14 @@ def sync_tree(folder: Path) -> None:
         sync(Path(place))
 
 
-def place_file(source: Path, target: Path) -> None:
-    """Give a file a second name; on another file system, or on one without such names, copy it."""
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a file.
+
+    Raises:
+        OSError: the disk fails; it names the copy.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source, target)
-    except OSError:
         shutil.copyfile(source, target)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from None

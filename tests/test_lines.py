@@ -6,8 +6,8 @@ import os
 import random
 import subprocess
 import sys
-import time
 import tracemalloc
+from pathlib import Path
 
 import datasets
 import numpy as np
@@ -156,17 +156,12 @@ def test_a_kept_corpus_that_somebody_has_changed_is_not_used(kept):
 
 
 def test_nothing_but_kept_corpora_stays_in_the_cache(kept, tmp_path, monkeypatch):
-    old, new = (cache.root() / f"scratch-{name}" for name in ("old", "new"))
-    for folder in (old, new):
-        folder.mkdir(parents=True)
-    os.utime(old, (time.time() - 8 * 24 * 3600,) * 2)
     task = TextTask.load(options_of(kept))
-    assert not old.exists() and new.exists()  # of a run that was killed a week ago, and of one that may be at work
-    new.rmdir()
     del task
     assert [path.name for path in cache.root().iterdir() if path.name.startswith("scratch")] == []
     with pytest.raises(UserError, match="holdout"):
         TextTask.load(options_of(kept, "--corpus.holdout=200"))
+    assert len(list(cache.root().iterdir())) == 1
     monkeypatch.setattr(cache, "LARGE", 10**9)
     monkeypatch.setenv("SEQGAN_GP_CACHE", str(tmp_path / "other"))
     task = TextTask.load(options_of(kept))
@@ -175,6 +170,32 @@ def test_nothing_but_kept_corpora_stays_in_the_cache(kept, tmp_path, monkeypatch
     del task
     assert not list((tmp_path / "other").iterdir())
     assert (tmp_path / "run" / "corpus" / "train.txt").read_text().startswith("the dog")
+
+
+def test_what_a_killed_run_has_left_is_deleted_and_nothing_else(kept):
+    script = (
+        "import os, signal, sys\nfrom seqgan_gp.text import cache\nscratch = cache.Scratch()\n"
+        "(scratch.path / 'source').mkdir()\nprint(scratch.path, flush=True)\nsys.stdin.read()"
+    )
+    command = [sys.executable, "-c", script]
+    one, other = (subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2))
+    left, used = (Path(process.stdout.readline().strip()) for process in (one, other))
+    yours = cache.root() / f"{cache.Scratch.PREFIX}thesis"
+    yours.mkdir()
+    one.kill()
+    one.wait()
+    TextTask.load(options_of(kept))
+    assert not left.exists() and used.exists() and yours.exists()
+    other.communicate()
+
+
+def test_a_run_has_its_own_copy_of_a_kept_corpus(kept, tmp_path):
+    for name in ("one", "two"):
+        TextTask.load(options_of(kept)).write(tmp_path / name)
+    for path in (tmp_path / "one" / "corpus").iterdir():
+        path.write_bytes(b"")
+    assert all(path.stat().st_size for path in (tmp_path / "two" / "corpus").iterdir())
+    assert all(path.stat().st_size for path in cache.root().glob("*/corpus/*"))
 
 
 def test_without_a_cache_that_can_be_written_to_a_run_is_prepared_elsewhere(kept, tmp_path, monkeypatch):

@@ -108,3 +108,10 @@ def test_a_file_system_without_locks_has_a_file_instead(tmp_path, monkeypatch, n
     with lock.locked(tmp_path / "run"):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_of_the_users_own_is_not_taken_for_a_lock(tmp_path):
+    (tmp_path / ".run.lock").write_text("precious")
+    with pytest.raises(UserError, match=r"\.run\.lock is a file of your own"), lock.locked(tmp_path / "run"):
+        pass
+    assert (tmp_path / ".run.lock").read_text() == "precious"

@@ -232,3 +232,36 @@ def test_weights_stay_those_of_the_old_run_until_then(old, monkeypatch):
     monkeypatch.setattr(trainer.Trainer, "step", stop)
     assert train(old, *OTHER) == 130
     assert all(torch.equal(value, weights(old)[key]) for key, value in before.items())
+
+
+def linked(path, tmp_path):
+    """Move a folder elsewhere, and leave a link in its place."""
+    shutil.move(path, tmp_path / "elsewhere")
+    path.symlink_to(tmp_path / "elsewhere")
+    return contents(tmp_path / "elsewhere")
+
+
+@pytest.mark.parametrize("name", ["checkpoints", "checkpoints/step-0000006", "samples"])
+def test_files_behind_a_link_are_not_replaced(old, tmp_path, capsys, name):
+    elsewhere, before = linked(old / name, tmp_path), contents(old)
+    assert train(old, *OTHER) == 2
+    assert f"{old / name} is a link, and --overwrite replaces no files elsewhere" in capsys.readouterr().err
+    assert contents(tmp_path / "elsewhere") == elsewhere and contents(old) == before
+
+
+def test_an_old_checkpoint_on_another_disk_is_no_obstacle_to_the_next_ones(old, tmp_path):
+    elsewhere = linked(old / "checkpoints" / "step-0000003", tmp_path)
+    more = ["--resume", "--train.steps=14", "--train.checkpoint_every=2", "--train.keep=2"]
+    assert train(old, *more) == 0
+    assert steps(old) == [3, 12, 14] and contents(tmp_path / "elsewhere") == elsewhere
+
+
+def test_unfinished_folders_with_other_names_are_the_users(old):
+    for name in (".step-mine.part", ".step-0000001.part"):
+        (old / "checkpoints" / name).mkdir()
+        (old / "checkpoints" / name / "notes.txt").write_text("precious")
+    ours = old / "checkpoints" / ".step-0000007.0123abcd.part"
+    ours.mkdir()
+    assert train(old, "--resume", "--train.steps=8") == 0
+    assert not ours.exists() and (old / "checkpoints" / ".step-mine.part" / "notes.txt").exists()
+    assert (old / "checkpoints" / ".step-0000001.part" / "notes.txt").exists()

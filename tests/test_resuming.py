@@ -81,7 +81,7 @@ def test_a_run_resumed_before_its_first_checkpoint_names_real_scores_once(tmp_pa
 
 def test_a_save_that_was_killed_is_no_obstacle_to_the_next(tmp_path):
     assert train(tmp_path / "run", "--train.steps=3") == 0
-    part = tmp_path / "run" / artefacts.CHECKPOINTS / ".step-0000006.part"
+    part = tmp_path / "run" / artefacts.CHECKPOINTS / ".step-0000006.0123abcd.part"
     part.mkdir()
     (part / "half").touch()
     assert train(tmp_path / "run", "--resume") == 0

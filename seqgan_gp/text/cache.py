@@ -11,16 +11,17 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import tempfile
-import time
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock
 
 from ..files import atomic_write
 
 FORMAT = 1  # of prepared corpora; another number makes older ones unknown
 LARGE = 16 << 20  # bytes of text that is kept
-STALE = 7 * 24 * 3600  # seconds after which a folder of a run that was killed is deleted
 WHOLE = "whole.json"  # the size and the time of each file; written last
 
 
@@ -30,16 +31,40 @@ def root() -> Path:
     return Path(asked) if asked else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "seqgan_gp"
 
 
-def scratch() -> Path:
-    """Make a folder to prepare a corpus in: in the cache if it can be written to, else where the system has its own."""
-    try:
-        root().mkdir(parents=True, exist_ok=True)
-        for old in root().glob("scratch-*"):
-            if time.time() - old.stat().st_mtime > STALE:
-                shutil.rmtree(old, ignore_errors=True)
-        return Path(tempfile.mkdtemp(prefix="scratch-", dir=root()))
-    except OSError:
-        return Path(tempfile.mkdtemp(prefix="seqgan_gp-"))
+class Scratch:
+    """A new folder to prepare a corpus in: in the cache if it can be written to, else where the system has its own.
+
+    It is locked until `remove`, so that the next start on this host knows those that a killed run has left, and deletes
+    them.
+
+    Attributes:
+        path: the folder.
+    """
+
+    PREFIX = f"scratch-{socket.gethostname()}-"
+    LOCK = ".seqgan-gp.lock"
+
+    def __init__(self) -> None:
+        try:
+            root().mkdir(parents=True, exist_ok=True)
+            self._delete_left()
+            self.path = Path(tempfile.mkdtemp(prefix=self.PREFIX, dir=root()))
+        except OSError:
+            self.path = Path(tempfile.mkdtemp(prefix="seqgan_gp-"))
+        self._lock = FileLock(self.path / self.LOCK)
+        with contextlib.suppress(OSError, NotImplementedError):  # a file system without locks
+            self._lock.acquire(timeout=0)
+
+    def _delete_left(self) -> None:
+        for left in root().glob(f"{self.PREFIX}*"):
+            if (left / self.LOCK).is_file():
+                with contextlib.suppress(OSError, NotImplementedError), FileLock(left / self.LOCK, timeout=0):
+                    shutil.rmtree(left, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Delete the folder."""
+        self._lock.release()
+        shutil.rmtree(self.path, ignore_errors=True)
 
 
 def identity(folder: Path, settings: Any) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import filecmp
 import functools
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
@@ -70,8 +71,8 @@ class Lines(Sequence[str]):
         """Whether both hold the same texts in the same order."""
         if not isinstance(other, Sequence) or isinstance(other, str):
             return NotImplemented
-        if isinstance(other, Lines) and self.rows is other.rows is None and self.path.samefile(other.path):
-            return True
+        if isinstance(other, Lines) and self.rows is other.rows is None:
+            return filecmp.cmp(self.path, other.path, shallow=False)
         return len(self) == len(other) and all(map(str.__eq__, self, other))
 
     def _read(self, rows: np.ndarray) -> list[str]:

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from .. import artefacts, manifest
 from ..errors import UserError
-from ..files import atomic_write, failing, sync, sync_tree
+from ..files import atomic_write, failing, part_of, sync, sync_tree
 from . import random_states
 
 STATE = "state"
@@ -107,16 +107,19 @@ def save(
 def _write(
     folder: Path, accelerator: Accelerator, state: State, states: list[Any], write: Callable[[Path], None]
 ) -> None:
-    part = folder.with_name(f".{folder.name}.part")
+    part = folder.with_name(part_of(folder.name))
     try:
-        for left in folder.parent.glob(".step-*.part"):  # of a save that was killed
-            shutil.rmtree(left)
+        for left in folder.parent.glob(".step-*"):
+            if artefacts.UNFINISHED.fullmatch(left.name):  # of a save that was killed
+                shutil.rmtree(left)
         (part / STATE).mkdir(parents=True)
         _write_state(part / STATE, accelerator, state, states)
         write(part)
         manifest.write(part, manifest.files_of(part), "checkpoint")
         sync_tree(part)
-        if folder.exists():
+        if folder.is_symlink():
+            folder.unlink()
+        elif folder.exists():
             shutil.rmtree(folder)
         os.replace(part, folder)
         sync(folder.parent)
@@ -126,11 +129,11 @@ def _write(
 
 
 def _keep_last(run: Path, keep: int) -> None:
-    """Delete all checkpoints but the last few. One that holds files of the user's stays."""
-    for old in artefacts.checkpoints(run)[:-keep]:
+    """Delete all checkpoints but the last few. One that is a link, or holds files of the user's, stays."""
+    for old in [path for path in artefacts.checkpoints(run)[:-keep] if not path.is_symlink()]:
         with contextlib.suppress(OSError, UserError):  # what cannot be deleted is no reason to stop
             if not artefacts.foreign(old):
-                part = old.with_name(f".{old.name}.part")  # so that no half of it bears its name
+                part = old.with_name(part_of(old.name))  # so that no half of it bears its name
                 os.replace(old, part)
                 shutil.rmtree(part)
 

@@ -60,6 +60,7 @@ def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) 
                 f"{output} has no {manifest.MANIFEST} of a run, so that --overwrite cannot know whose files they are: "
                 "give another --output DIR"
             )
+        replacing.check_links(output)
     elif output.exists() and (not output.is_dir() or any(output.iterdir()) or output.resolve() == Path.cwd()):
         # --overwrite deletes runs, nothing else.
         raise UserError(f"{output} exists and is not a run folder: give another --output DIR")

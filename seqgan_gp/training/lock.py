@@ -56,8 +56,12 @@ def locked(output: Path) -> Iterator[None]:
                 yield
             return
         raise _taken(output, _read(path)) if error.errno in BUSY else cannot_make(output, error) from None
+    record = os.pread(descriptor, 1000, 0)
+    if record and not _named(record):
+        os.close(descriptor)
+        raise UserError(f"{path} is a file of your own, and the lock needs its name: give another --output DIR")
     try:
-        _warn(output, os.pread(descriptor, 1000, 0))
+        _warn(output, record)
         _write(descriptor)
         yield
     finally:

@@ -174,7 +174,7 @@ def safe(run: Path) -> str:
     """The words for what a failing disk has left, and how to go on."""
     found = artefacts.checkpoints(run)
     last = f"the checkpoint {found[-1]} is whole" if found else "there is no checkpoint yet"
-    return f"{last}; make room and go on with the same command and --resume"
+    return f"{last}; make room, or mend the cause, and go on with the same command and --resume"
 
 
 def _summary(step: int, scores: Mapping[str, Any], evaluator: Evaluator) -> str:

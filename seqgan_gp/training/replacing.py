@@ -34,7 +34,6 @@ NEW, MOVED = WORK / "new", WORK / "moved"
 # The names of a run's files besides those of its data, which its manifest lists.
 _TOP = re.compile(rf"{CONFIG}|{METRICS}|{CURVES}|{manifest.MANIFEST}|{PART}")
 _SAMPLES = re.compile(rf"step-\d{{7,}}\.[\w.]+|{PART}")
-_PART = re.compile(r"\.step-\d+\.part")
 _TRACKED = re.compile(r"events\.out\.tfevents\..*|hparams\.yml")  # of tensorboard; other trackers write elsewhere
 TRACKED = "seqgan_gp"  # their folder
 
@@ -59,13 +58,23 @@ def own(run: Path) -> list[str]:
         found += [
             f"{CHECKPOINTS}/{checkpoint.name}/{name}" for name in _listed(checkpoint) if name == manifest.MANIFEST
         ]
-    parts = [path for path in (run / CHECKPOINTS).glob(".step-*") if _PART.fullmatch(path.name)]
+    parts = [path for path in (run / CHECKPOINTS).glob(".step-*") if artefacts.UNFINISHED.fullmatch(path.name)]
     for folder, names in ((run / TRACKED, _TRACKED), *((part, re.compile(".*")) for part in parts)):
         inside = [path for path in folder.rglob("*") if path.is_file() and names.fullmatch(path.name)]
         found += [path.relative_to(run).as_posix() for path in inside]
     home = run.resolve()
     found = [name for name in dict.fromkeys(found) if (run / name).parent.resolve().is_relative_to(home)]
     return sorted(found, key=lambda name: (name == manifest.MANIFEST, name))
+
+
+def check_links(run: Path) -> None:
+    """Raise a UserError if a folder of a run is a link. Its files are elsewhere, where --overwrite replaces none."""
+    for path in (*(run / name for name in (WORK, SAMPLES, CHECKPOINTS, TRACKED)), *artefacts.checkpoints(run)):
+        if path.is_symlink():
+            raise UserError(
+                f"{path} is a link, and --overwrite replaces no files elsewhere: put the folder in its place, or give "
+                "another --output DIR"
+            )
 
 
 def _listed(folder: Path) -> list[str]:

@@ -20,7 +20,7 @@ from .. import networks, pretrained
 from ..artefacts import LABELS, TOKENIZER, evaluating
 from ..config.text import TextConfig
 from ..errors import UserError
-from ..files import failing, place_file
+from ..files import copy_file, failing
 from ..models.critic import CriticNetwork
 from ..models.relaxations import HardTokens, Relaxation
 from ..models.sequence import SequenceModel, finish
@@ -95,28 +95,28 @@ class TextTask(task.Task[TextConfig]):
 
         Sentences are cut to `tokenizer.length`, held-out ones too, since samples are compared with them.
         """
-        scratch = cache.scratch()
+        scratch = cache.Scratch()
         try:
-            with failing(scratch):
-                corpus = load_corpus(config.corpus, scratch / "source")
-                name = cache.identity(scratch / "source", _settings(config))
+            with failing(scratch.path):
+                corpus = load_corpus(config.corpus, scratch.path / "source")
+                name = cache.identity(scratch.path / "source", _settings(config))
                 folder = cache.find(name)
                 if folder is None:
-                    folder = cache.keep(cls._prepare(config, corpus, scratch / "prepared", check), name)
-                shutil.rmtree(scratch / "source")
+                    folder = cache.keep(cls._prepare(config, corpus, scratch.path / "prepared", check), name)
+                shutil.rmtree(scratch.path / "source")
                 facts = Prepared.read(folder).facts
                 task = cls.read(_settled(config, facts.kind, facts.length), folder)
                 task._check(check)
         except OSError as error:
-            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.remove()
             raise UserError(
                 f"{error.filename}: the corpus cannot be prepared there ({error.strerror}): make room, or let "
                 "SEQGAN_GP_CACHE name a folder on another disk"
             ) from None
         except BaseException:
-            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.remove()
             raise
-        weakref.finalize(task.corpus, shutil.rmtree, scratch, ignore_errors=True)
+        weakref.finalize(task.corpus, scratch.remove)
         return task
 
     @classmethod
@@ -169,7 +169,7 @@ class TextTask(task.Task[TextConfig]):
         """Write the prepared corpus; see `text.prepared`."""
         assert self.folder
         for path in (self.folder / prepared.CORPUS).iterdir():
-            place_file(path, run / prepared.CORPUS / path.name)
+            copy_file(path, run / prepared.CORPUS / path.name)
         self.save(run)
 
     def save(self, folder: Path) -> None:
