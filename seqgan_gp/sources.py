@@ -59,7 +59,7 @@ def place_of(source: str, suffixes: Collection[str]) -> Place:
     path = Path(source)
     if path.is_dir():
         return "folder"
-    if path.exists() or suffix_of(path) in suffixes:
+    if os.path.lexists(path) or suffix_of(path) in suffixes:  # a broken link is no hub id either
         return "file"
     if HUB_ID.fullmatch(source):
         note(f"{source}: no such file or folder here, asking the hub")

@@ -185,13 +185,14 @@ def of_keys() -> Iterator[Case]:
             about = tuple(filter(None, (key.name, key.name.rpartition(".")[0], "cannot be read")))
             values = {**_some(len(seen)), **{f"file: {n}": v for n, v in FILES.items() if key.name in PATHS}}
             for name, value in values.items():
-                yield Case(f"train --{key.name} {name}", ["train", *base, f"--{key.name}={value}"], about)
+                known = (*about, _seen(value)) if value else about
+                yield Case(f"train --{key.name} {name}", ["train", *base, f"--{key.name}={value}"], known)
                 if name not in FIRST:
                     path = [*key.name.split("."), _quoted(value)]
                     yield Case(
                         f"train --config with {key.name} {name}",
                         ["train", "--config=odd.yaml", *(o for o in base if not o.startswith(f"--{key.name}="))],
-                        ("odd.yaml", *about),
+                        ("odd.yaml", *known),
                         ("out", "odd.yaml"),
                         _writing("odd.yaml", _nested(path)),
                     )
@@ -595,7 +596,8 @@ def touched(case: Case, before: dict[str, object], after: dict[str, object]) -> 
 
 
 LONG = re.compile(  # what these ask for takes years, or waits for a reader: no fault
-    r"(train.(critic_)?steps|evaluation.samples|--num|--bootstrap|candidates) ten digits|--(out|json) file: a FIFO"
+    r"(train.(critic_)?steps|corpus.size|evaluation.samples|--num|--bootstrap|candidates) ten digits"
+    r"|--(out|json) file: a FIFO"
 )
 
 
