@@ -187,7 +187,7 @@ def of_keys() -> Iterator[Case]:
             for name, value in values.items():
                 known = (*about, _seen(value)) if value else about
                 yield Case(f"train --{key.name} {name}", ["train", *base, f"--{key.name}={value}"], known)
-                if name not in FIRST:
+                if name == list(_some(len(seen)))[-1]:  # one of them in a file too, whose values have the same checks
                     path = [*key.name.split("."), _quoted(value)]
                     yield Case(
                         f"train --config with {key.name} {name}",
