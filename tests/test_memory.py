@@ -127,7 +127,7 @@ def test_an_estimate_is_no_more_than_what_a_run_takes(tmp_path):
         "    found.append((needs(*a), own)); return found[-1][0]\n"
         "fitting._needs = kept\n"
         "assert train(sys.argv[1:]) == 0\n"
-        "((needed, own),) = found\n"
+        "needed, own = found[-1]\n"
         "print(needed / (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - own))"
     )
     for large, least in (("--generator.noise=200000", 0.5), ("--train.batch_size=1024", 0.05)):
