@@ -14,13 +14,14 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import critic_step, evaluation, growth, sampling, timing, training
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.command import Stretch, TrainingCommand
-from seqgan_gp import cli, config
+from seqgan_gp import config
 from seqgan_gp.adversarial.game import Game
 from seqgan_gp.config.text import LanguageModelConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.critic import CriticNetwork
 from seqgan_gp.models.generator import GeneratorNetwork
 from seqgan_gp.models.language_model import LanguageModelNetwork
+from seqgan_gp.options import new_parser
 from seqgan_gp.training.task import task_of
 from seqgan_gp.training.trainer import Trainer
 
@@ -107,7 +108,7 @@ def test_sampling_is_timed_against_its_arithmetic_and_a_language_model(tmp_path,
     assert f["single_to_baseline"] == pytest.approx(f["ours_single_per_second"] / f["baseline_single_per_second"])
     assert f["ours_per_second"] == pytest.approx(300 / f["ours_s"])
     assert 1 < f["real_words"] < 16 and 0 <= f["baseline_words"] <= 16
-    assert f["batch"] == cli._parser().parse_args(["sample", "run"]).batch_size
+    assert f["batch"] == new_parser().parse_args(["sample", "run"]).batch_size
 
 
 def terms(network: torch.nn.Module, batch: int, length: int, once: str) -> int:

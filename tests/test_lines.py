@@ -46,6 +46,12 @@ def test_lines_of_a_file_are_a_sequence_of_texts(stored):
         stored[15]
 
 
+def test_a_damaged_file_is_named(stored):
+    stored.path.write_bytes(b"fine\n\x80\n")
+    with pytest.raises(UserError, match=r"a\.txt is damaged: it is not UTF-8 text"):
+        list(Lines(stored.path))
+
+
 @pytest.mark.parametrize("rows", [[2, 3, 4], [0, 14], [14, 0, 7, 7], []])
 def test_some_lines_are_chosen_without_reading_the_others(stored, rows):
     some = stored.take(rows)

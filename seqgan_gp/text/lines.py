@@ -13,6 +13,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from ..errors import UserError
 from .cutting import Pair
 
 BATCH = 10_000  # lines that are read at a time
@@ -76,8 +77,12 @@ class Lines(Sequence[str]):
         return len(self) == len(other) and all(map(str.__eq__, self, other))
 
     def _read(self, rows: np.ndarray) -> list[str]:
-        if not len(rows):
-            return []
+        try:
+            return self._decoded(rows) if len(rows) else []
+        except UnicodeDecodeError:
+            raise UserError(f"{self.path} is damaged: it is not UTF-8 text; restore it, or start anew") from None
+
+    def _decoded(self, rows: np.ndarray) -> list[str]:
         starts, ends = self.bounds[rows], self.bounds[rows + 1]
         low, high = int(starts.min()), int(ends.max())
         with self.path.open("rb") as file:
