@@ -74,11 +74,6 @@ def read_lines(path: str | Path, newline: str | None = None) -> Iterator[str]:
         raise EmptyFileError(f"{name}: the file is empty; one sentence a line is expected")
 
 
-def read_text(path: str | Path) -> str:
-    """Read the text of a file as a whole, with its line breaks as they are. See `read_lines`."""
-    return "".join(read_lines(path, newline=""))
-
-
 class Unpacked(io.BufferedReader):
     """The bytes of a file, unpacked; `packing` is the name of the packing, or None."""
 

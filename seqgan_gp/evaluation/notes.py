@@ -59,7 +59,7 @@ def _fingerprints(sentences: Sequence[str]) -> np.ndarray:
 
 def short_lines(files: Mapping[str, Sequence[str]], unit: str) -> list[str]:
     """A line that says why identical sentences do not score 1, where many are too short for an order of BLEU that
-    others are long enough for. Of a large file it looks at 50,000 lines.
+    others are long enough for. It looks at 50,000 lines of a large file.
     """
     split = UNITS[unit]
     short = []

@@ -110,7 +110,7 @@ class ImageTask(task.Task[ImageConfig]):
 
     def batch_needs(self, rows: int) -> float:
         """Images with their gradient, the hidden layers of the generator, and those of the critic for as many real and
-        generated images; noise and real pixels. Of an evaluation, the pixels.
+        generated images; noise and real pixels; or the pixels of an evaluation.
         """
         config, batch = self.config, self.config.train.batch_size
         pixels = config.images.height * config.images.width

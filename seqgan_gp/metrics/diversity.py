@@ -21,8 +21,8 @@ def distinct(ngrams: NGrams) -> list[float]:
 
 def fingerprints(sentences: NumberedSentences) -> np.ndarray:
     """A number for each sentence, int64 (sentences,). Equal sentences have the same number in a process, also those of
-    several corpora that one vocabulary numbered. Of a million sentences, two different ones have the same number with a
-    probability below 1e-7.
+    several corpora that one vocabulary numbered. The probability that any two of a million different sentences have the
+    same number is below 1e-7.
     """
     data, bounds = sentences.tokens.tobytes(), (sentences.tokens.itemsize * sentences.bounds).tolist()
     return np.fromiter((hash(data[a:b]) for a, b in itertools.pairwise(bounds)), dtype=np.int64, count=len(sentences))
