@@ -68,6 +68,39 @@ class OptimizerConfig:
 
 
 @dataclass
+class RevisionConfig:
+    """Draft and revise: a second network, the reviser, reads the sequences of the generator and writes them anew.
+
+    After the training of the generator, which then stands still, the reviser learns by the same game with the same
+    critic. It has the shape of the generator. It reads drafts whose tokens are drawn, and its own revisions of them.
+
+    Args:
+        passes: Revisions of each sample, one after another; 0 trains no reviser. Each takes as long as a draft.
+        share: Fraction of the training for the reviser, over 0 and below 1.
+        temperature: Temperature of the draft's tokens. A higher one makes samples more diverse, and drafts worse.
+        copy: Logits that the tokens of a sequence have ahead of others in its revision.
+        substitutions: Substitutions of a token in each sample that the critic scores to correct the straight-through
+            gradient of the reviser; 0 for that gradient alone. Each takes the time of scoring the sample.
+        optimizer: The reviser's optimiser. Its learning rate and that of the critic, which starts from
+            `train.critic.lr` once more, fall linearly to zero.
+    """
+
+    passes: NonNegativeInt = 0
+    share: UnitInterval = 0.5
+    temperature: NonNegativeFloat = 1.0
+    copy: NonNegativeFloat = 4.0
+    substitutions: NonNegativeInt = 4
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+    def check(self, name: str) -> None:
+        if self.passes and not 0 < self.share < 1:
+            raise UserError(
+                f"{name}.share is {self.share:g}: generator and reviser both need some of the training; give a "
+                f"fraction between 0 and 1, such as 0.5, or {name}.passes 0"
+            )
+
+
+@dataclass
 class RerankingConfig:
     """Reranking: each sample is one of several candidates (Azadi et al. 2019, Grover et al. 2019).
 
@@ -191,6 +224,16 @@ class Experiment:
     penalty: PenaltyConfig = field(default_factory=PenaltyConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+    @property
+    def substitutions(self) -> int:
+        """The substitutions of each sample in the generator's gradient; see `adversarial.substitutions`."""
+        return 0
+
+    @property
+    def reviser(self) -> RevisionConfig | None:
+        """The config of draft and revise; None without a reviser."""
+        return None
 
     @property
     def reranker(self) -> RerankingConfig | None:

@@ -20,8 +20,9 @@ from ..machine import onto, side_by_side
 from ..memory import FLOAT, WHOLE, check
 from ..models.critic import CriticNetwork
 from ..models.language_model import LanguageModelNetwork
+from ..models.reviser import ReviserNetwork
 from ..models.sequence import SequenceModel
-from ..networks import load_network
+from ..networks import load_network, revising
 from ..text.conditions import Condition
 from ..text.tokenizer import Tokenizer, as_sentences
 from . import inputs
@@ -102,8 +103,11 @@ class Generator:
         """
         folder = locate(source)
         network, tokenizer, condition, config = load_network(folder, "generator", cls.kind, cls.what)
+        saved = saved_networks(folder)
+        if "reviser" in saved:
+            network = revising(config, network, load_network(folder, "reviser", ReviserNetwork, "reviser").network)
         generator = cls(network.to(device), tokenizer, condition=condition)
-        if "discriminator" in saved_networks(folder):
+        if "discriminator" in saved:
             discriminator = load_network(folder, "discriminator", CriticNetwork, "discriminator").network
             generator.reranking = Reranking.of(config.reranking, discriminator.to(device), tokenizer)
         return generator

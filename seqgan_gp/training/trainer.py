@@ -1,4 +1,7 @@
-"""Adversarial training: the game of `adversarial` with an experiment's data, learning rates and moving average."""
+"""Adversarial training: the game of `adversarial` with an experiment's data, learning rates and moving averages.
+
+A run has up to three parts: the game of the generator, the game of the reviser, and the training of the reranker.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,14 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..adversarial.game import Batch
+from ..adversarial.game import Batch, Game
 from ..config import Experiment, OptimizerConfig
 from ..errors import UserError
 from ..machine import onto
 from ..memory import weights
 from .base import BaseTrainer
 from .batches import Batches
-from .build import BETAS, make_game, make_reranker
+from .build import BETAS, make_game, make_reranker, make_revision
 from .checkpoint import Record, State
 from .setup import states
 from .task import Task
@@ -32,7 +35,7 @@ def learning_rate_factor(done: float, decay_from: float) -> float:
 
 
 class Trainer(BaseTrainer):
-    """Trains generator and critic by the game, and then the reranker, if the config asks for reranking.
+    """Trains generator and critic by the game, and then the reviser and the reranker, if the config asks for them.
 
     All processes draw the same noise and the same interpolation for every step. Gumbel noise differs between them.
     """
@@ -49,14 +52,26 @@ class Trainer(BaseTrainer):
         player = task.player(self.generator)
         set_seed(config.seed, device_specific=True)  # Gumbel noise differs between processes
         self.game = make_game(accelerator, player, self.critic, config)
-        self.average = AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(config.train.average))
-        reranking = config.reranker
+        self.average = self._averaged(self.generator)
+        revision, reranking = config.reviser, config.reranker
         self.reranker = make_reranker(accelerator, task.build_critic(), reranking) if reranking else None
-        self.game_ends = 1 - reranking.share if reranking else 1.0  # as a fraction of the training
+        # As fractions of the training:
+        self.revision_ends = 1 - reranking.share if reranking else 1.0
+        self.game_ends = self.revision_ends - revision.share if revision else self.revision_ends
+        self.revision = None
+        if revision:
+            self.reviser = task.build_reviser()
+            self.revised_average = self._averaged(self.reviser)
+            # Drafts come from the average of the generator, which stands still by then.
+            self.average.requires_grad_(False)
+            self.revising = task.revising(self.average.module, self.reviser)
+            self.revision = make_revision(accelerator, self.game, task.player(self.revising), revision)
 
     @staticmethod
     def optimizers(config: Experiment) -> dict[str, OptimizerConfig]:
         optimizers = {"train.critic": config.train.critic, "train.generator": config.train.generator}
+        if config.reviser:
+            optimizers["revision.optimizer"] = config.reviser.optimizer
         if config.reranker:
             optimizers["reranking.optimizer"] = config.reranker.optimizer
         return optimizers
@@ -80,6 +95,8 @@ class Trainer(BaseTrainer):
         plain = replace(config, critic=replace(config.critic, parametrization="none"))  # as large, and built sooner
         generator, critic = weights(task.build_generator), weights(task.resized(plain).build_critic)
         kept = generator * (3 + states(config.train.generator)) + critic * (2 + states(config.train.critic))
+        if config.reviser:
+            kept += generator * (3 + states(config.reviser.optimizer))
         if config.reranker:
             kept += critic * (2 + states(config.reranker.optimizer))
         if processes > 1:
@@ -87,26 +104,42 @@ class Trainer(BaseTrainer):
         return kept + task.batch_needs(config.train.batch_size // processes)
 
     def step(self) -> dict[str, Tensor]:
-        """Take a step of the game, or of the reranker after the end of the game."""
-        parts = self._play() if self.done < self.game_ends else self._rerank()
+        """Take a step of the game, then of the reviser's game, then of the reranker."""
+        done = self.done
+        if done < self.game_ends:
+            parts = self._draft(done / self.game_ends)
+        elif done < self.revision_ends:
+            parts = self._revise((done - self.game_ends) / (self.revision_ends - self.game_ends))
+        else:
+            parts = self._rerank()
         self.progress.step += 1
         return parts
 
-    def _play(self) -> dict[str, Tensor]:
-        """Take a step of the game at the current learning rates, and update the generator's moving average."""
+    def _draft(self, done: float) -> dict[str, Tensor]:
+        """Take a step of the generator's game, of which a fraction is done, and update the moving average."""
         config = self.config.train
-        factor = learning_rate_factor(self.done / self.game_ends, config.decay_from)
-        for optimizer, base in (
-            (self.game.critic_optimizer, config.critic.lr),
-            (self.game.generator_optimizer, config.generator.lr),
-        ):
-            for group in optimizer.param_groups:
-                group["lr"] = base * factor
-        if self.reranker:  # a run that is resumed with more steps may go back to the game
-            self.reranker.forget()
-        parts = self.game.play(self.progress.step, self.draw, self._noise)
+        if self.revision:  # a run that is resumed with more steps may go back to this game
+            self.revised_average.n_averaged.zero_()
+        parts = self._play(self.game, learning_rate_factor(done, config.decay_from), config.generator.lr)
         self.average.update_parameters(self.generator)
         return parts
+
+    def _revise(self, done: float) -> dict[str, Tensor]:
+        """Take a step of the reviser's game, of which a fraction is done, and update its moving average."""
+        assert self.revision and self.config.reviser
+        parts = self._play(self.revision, learning_rate_factor(done, 0), self.config.reviser.optimizer.lr)
+        self.revised_average.update_parameters(self.reviser)
+        return parts
+
+    def _play(self, game: Game, factor: float, rate: float) -> dict[str, Tensor]:
+        """Take a step of a game with a factor of the learning rates."""
+        rates = (game.critic_optimizer, self.config.train.critic.lr), (game.generator_optimizer, rate)
+        for optimizer, base in rates:
+            for group in optimizer.param_groups:
+                group["lr"] = base * factor
+        if self.reranker:
+            self.reranker.forget()
+        return game.play(self.progress.step, self.draw, self._noise)
 
     def _rerank(self) -> dict[str, Tensor]:
         """Take a step of the reranker on a real batch and as many candidates under the same conditions."""
@@ -114,7 +147,7 @@ class Trainer(BaseTrainer):
         rows = self.batches[self.progress.step * self.config.train.critic_steps]
         known = self.task.condition_rows
         given = None if known is None else onto(known[rows], self.accelerator.device)
-        fake = self.task.candidates(self.average.module, len(rows), self.progress.rng, given)[self.share]
+        fake = self.task.candidates(self._sampling, len(rows), self.progress.rng, given)[self.share]
         factor = (1 - self.done) / (1 - self.game_ends)
         condition = None if given is None else given[self.share]
         return self.reranker.update(self.critic, self._real(rows), fake, factor, condition)
@@ -131,15 +164,31 @@ class Trainer(BaseTrainer):
         return self._share(self.task.real[rows])
 
     def _noise(self) -> Tensor:
-        return self.generator.sample_noise(self.batches.size, self.progress.rng)[self.share].to(self.accelerator.device)
+        drafting = self.done < self.game_ends or not self.revision
+        player = self.generator if drafting else self.revising
+        return player.sample_noise(self.batches.size, self.progress.rng)[self.share].to(self.accelerator.device)
 
     def _share(self, batch: np.ndarray) -> Tensor:
         """This process's share of a batch, on its device."""
         return onto(batch[self.share], self.accelerator.device)
 
     def sampler(self) -> Any:
-        """A sampler with the moving average of the generator, and the discriminator once its training has begun."""
-        return self.task.sampler(self.average.module, self._discriminator)
+        """A sampler with the moving averages, and the discriminator once its training has begun."""
+        return self.task.sampler(self._sampling, self._discriminator)
+
+    @property
+    def _sampling(self) -> nn.Module:
+        """The moving average of the generator, with that of the reviser once its training has begun."""
+        if not self._revised:
+            return self.average.module
+        return self.task.revising(self.average.module, self.revised_average.module)
+
+    @property
+    def _revised(self) -> bool:
+        return self.revision is not None and bool(self.revised_average.n_averaged)
+
+    def _averaged(self, network: nn.Module) -> AveragedModel:
+        return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(self.config.train.average))
 
     @property
     def _discriminator(self) -> nn.Module | None:
@@ -147,6 +196,8 @@ class Trainer(BaseTrainer):
 
     def learning_rates(self) -> dict[str, float]:
         optimizers = {"critic_lr": self.game.critic_optimizer, "generator_lr": self.game.generator_optimizer}
+        if self.revision and self._revised:
+            optimizers = {"critic_lr": self.game.critic_optimizer, "reviser_lr": self.revision.generator_optimizer}
         if self.reranker and self.reranker.steps:
             optimizers = {"discriminator_lr": self.reranker.optimizer}
         return {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()}
@@ -156,6 +207,9 @@ class Trainer(BaseTrainer):
         networks = {"player": bare(self.game.generator), "critic": bare(self.game.critic_loss), "average": self.average}
         optimizers = {"player": self.game.generator_optimizer, "critic": self.game.critic_optimizer}
         records: dict[str, Record] = {"progress": self.progress}
+        if self.revision:
+            networks |= {"reviser": self.reviser, "revised": self.revised_average}
+            optimizers["reviser"] = self.revision.generator_optimizer
         if self.reranker:
             networks["reranker"] = bare(self.reranker.loss)
             optimizers["reranker"] = self.reranker.optimizer
@@ -164,4 +218,6 @@ class Trainer(BaseTrainer):
 
     def networks(self) -> Mapping[str, nn.Module]:
         networks = {"generator": self.average.module, "critic": self.critic}
+        if self._revised:
+            networks["reviser"] = self.revised_average.module
         return networks | ({"discriminator": self._discriminator} if self._discriminator else {})
