@@ -148,7 +148,7 @@ class Trainer(BaseTrainer):
         known = self.task.condition_rows
         given = None if known is None else onto(known[rows], self.accelerator.device)
         fake = self.task.candidates(self._sampling, len(rows), self.progress.rng, given)[self.share]
-        factor = (1 - self.done) / (1 - self.game_ends)
+        factor = (1 - self.done) / (1 - self.revision_ends)
         condition = None if given is None else given[self.share]
         return self.reranker.update(self.critic, self._real(rows), fake, factor, condition)
 
