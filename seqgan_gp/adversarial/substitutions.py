@@ -1,11 +1,14 @@
 """The generator's gradient with exact substitutions.
 
 Straight-through tokens carry the gradient of the critic at the tokens that were written. For another token v at a
-position i, that gradient only predicts the loss: `loss(x) + slope_iv`. The critic is not linear between two tokens, and
-where the prediction is wrong the generator learns the wrong word. But the critic can say what a substitution is worth:
-it scores the sequence with v in its place. For the substitutions that weigh most in the gradient, that difference
-stands in place of the slope. With all of them, the gradient would be the local expectation gradient of Titsias and
-Lazaro-Gredilla 2015 (equation 7) at one sequence. With none, it is the straight-through gradient.
+position i, that gradient only predicts the loss: `loss(x) + slope_iv - slope_ix`, where x also stands for the token
+that was written there. The critic is not linear between two tokens, and where the prediction is wrong the generator
+learns the wrong word. But the critic can say what a substitution is worth: it scores the sequence with v in its place.
+For the substitutions that weigh most in the gradient, that difference stands in place of the slope. With all of them,
+and the softmax of the logits as probabilities, the gradient is the local expectation gradient of Titsias and
+Lazaro-Gredilla 2015 at one sequence: an exact expectation over each token, given the others. With none, it is the
+straight-through gradient (Bengio et al. 2013). The prediction is that of HotFlip (Ebrahimi et al. 2018) and of Gibbs
+with gradients (Grathwohl et al. 2021).
 """
 
 from __future__ import annotations
@@ -29,7 +32,7 @@ def substitution_loss(
     """The generator's loss of each sample (B,), whose gradient knows the exact worth of some substitutions.
 
     The gradient with respect to the probability of token v at position i is `loss(x with v at i) - loss(x)` for those
-    that `chosen` chooses, and the slope of the loss for all others.
+    that `chosen` chooses, and for all others the slope of the loss, less that of the token that was written at i.
 
     Args:
         critic: a critic as described at the head of `game`.
