@@ -54,9 +54,12 @@ class RevisingGenerator(SequenceModel):
     Args:
         draft: the network that drafts.
         reviser: the network that revises.
-        passes: revisions of each sample, at least 1.
+        passes: revisions of each sample; 0 samples drafts.
         drafting: the temperature of the draft's tokens.
     """
+
+    draft: GeneratorNetwork
+    reviser: ReviserNetwork
 
     def __init__(self, draft: GeneratorNetwork, reviser: ReviserNetwork, passes: int, drafting: float = 1.0):
         super().__init__()
@@ -86,14 +89,19 @@ class RevisingGenerator(SequenceModel):
 
     def _last(self, noise: Tensor, passes: Tensor, condition: Tensor | None) -> Tensor:
         """The logits of one more revision after so many passes (B,). Only this revision has a gradient."""
-        latent, chance = noise[:, : self.draft.noise_size], _uniform(noise[:, self.draft.noise_size : -1])
+        latent = noise[:, : self.draft.noise_size]
         with torch.no_grad():
-            ids = sample_ids(self.draft(latent, condition), self.drafting, chance)
+            ids = self._draft(noise, self.drafting, condition)
             for number in range(int(passes.max())):
                 rows = (passes > number).nonzero().squeeze(1)
                 given = None if condition is None else condition[rows]
                 ids = ids.index_copy(0, rows, most_probable(self.reviser.revise(ids[rows], latent[rows], given)))
         return self.reviser.revise(ids, latent, condition)
+
+    def _draft(self, noise: Tensor, temperature: float, condition: Tensor | None) -> Tensor:
+        """Ids (B, L) of a draft."""
+        latent, own = noise[:, : self.draft.noise_size], noise[:, self.draft.noise_size : -1]
+        return sample_ids(self.draft(latent, condition), temperature, _uniform(own))
 
     def draw(
         self,
@@ -105,7 +113,13 @@ class RevisingGenerator(SequenceModel):
     ) -> Callable[[], Tensor]:
         latent = self.sample_noise(num, noise).to(self.reviser.embedding.device)
         chance = draw_chance((num, self.length), tokens)
+        if not self.passes:
+            return lambda: self._draft(latent, temperature, condition)
         return lambda: sample_ids(self(latent, condition), temperature, chance)
+
+    def with_passes(self, passes: int) -> RevisingGenerator:
+        """The same networks with another number of passes. The same noise gives the same drafts."""
+        return RevisingGenerator(self.draft, self.reviser, passes, self.drafting)
 
 
 def _uniform(normal: Tensor) -> Tensor:
