@@ -105,7 +105,7 @@ def new_parser() -> argparse.ArgumentParser:
         "--passes",
         type=_at_least(0, int),
         metavar="N",
-        help="text only: revisions of each sentence, for a run with a reviser; 0 shows the drafts (default: as trained)",
+        help="text only: revisions of each sentence, of a run with a reviser; 0 shows drafts (default: as trained)",
     )
     p.add_argument("--batch-size", type=_at_least(1, int), default=256, help="samples at a time (default: 256)")
     p.add_argument("--import", **_IMPORT)
