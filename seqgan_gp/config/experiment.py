@@ -85,11 +85,11 @@ class RevisionConfig:
             `train.critic.lr` once more, fall linearly to zero.
     """
 
-    passes: NonNegativeInt = 0
-    share: UnitInterval = 0.5
+    passes: NonNegativeInt = 3
+    share: UnitInterval = 0.475
     temperature: NonNegativeFloat = 1.0
     copy: NonNegativeFloat = 4.0
-    substitutions: NonNegativeInt = 4
+    substitutions: NonNegativeInt = 8
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def check(self, name: str) -> None:
@@ -119,9 +119,9 @@ class RerankingConfig:
         optimizer: The discriminator's optimiser. Its learning rate falls linearly to zero.
     """
 
-    candidates: PositiveInt = 8
-    temperature: NonNegativeFloat = 1.0
-    share: UnitInterval = 0.25
+    candidates: PositiveInt = 4
+    temperature: NonNegativeFloat = 0.0
+    share: UnitInterval = 0.125
     dropout: UnitInterval = 0.0
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=1e-3))
 
@@ -159,7 +159,7 @@ class TrainConfig:
             processes.
     """
 
-    steps: PositiveInt = 16_000
+    steps: PositiveInt = 12_000
     seconds: PositiveFloat | None = None
     batch_size: PositiveInt = 64
     critic_steps: PositiveInt = 1
