@@ -16,7 +16,7 @@ from .task import Task
 
 # The sections and keys of sizes. Other whole numbers, such as seeds and steps, take no memory.
 SIZES = ("generator", "critic", "language_model", "condition", "tokenizer", "images")
-ALSO = ("train.batch_size", "evaluation.samples")
+ALSO = ("train.batch_size", "evaluation.samples", "relaxation.substitutions", "revision.substitutions")
 
 
 def check_fits(method: type[BaseTrainer], task: Task[Any], device: torch.device, processes: int) -> None:
