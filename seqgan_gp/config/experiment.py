@@ -8,7 +8,16 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from ..adversarial.objectives import OBJECTIVES
 from ..adversarial.penalty import MIXINGS, SIDES
 from ..errors import UserError
-from ..fields import Name, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat, PositiveInt, UnitInterval
+from ..fields import (
+    Name,
+    NonNegativeDepth,
+    NonNegativeFloat,
+    NonNegativeInt,
+    OneOf,
+    PositiveFloat,
+    PositiveInt,
+    UnitInterval,
+)
 from .schema import flat, sections
 
 
@@ -85,7 +94,7 @@ class RevisionConfig:
             `train.critic.lr` once more, fall linearly to zero.
     """
 
-    passes: NonNegativeInt = 0
+    passes: NonNegativeDepth = 0
     share: UnitInterval = 0.5
     temperature: NonNegativeFloat = 1.0
     copy: NonNegativeFloat = 4.0
@@ -239,6 +248,12 @@ class Experiment:
     def reranker(self) -> RerankingConfig | None:
         """The config of reranking; None without reranking."""
         return None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The ends of the generator's game and of the reviser's game, as fractions of the training."""
+        revision_ends = 1 - self.reranker.share if self.reranker else 1.0
+        return revision_ends - self.reviser.share if self.reviser else revision_ends, revision_ends
 
     def settled(self, saved: Self) -> Self:
         """This config, with open choices replaced by the values that `saved` chose from the data."""

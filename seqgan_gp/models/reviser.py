@@ -89,8 +89,10 @@ class RevisingGenerator(SequenceModel):
         latent, chance = noise[:, : self.draft.noise_size], _uniform(noise[:, self.draft.noise_size : -1])
         with torch.no_grad():
             ids = sample_ids(self.draft(latent, condition), self.drafting, chance)
-            for number in range(int(passes.max())):
+            for number in range(self.passes - 1):
                 rows = (passes > number).nonzero().squeeze(1)
+                if not len(rows):
+                    break
                 given = None if condition is None else condition[rows]
                 ids = ids.index_copy(0, rows, most_probable(self.reviser.revise(ids[rows], latent[rows], given)))
         return self.reviser.revise(ids, latent, condition)
