@@ -155,11 +155,10 @@ def penalty(w, c, real, fake, alpha, labels):
     return total, torch.cat(norms).mean().detach()
 
 
-def moved(average, weights, decay, first):
-    """The moving average after a step."""
-    return {
-        k: v.detach().clone() if first else decay * average[k] + (1 - decay) * v.detach() for k, v in weights.items()
-    }
+def moved(average, weights, decay):
+    """The moving average after a step; before its first one it is None."""
+    old = average or {k: v.detach() for k, v in weights.items()}
+    return {k: decay * old[k] + (1 - decay) * v.detach() for k, v in weights.items()}
 
 
 def adversarial(c, data, labels, g, d, v, end, pad):
@@ -246,9 +245,9 @@ def adversarial(c, data, labels, g, d, v, end, pad):
             loss.backward()
             player.step()
             if revising:
-                revised = moved(revised, v, t.average, revised is None)
+                revised = moved(revised, v, t.average)
             else:
-                average = moved(average, g, t.average, average is None)
+                average = moved(average, g, t.average)
         else:
             if discriminator is None:
                 discriminator = {k: v.detach().clone().requires_grad_() for k, v in d.items()}
