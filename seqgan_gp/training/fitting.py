@@ -46,7 +46,7 @@ def _largest(method: type[BaseTrainer], task: Task[Any], processes: int) -> tupl
         if not (section in SIZES or key in ALSO) or type(value) is not int or value < 2:
             continue
         default = defaults.get(key)
-        lower = min(default, value // 2) if type(default) is int and default > 0 else value // 2
+        lower = min(default, value // 2) if type(default) is int else value // 2
         try:
             other = task.resized(changed(task.config, {section: {name: lower}}))
             found.append((_needs(method, other, processes), -value, key))
