@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from conftest import rows, train
 from test_trainer import build
 
@@ -197,6 +198,17 @@ def test_the_reviser_is_averaged_where_it_learns():
     one = Trainer(Moving(cpu=True), build(REVISED).task)
     for network in (one.average, one.revised_average):
         assert {p.dtype for p in network.parameters()} == {torch.bfloat16}
+
+
+def test_every_part_has_its_losses_in_float32_under_mixed_precision():
+    AcceleratorState._reset_state(reset_partial_state=True)  # the precision is that of the whole process
+    try:
+        one = build(FEW, precision="bf16")
+        parts = [one.step() for _ in range(8)]
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    assert {value.dtype for found in parts for value in found.values()} == {torch.float32}
+    assert one.networks().keys() == {"generator", "reviser", "critic", "discriminator"}
 
 
 def test_a_run_with_labels_revises_for_each_label(tmp_path):

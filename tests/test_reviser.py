@@ -76,6 +76,11 @@ def test_a_sample_is_a_drawn_draft_after_so_many_revisions(passes, drafting):
     assert noise.shape == (9, 7 + L + 1)
 
 
+def test_a_generator_that_never_revises_is_refused():
+    with pytest.raises(ValueError, match="at least 1"):
+        pair(passes=0)
+
+
 def test_no_rows_are_no_rows():
     generator = pair()
     for call in (generator, generator.any_pass):
@@ -113,6 +118,18 @@ def test_the_largest_number_chooses_the_last_pass():
     for number, passes in ((40.0, 3), (-40.0, 1)):
         noise[:, -1] = number
         torch.testing.assert_close(generator.any_pass(noise), revised(generator, noise, passes))
+
+
+def test_no_backbone_is_given_a_batch_without_rows():
+    generator, asked = pair(passes=3), []
+    revise = generator.reviser.revise
+    generator.reviser.revise = lambda ids, *others: asked.append(len(ids)) or revise(ids, *others)
+    noise = noise_of(generator, 5)
+    for number, sizes in ((-40, [5]), (40, [5, 5, 5])):
+        asked.clear()
+        noise[:, -1] = number
+        generator.any_pass(noise)
+        assert asked == sizes
 
 
 def test_a_row_does_not_depend_on_the_others():
@@ -185,5 +202,3 @@ def test_every_backbone_revises(options):
     torch.testing.assert_close(generator(noise), revised(generator, noise, 3))
     together = generator.any_pass(noise)
     torch.testing.assert_close(generator.any_pass(noise[2:5]), together[2:5])
-    noise[:, -1] = -40  # nobody has a second pass
-    torch.testing.assert_close(generator.any_pass(noise), revised(generator, noise, 1))

@@ -56,10 +56,15 @@ class RevisingGenerator(SequenceModel):
         reviser: the network that revises.
         passes: revisions of each sample, at least 1.
         drafting: the temperature of the draft's tokens.
+
+    Raises:
+        ValueError: there is no pass.
     """
 
     def __init__(self, draft: GeneratorNetwork, reviser: ReviserNetwork, passes: int, drafting: float = 1.0):
         super().__init__()
+        if passes < 1:
+            raise ValueError(f"a draft has {passes} revisions: at least 1 is needed")
         self.draft, self.reviser, self.passes, self.drafting = draft, reviser, passes, drafting
         self.vocabulary, self.length, self.temperature = draft.vocabulary, draft.length, draft.temperature
         self.noise_size = draft.noise_size + self.length + 1
