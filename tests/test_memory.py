@@ -136,7 +136,7 @@ def test_a_reviser_counts_with_its_gradient_its_average_and_its_moments(task):
 LARGE = (
     ("--generator.noise=200000", 0.5),
     ("--train.batch_size=1024", 0.05),
-    ("--relaxation.substitutions=1000", 0.1),
+    ("--relaxation.substitutions=1000", 0.05),
 )
 
 
