@@ -37,7 +37,8 @@ def test_only_what_leaves_weights_and_data_alone_may_change_on_resume(tmp_path, 
     saved.trackers, saved.train.critic.options = ["tensorboard"], {"eps": 1e-3}
     saved.train.generator.options = {"eps": 1e-3}
     if kind is TextConfig:
-        saved.likelihood.optimizer.options = saved.reranking.optimizer.options = {"eps": 1e-3}
+        for section in (saved.likelihood, saved.reranking, saved.revision):
+            section.optimizer.options = {"eps": 1e-3}
     config.save(saved, tmp_path / artefacts.CONFIG)
     (tmp_path / folder.METRICS).touch()
     folder.check_free(tmp_path, saved, resume=True, overwrite=False)

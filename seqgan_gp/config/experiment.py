@@ -8,7 +8,16 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from ..adversarial.objectives import OBJECTIVES
 from ..adversarial.penalty import MIXINGS, SIDES
 from ..errors import UserError
-from ..fields import Name, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat, PositiveInt, UnitInterval
+from ..fields import (
+    Name,
+    NonNegativeDepth,
+    NonNegativeFloat,
+    NonNegativeInt,
+    OneOf,
+    PositiveFloat,
+    PositiveInt,
+    UnitInterval,
+)
 from .schema import flat, sections
 
 
@@ -80,16 +89,17 @@ class RevisionConfig:
         temperature: Temperature of the draft's tokens. A higher one makes samples more diverse, and drafts worse.
         copy: Logits that the tokens of a sequence have ahead of others in its revision.
         substitutions: Substitutions of a token in each sample that the critic scores to correct the straight-through
-            gradient of the reviser; 0 for that gradient alone. Each takes the time of scoring the sample.
+            gradient of the reviser; 0 for that gradient alone. Each takes the time to score the sample. Default: 8, or
+            0 for soft tokens, which have none.
         optimizer: The reviser's optimiser. Its learning rate and that of the critic, which starts from
             `train.critic.lr` once more, fall linearly to zero.
     """
 
-    passes: NonNegativeInt = 3
+    passes: NonNegativeDepth = 3
     share: UnitInterval = 0.475
     temperature: NonNegativeFloat = 1.0
     copy: NonNegativeFloat = 4.0
-    substitutions: NonNegativeInt = 8
+    substitutions: NonNegativeInt | None = None
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def check(self, name: str) -> None:
@@ -239,6 +249,12 @@ class Experiment:
     def reranker(self) -> RerankingConfig | None:
         """The config of reranking; None without reranking."""
         return None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The ends of the generator's game and of the reviser's game, as fractions of the training."""
+        revision_ends = 1 - self.reranker.share if self.reranker else 1.0
+        return revision_ends - self.reviser.share if self.reviser else revision_ends, revision_ends
 
     def settled(self, saved: Self) -> Self:
         """This config, with open choices replaced by the values that `saved` chose from the data."""

@@ -11,10 +11,12 @@ from ..errors import UserError
 from ..fields import NonNegativeInt, OneOf, PositiveDepth, PositiveFloat, PositiveInt, UnitInterval
 from ..modality import TEXT, modality
 from ..models.generator import GeneratorNetwork
-from ..models.relaxations import RELAXATIONS, StraightThrough
+from ..models.relaxations import RELAXATIONS, one_hot
 from .blocks import Blocks
 from .corpus import CHOSEN, ConditionConfig, CorpusConfig, TokenizerConfig
 from .experiment import Experiment, OptimizerConfig, RerankingConfig, RevisionConfig
+
+SUBSTITUTIONS = 8  # of each sample in the gradient of a reviser of one-hot tokens
 
 
 @dataclass(kw_only=True)
@@ -157,7 +159,15 @@ class TextConfig(Experiment):
 
     @property
     def reviser(self) -> RevisionConfig | None:
-        return self.revision if self.revision.passes else None
+        if not self.revision.passes:
+            return None
+        if self.revision.substitutions is None:
+            return dataclasses.replace(self.revision, substitutions=SUBSTITUTIONS if self._one_hot else 0)
+        return self.revision
+
+    @property
+    def _one_hot(self) -> bool:
+        return one_hot(RELAXATIONS[self.relaxation.kind](self.relaxation.temperature))
 
     @property
     def reranker(self) -> RerankingConfig | None:
@@ -178,19 +188,17 @@ class TextConfig(Experiment):
         if self.corpus.context and self.condition.features % self.condition.heads:
             sizes = f"condition.features is {self.condition.features} and condition.heads {self.condition.heads}"
             raise UserError(f"{sizes}: the heads share the features, so it must be a multiple of them")
-        shares = sum(part.share for part in (self.reviser, self.reranker) if part)
-        if shares >= 1:
+        if self.ends[0] <= 0:
             raise UserError(
                 f"revision.share is {self.revision.share:g} and reranking.share {self.reranking.share:g}: nothing is "
                 "left of the training for the generator; lower one of them"
             )
-        if not issubclass(RELAXATIONS[self.relaxation.kind], StraightThrough):
-            for name, section in (("relaxation", self.relaxation), ("revision", self.reviser)):
-                if section and section.substitutions:
-                    raise UserError(
-                        f"{name}.substitutions is {section.substitutions} and relaxation.kind {self.relaxation.kind}: "
-                        f"soft tokens have no substitutions; give {name}.substitutions 0, or a straight-through kind"
-                    )
+        for name, section in (("relaxation", self.relaxation), ("revision", self.reviser)):
+            if section and section.substitutions and not self._one_hot:
+                raise UserError(
+                    f"{name}.substitutions is {section.substitutions} and relaxation.kind {self.relaxation.kind}: soft "
+                    f"tokens have no substitutions; give {name}.substitutions 0, or a straight-through kind"
+                )
         if self.corpus.uppercase and self.tokenizer.lowercase:
             raise UserError("corpus.uppercase and tokenizer.lowercase are both true: leave one of them out")
         if self.evaluation.samples < 2:

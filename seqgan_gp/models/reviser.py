@@ -75,8 +75,10 @@ class RevisingGenerator(SequenceModel):
         """Logits (B, L, V) of the last pass, given noise (B, noise_size) and a condition (B, ...).
 
         Raises:
-            ValueError: a conditional generator gets no condition, or an unconditional one gets one.
+            ValueError: there is no pass, a conditional generator gets no condition, or an unconditional one gets one.
         """
+        if not self.passes:
+            raise ValueError("a draft without a revision has no last pass: call `draft` for its logits")
         passes = torch.full((len(noise),), self.passes - 1, device=noise.device)
         return self._last(noise, passes, condition)
 
@@ -92,8 +94,10 @@ class RevisingGenerator(SequenceModel):
         latent = noise[:, : self.draft.noise_size]
         with torch.no_grad():
             ids = self._draft(noise, self.drafting, condition)
-            for number in range(int(passes.max())):
+            for number in range(self.passes - 1):
                 rows = (passes > number).nonzero().squeeze(1)
+                if not len(rows):
+                    break
                 given = None if condition is None else condition[rows]
                 ids = ids.index_copy(0, rows, most_probable(self.reviser.revise(ids[rows], latent[rows], given)))
         return self.reviser.revise(ids, latent, condition)

@@ -34,6 +34,12 @@ def learning_rate_factor(done: float, decay_from: float) -> float:
     return 1.0 if done <= decay_from else (1 - done) / (1 - decay_from)
 
 
+def first_step(begins: float, steps: int) -> int:
+    """The first of so many steps that a part of the training has, which begins at a fraction of them."""
+    near = int(begins * steps)
+    return next((step for step in range(max(near - 1, 0), near + 2) if step / steps >= begins), near)
+
+
 class Trainer(BaseTrainer):
     """Trains generator and critic by the game, and then the reviser and the reranker, if the config asks for them.
 
@@ -55,17 +61,15 @@ class Trainer(BaseTrainer):
         self.average = self._averaged(self.generator)
         revision, reranking = config.reviser, config.reranker
         self.reranker = make_reranker(accelerator, task.build_critic(), reranking) if reranking else None
-        # As fractions of the training:
-        self.revision_ends = 1 - reranking.share if reranking else 1.0
-        self.game_ends = self.revision_ends - revision.share if revision else self.revision_ends
+        self.game_ends, self.revision_ends = config.ends
         self.revision = None
         if revision:
             self.reviser = task.build_reviser()
-            self.revised_average = self._averaged(self.reviser)
             # Drafts come from the average of the generator, which stands still by then.
             self.average.requires_grad_(False)
             self.revising = task.revising(self.average.module, self.reviser)
             self.revision = make_revision(accelerator, self.game, task.player(self.revising), revision)
+            self.revised_average = self._averaged(self.reviser)  # on its device
 
     @staticmethod
     def optimizers(config: Experiment) -> dict[str, OptimizerConfig]:
@@ -78,29 +82,38 @@ class Trainer(BaseTrainer):
 
     @staticmethod
     def check(task: Task[Any]) -> None:
-        """One sample is enough. Raise a UserError if no step is left for the discriminator."""
-        train, reranking = task.config.train, task.config.reranker
-        if reranking and not train.seconds and (train.steps - 1) / train.steps < 1 - reranking.share:
+        """One sample is enough. Raise a UserError if no step is left for the reviser or the discriminator."""
+        train, revision, reranking = task.config.train, task.config.reviser, task.config.reranker
+        steps, (game_ends, revision_ends) = train.steps, task.config.ends
+        if train.seconds:
+            return
+        if revision and first_step(game_ends, steps) == first_step(revision_ends, steps):
             raise UserError(
-                f"train.steps is {train.steps}, and reranking.share {reranking.share:g} of it is no whole step for the "
+                f"train.steps is {steps}, and revision.share {revision.share:g} of it is no whole step for the "
+                f"reviser: give at least {math.ceil(1 / revision.share)} steps, or revision.passes 0"
+            )
+        if reranking and first_step(revision_ends, steps) == steps:
+            raise UserError(
+                f"train.steps is {steps}, and reranking.share {reranking.share:g} of it is no whole step for the "
                 f"discriminator: give at least {math.ceil(1 / reranking.share)} steps, or reranking.candidates 1"
             )
 
     @staticmethod
     def needs(task: Task[Any], processes: int) -> float:
-        """Weights with gradients, states of optimisers, the moving average and the discriminator; the buckets of
-        several processes; and the tensors of a batch.
+        """Weights with gradients, states of optimisers, the moving averages, the reviser and the discriminator; the
+        buckets of several processes; and the tensors of a batch.
         """
         config = task.config
         plain = replace(config, critic=replace(config.critic, parametrization="none"))  # as large, and built sooner
         generator, critic = weights(task.build_generator), weights(task.resized(plain).build_critic)
+        reviser = weights(task.build_reviser) if config.reviser else 0.0
         kept = generator * (3 + states(config.train.generator)) + critic * (2 + states(config.train.critic))
         if config.reviser:
-            kept += generator * (3 + states(config.reviser.optimizer))
+            kept += reviser * (3 + states(config.reviser.optimizer))
         if config.reranker:
             kept += critic * (2 + states(config.reranker.optimizer))
         if processes > 1:
-            kept += generator + critic
+            kept += generator + reviser + critic
         return kept + task.batch_needs(config.train.batch_size // processes)
 
     def step(self) -> dict[str, Tensor]:
@@ -127,6 +140,8 @@ class Trainer(BaseTrainer):
     def _revise(self, done: float) -> dict[str, Tensor]:
         """Take a step of the reviser's game, of which a fraction is done, and update its moving average."""
         assert self.revision and self.config.reviser
+        if not self._revised:
+            self.revision.generator_optimizer.state.clear()  # drop the moments of an earlier start
         parts = self._play(self.revision, learning_rate_factor(done, 0), self.config.reviser.optimizer.lr)
         self.revised_average.update_parameters(self.reviser)
         return parts
