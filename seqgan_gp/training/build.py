@@ -72,7 +72,7 @@ def make_revision(accelerator: Accelerator, game: Game, reviser: nn.Module, conf
     revision.generator, revision.generator_optimizer = accelerator.prepare(
         reviser, make_optimizer("revision.optimizer", config.optimizer, learning, BETAS)
     )
-    revision.substitutions = config.substitutions
+    revision.substitutions = config.substitutions or 0
     return revision
 
 

@@ -47,7 +47,7 @@ def batch_needs(config: TextConfig, vocabulary: int, rows: int) -> float:
 
 def _substitutions(config: TextConfig, all_of_them: int) -> int:
     """The most substitutions of a sample that the critic scores at once."""
-    reviser = config.reviser.substitutions if config.reviser else 0
+    reviser = (config.reviser.substitutions or 0) if config.reviser else 0
     return min(max(config.substitutions, reviser), all_of_them)
 
 
