@@ -78,7 +78,7 @@ def test_a_sample_is_a_drawn_draft_after_so_many_revisions(passes, drafting):
 
 
 def test_without_a_pass_it_samples_the_drafts_that_it_would_revise():
-    generator = pair(passes=1)
+    generator = pair(passes=1, drafting=1.0).float()
     drafting = generator.with_passes(0)
     latent = generator.sample_noise(40, np.random.default_rng(3))
     drafts = drafting.draw(40, 1.0, np.random.default_rng(3), np.random.default_rng(5))()
