@@ -46,7 +46,6 @@ def task() -> TextTask:
         ("train.batch_size", 10**18, []),
         ("evaluation.samples", 10**12, []),
         ("relaxation.substitutions", 1500, ["--train.batch_size=66"]),
-        ("revision.substitutions", 1500, ["--train.batch_size=66", "--revision.passes=2"]),
         ("generator.width", 10**9, ["--revision.passes=2"]),
         ("language_model.width", 10**7, ["--method=likelihood"]),
         ("language_model.embedding", 10**18, ["--method=likelihood"]),

@@ -16,6 +16,7 @@ from seqgan_gp.training.text import TextTask
 from seqgan_gp.training.trainer import Trainer
 
 SMALL = [*TINY, "--corpus.size=52", "--corpus.holdout=10", "--train.steps=10", "--train.batch_size=6"]
+SMALL += ["--revision.share=0.5", "--revision.substitutions=4", "--reranking.share=0.25", "--reranking.temperature=1"]
 # Without this, Adam makes a full step of a gradient that is nothing but rounding.
 STEADY = "options={eps: 1.e-4}"
 SMALL += [f"--train.critic.{STEADY}", f"--train.generator.{STEADY}"]

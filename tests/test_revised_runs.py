@@ -235,7 +235,10 @@ RERANKED = ["--reranking.candidates=2", "--reranking.share=0.5"]
         (["--revision.passes=2", "--revision.share=0.125", *RERANKED], "give at least 8 steps, or revision.passes 0"),
         (["--revision.passes=2", "--revision.share=0.5", *RERANKED, "--reranking.share=0.1"], "for the discriminator"),
         (["--relaxation.substitutions=2", "--relaxation.kind=gumbel"], "relaxation.substitutions is 2 and"),
-        (["--revision.passes=2", "--relaxation.kind=softmax"], "give revision.substitutions 0, or a straight-through"),
+        (
+            ["--revision.passes=2", "--revision.substitutions=1", "--relaxation.kind=softmax"],
+            "give revision.substitutions 0, or a straight-through",
+        ),
         (["--revision.passes=-1"], "revision.passes"),
         (["--revision.passes=1001"], "revision.passes is 1001: at most 1000"),
         (["--revision.substitutions=-1"], "revision.substitutions"),

@@ -47,7 +47,7 @@ def test_the_command_writes_what_the_generator_samples_with_the_same_options(cho
 
 
 def test_the_command_writes_drafts_and_revisions(chosen, tmp_path, capsys):
-    options = ("--revision.copy=-3", "--revision.temperature=0.6", "--reranking.candidates=3")
+    options = ("--revision.copy=0", "--revision.temperature=0.6", "--reranking.candidates=3")
     run = checkpoint(tmp_path / "run", *options, networks=("generator", "critic", "reviser", "discriminator"))
     generator, out = Generator.from_pretrained(run), tmp_path / "out.txt"
     one_by_one = [sampled(run, out, "--passes", str(n), "--candidates", "1", "--seed", "2") for n in range(5)]

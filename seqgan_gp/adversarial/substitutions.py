@@ -14,17 +14,29 @@ with gradients (Grathwohl et al. 2021).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol, Self
 
 import torch
 from torch import Tensor, nn
 
-from ..models.relaxations import HardTokens
+
+class OneHotTokens(Protocol):
+    """One-hot tokens that the critic embeds: a named tuple of ids (B, L) int64 and of the soft tokens (B, L, V) that
+    their gradient goes to.
+    """
+
+    @property
+    def ids(self) -> Tensor: ...
+
+    @property
+    def soft(self) -> Tensor: ...
+
+    def _replace(self, *, soft: Tensor) -> Self: ...
 
 
 def substitution_loss(
     critic: nn.Module,
-    tokens: HardTokens,
+    tokens: OneHotTokens,
     loss: Callable[[Tensor], Tensor],
     substitutions: int,
     given: tuple[Any, ...] = (),
@@ -41,9 +53,9 @@ def substitution_loss(
         substitutions: K, substitutions of each sample that the critic scores; at most L * V.
         given: the condition of the samples, as further arguments of the critic.
     """
-    ids, soft = tokens
+    ids, soft = tokens.ids, tokens.soft
     leaf = soft.detach().requires_grad_()
-    losses = loss(critic(HardTokens(ids, leaf), *given))
+    losses = loss(critic(tokens._replace(soft=leaf), *given))
     (slope,) = torch.autograd.grad(losses.sum(), leaf)
     losses = losses.detach()
     with torch.no_grad():
