@@ -91,7 +91,10 @@ def limit() -> None:
 class _Sizes(TorchFunctionMode):
     """Fills no tensors: on the meta device torch would first load a library of symbols, which takes seconds."""
 
-    UNCHANGED = (Tensor.uniform_, Tensor.normal_, Tensor.fill_, Tensor.zero_, Tensor.index_fill, Tensor.mul)
+    UNCHANGED = (
+        *(Tensor.uniform_, Tensor.normal_, Tensor.fill_, Tensor.zero_, Tensor.mul_),
+        *(Tensor.index_fill, Tensor.mul),
+    )
     DRAWS = (torch.randn, torch.rand, torch.zeros, torch.ones)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -21,6 +21,7 @@ from .models.critic import CriticNetwork
 from .models.generator import GeneratorNetwork
 from .models.language_model import LanguageModelNetwork
 from .models.relaxations import RELAXATIONS, Relaxation
+from .models.reviser import ReviserNetwork, RevisingGenerator
 from .text.conditions import Condition, Contexts, Labels
 from .text.tokenizer import Tokenizer
 
@@ -69,6 +70,18 @@ def build_generator(config: TextConfig, tokenizer: Tokenizer, condition: Conditi
     network = GeneratorNetwork(*sizes, **dataclasses.asdict(config.generator), encoder=encoder)
     network.temperature = make_relaxation(config).sampling_temperature
     return network
+
+
+def build_reviser(config: TextConfig, tokenizer: Tokenizer, condition: Condition | None = None) -> ReviserNetwork:
+    sizes, encoder = (len(tokenizer), config.tokenizer.positions), _encoder(config, condition)
+    shape = dataclasses.asdict(config.generator)
+    return ReviserNetwork(*sizes, **shape, copy=config.revision.copy, encoder=encoder)
+
+
+def revising(config: TextConfig, draft: nn.Module, reviser: nn.Module) -> RevisingGenerator:
+    """Build the generator that drafts with one network and revises with the other."""
+    assert isinstance(draft, GeneratorNetwork) and isinstance(reviser, ReviserNetwork)
+    return RevisingGenerator(draft, reviser, config.revision.passes, config.revision.temperature)
 
 
 def build_critic(config: TextConfig, tokenizer: Tokenizer, condition: Condition | None = None) -> CriticNetwork:

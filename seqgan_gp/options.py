@@ -101,6 +101,12 @@ def new_parser() -> argparse.ArgumentParser:
         help="text only: draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
     )
     p.add_argument("--candidates", **_CANDIDATES)
+    p.add_argument(
+        "--passes",
+        type=_at_least(0, int),
+        metavar="N",
+        help="text only: revisions of each sentence, of a run with a reviser; 0 shows drafts (default: as trained)",
+    )
     p.add_argument("--batch-size", type=_at_least(1, int), default=256, help="samples at a time (default: 256)")
     p.add_argument("--import", **_IMPORT)
     given = p.add_mutually_exclusive_group()

@@ -44,7 +44,8 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     generator = Generator.from_pretrained(checkpoint, best_device())
     given = _given(generator.condition, options)
     num = options.num if given is None else len(given)
-    sentences = generator.sample(num, options.seed, options.temperature, options.batch_size, given, options.candidates)
+    drawn = options.seed, options.temperature, options.batch_size, given, options.candidates, options.passes
+    sentences = generator.sample(num, *drawn)
     pieces = written(sentences, form, given)
     to_file = options.out not in (None, "-")
     with atomic_write(options.out) if to_file else nullcontext(sys.stdout) as file:

@@ -10,9 +10,16 @@ from pathlib import Path
 from seqgan_gp.cli import command
 from seqgan_gp.files import atomic_write
 
-from . import augmentation, objectives, samples, toys, trials
+from . import augmentation, objectives, samples, substitutions, toys, trials
 
-STUDIES = {"toys": toys, "objectives": objectives, "trials": trials, "samples": samples, "augmentation": augmentation}
+STUDIES = {
+    "toys": toys,
+    "objectives": objectives,
+    "trials": trials,
+    "samples": samples,
+    "augmentation": augmentation,
+    "substitutions": substitutions,
+}
 
 
 @command

@@ -1,10 +1,10 @@
 """Every objective and constraint on the embedded grammar, with equal time: which ones learn, and which diverge.
 
-Each system is text.yaml with its own objective, constraints and, for weight clipping, optimiser. The public command
-(python -m seqgan_gp train) trains it in a process of one thread for --seconds, without evaluation and saving. The
-learning rate follows the clock: constant for half of the time, then linearly to zero (RMSprop with clipping: constant,
-as published). So a cheap system takes more steps, and its schedule is not cut short. Seconds are processor time: other
-load makes a study longer but no run worse. There is no reranking.
+Each system is text_drafts.yaml with its own objective, constraints and, for weight clipping, optimiser. The public
+command (python -m seqgan_gp train) trains it in a process of one thread for --seconds, without evaluation and saving.
+The learning rate follows the clock: constant for half of the time, then linearly to zero (RMSprop with clipping:
+constant, as published). So a cheap system takes more steps, and its schedule is not cut short. Seconds are processor
+time: other load makes a study longer but no run worse. There is no reranking.
 
 A finished run writes a file into results/ and is skipped the next time. After Ctrl-C, the same command resumes from the
 last checkpoints. Parallel runs share the machine: --jobs must not be over the number of cores, nor change in between.
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace, out: Path) -> tuple[dict[str, Any], str]:
 
 def _arguments(changes: Sequence[str], seed: int, options: argparse.Namespace) -> list[str]:
     return [
-        "--config=text.yaml",
+        "--config=text_drafts.yaml",
         f"--train.seconds={options.seconds}",
         f"--train.steps={runner.FOREVER}",
         f"--evaluation.samples={options.samples}",

@@ -1,4 +1,4 @@
-"""The adversarial game, its reranker and the language model in plain PyTorch, without any code of the package.
+"""The adversarial game, its reviser and reranker, and the language model in plain PyTorch, without any of our modules.
 
 test_reference.py compares the package with it. It is written from the papers and for reading: one loop, one formula a
 line, no optimisation for speed. Weights are dictionaries with the names of checkpoints. B is the batch, L the
@@ -41,25 +41,69 @@ def features(w, labels):
     return F.normalize(w["encoder.embedding"], dim=1)[labels][:, None]
 
 
-def generate(w, c, z, labels=None):
-    """Logits (B, L, V)."""
+def generate(w, c, z, labels=None, read=None):
+    """Logits (B, L, V); of a revision if there are ids (B, L) to read."""
     x = linear(w, "project_noise", z).view(len(z), c.tokenizer.length, c.generator.width)
+    if read is not None:
+        x = x + w["embedding"][read]
     for i in range(c.generator.blocks):
         if labels is not None:
             scale, shift = linear(w, f"modulations.{i}.linear", features(w, labels)).chunk(2, dim=2)
             x = (1 + scale) * x + shift
         x = block(w, i, x, c.generator.kernel)
-    return linear(w, "logits", x.relu())
+    logits = linear(w, "logits", x.relu())
+    return logits if read is None else logits + c.revision.copy * F.one_hot(read, logits.shape[2])
 
 
-def relax(c, logits):
-    """Tokens (B, L, V): soft tokens, or one-hot tokens with the gradient of the soft ones."""
+def draw(logits, temperature, chance):
+    """Ids (B, L) of softmax(logits / temperature): each inverts the distribution function at a uniform number."""
+    return ((logits / temperature).softmax(2).cumsum(2) <= chance[:, :, None]).sum(2)
+
+
+def revise(average, reviser, c, noise, labels, passes):
+    """Logits (B, L, V) of a drawn draft after so many revisions (B,), each of the most probable tokens of the last."""
+    z, chance = noise[:, : c.generator.noise], torch.special.ndtr(noise[:, c.generator.noise : -1])
+    ids, after = draw(generate(average, c, z, labels), c.revision.temperature, chance), []
+    for _ in range(c.revision.passes):
+        after.append(generate(reviser, c, z, labels, ids))
+        ids = after[-1].argmax(2)
+    return torch.stack([after[number - 1][row] for row, number in enumerate(passes)])
+
+
+def soften(c, logits):
+    """Soft tokens (B, L, V)."""
     if "gumbel" in c.relaxation.kind:
         logits = logits - torch.empty_like(logits).exponential_().log()
-    soft = (logits / c.relaxation.temperature).softmax(2)
+    return (logits / c.relaxation.temperature).softmax(2)
+
+
+def harden(c, soft):
+    """Tokens (B, L, V): soft tokens, or one-hot tokens with the gradient of the soft ones."""
     if not c.relaxation.kind.startswith("straight-through"):
         return soft
     return F.one_hot(soft.argmax(2), soft.shape[2]) + soft - soft.detach()
+
+
+def substituted(soft, loss, number):
+    """Losses (B,) of the most probable tokens, with exact differences in place of the slopes that weigh most.
+
+    Args:
+        loss: from tokens (B, L, V) to losses (B,).
+        number: exact differences of each sample.
+    """
+    x = F.one_hot(soft.argmax(2), soft.shape[2]).double().requires_grad_()
+    losses = loss(x)
+    (slope,) = torch.autograd.grad(losses.sum(), x)
+    x, losses = x.detach(), losses.detach()
+    change = slope - (slope * x).sum(2, keepdim=True)
+    order = (soft.detach() * change.abs()).flatten(1).argsort(1, descending=True)
+    for place in order[:, :number].T:
+        other, row = x.clone(), torch.arange(len(x))
+        i, v = place // x.shape[2], place % x.shape[2]
+        other[row, i] = 0
+        other[row, i, v] = 1
+        change[row, i, v] = loss(other) - losses
+    return losses + (change * (soft - soft.detach())).sum((1, 2))
 
 
 def embed(w, tokens):
@@ -111,25 +155,42 @@ def penalty(w, c, real, fake, alpha, labels):
     return total, torch.cat(norms).mean().detach()
 
 
-def adversarial(c, data, labels, g, d, end, pad):
-    """Train by the game and then the reranker. Yield the numbers and rates of each step; weights change in place.
+def moved(average, weights, decay):
+    """The moving average after a step; before its first one it is None."""
+    old = average or {k: v.detach() for k, v in weights.items()}
+    return {k: decay * old[k] + (1 - decay) * v.detach() for k, v in weights.items()}
+
+
+def adversarial(c, data, labels, g, d, v, end, pad):
+    """Train by the game, then the reviser's game, then the reranker. Yield the numbers and rates of each step, and the
+    weights that sampling takes; weights change in place.
 
     Args:
         c: the experiment.
         data: real ids (N, L).
         labels: their labels (N,), or None.
-        g, d: weights of generator and critic at the start.
+        g, d, v: weights of generator, critic and reviser at the start; v is None without a reviser.
         end, pad: ids of these two tokens.
     """
     t, rng = c.train, np.random.default_rng(c.seed)
-    average, discriminator, reranks = {k: v.detach().clone() for k, v in g.items()}, None, c.reranking.candidates > 1
+    average, revised, discriminator, reranks = None, None, None, c.reranking.candidates > 1
     g_optimizer, d_optimizer = optimizer(g, t.generator, (0.0, 0.9)), optimizer(d, t.critic, (0.0, 0.9))
+    v_optimizer = optimizer(v, c.revision.optimizer, (0.0, 0.9)) if v else None
     of_critic, of_generator = OBJECTIVES[c.objective]
-    game = 1 - c.reranking.share if reranks else 1
-    vocabulary = d["embedding"].shape[0]
+    games = 1 - c.reranking.share if reranks else 1
+    game = games - c.revision.share if v else games
+    vocabulary, length = d["embedding"].shape[0], data.shape[1]
 
-    def noise():
-        return torch.from_numpy(rng.standard_normal((t.batch_size, c.generator.noise), dtype=np.float32)).double()
+    def noise(revising):
+        size = c.generator.noise + (length + 1 if revising else 0)
+        return torch.from_numpy(rng.standard_normal((t.batch_size, size), dtype=np.float32)).double()
+
+    def play(given, revising):
+        z = noise(revising)
+        if not revising:
+            return soften(c, generate(g, c, z, given))
+        passes = [1 + int(float(p) * c.revision.passes) for p in torch.special.ndtr(z[:, -1])]
+        return soften(c, revise(average, v, c, z, given, passes))
 
     def batch(number):
         chosen = rows(number, t.batch_size, len(data), c.seed)
@@ -138,20 +199,26 @@ def adversarial(c, data, labels, g, d, end, pad):
 
     for step in range(t.steps):
         done = step / t.steps
-        if done < game:
-            done = done / game  # the rates reach zero at the end of the game
-            factor = 1 if done <= t.decay_from else (1 - done) / (1 - t.decay_from)
-            for optimiser, options in ((d_optimizer, t.critic), (g_optimizer, t.generator)):
-                optimiser.param_groups[0]["lr"] = options.lr * factor
-            numbers = {"critic_lr": t.critic.lr * factor, "generator_lr": t.generator.lr * factor}
+        if done < games:
+            revising = done >= game
+            if not revising:
+                done, decay_from = done / game, t.decay_from  # the rates reach zero at the end of each game
+                name, player, options, substitutions = "generator", g_optimizer, t.generator, c.relaxation.substitutions
+            else:
+                done, decay_from = (done - game) / (games - game), 0
+                name, player, options = "reviser", v_optimizer, c.revision.optimizer
+                substitutions = c.revision.substitutions
+            factor = 1 if done <= decay_from else (1 - done) / (1 - decay_from)
+            d_optimizer.param_groups[0]["lr"], player.param_groups[0]["lr"] = t.critic.lr * factor, options.lr * factor
+            numbers = {"critic_lr": t.critic.lr * factor, f"{name}_lr": options.lr * factor}
             for number in range(step * t.critic_steps, (step + 1) * t.critic_steps):
                 real, given = batch(number)
                 if c.penalty.mixing == "convex":
                     alpha = rng.random(t.batch_size, dtype=np.float32)[:, None, None]
                 else:
                     chance = rng.random((t.batch_size, 1), dtype=np.float32)
-                    alpha = (rng.random((t.batch_size, data.shape[1]), dtype=np.float32) < chance)[:, :, None]
-                fake = relax(c, generate(g, c, noise(), given)).detach()
+                    alpha = (rng.random((t.batch_size, length), dtype=np.float32) < chance)[:, :, None]
+                fake = harden(c, play(given, revising)).detach()
                 r, f = (score(d, c, embed(d, x), given) for x in (real, fake))
                 loss = of_critic(r, f).mean()
                 numbers["wasserstein"] = (r.mean() - f.mean()).detach()
@@ -167,25 +234,30 @@ def adversarial(c, data, labels, g, d, end, pad):
                     for name, weight in d.items():
                         if not name.endswith("embedding"):
                             weight.data.clamp_(-c.clipping, c.clipping)
-            fake = relax(c, generate(g, c, noise(), given))
-            f, r = (score(d, c, embed(d, x), given) for x in (fake, real))
-            loss = of_generator(r, f).mean()
+            soft = play(given, revising)
+
+            def losses(x, given=given, real=real):
+                return of_generator(*(score(d, c, embed(d, tokens), given) for tokens in (real, x)))
+
+            loss = (substituted(soft, losses, substitutions) if substitutions else losses(harden(c, soft))).mean()
             numbers["generator_loss"] = loss.detach()
-            g_optimizer.zero_grad()
+            player.zero_grad()
             loss.backward()
-            g_optimizer.step()
-            for name, weight in g.items():
-                old = average[name] if step else weight.detach()
-                average[name] = t.average * old + (1 - t.average) * weight.detach()
+            player.step()
+            if revising:
+                revised = moved(revised, v, t.average)
+            else:
+                average = moved(average, g, t.average)
         else:
             if discriminator is None:
                 discriminator = {k: v.detach().clone().requires_grad_() for k, v in d.items()}
                 optimiser = optimizer(discriminator, c.reranking.optimizer, (0.9, 0.999))
-            optimiser.param_groups[0]["lr"] = c.reranking.optimizer.lr * (1 - done) / (1 - game)
+            optimiser.param_groups[0]["lr"] = c.reranking.optimizer.lr * (1 - done) / (1 - games)
             real, given = batch(step * t.critic_steps)
-            logits = generate(average, c, noise(), given) / c.reranking.temperature
-            chance = torch.from_numpy(rng.random((t.batch_size, data.shape[1]), dtype=np.float32))
-            ids = (logits.softmax(2).cumsum(2) <= chance[:, :, None]).sum(2)
+            z, last = noise(v), [c.revision.passes] * t.batch_size
+            logits = revise(average, revised, c, z, given, last) if v else generate(average, c, z, given)
+            chance = torch.from_numpy(rng.random((t.batch_size, length), dtype=np.float32))
+            ids = draw(logits, c.reranking.temperature, chance)
             ended = (ids == end).cumsum(1) - (ids == end).long() > 0
             fake = F.one_hot(torch.where(ended, pad, ids), vocabulary).double()
             r, f = (score(discriminator, c, embed(discriminator, x), given) for x in (real, fake))
@@ -194,7 +266,7 @@ def adversarial(c, data, labels, g, d, end, pad):
             loss.backward()
             optimiser.step()
             numbers = {"discriminator_loss": loss.detach(), "discriminator_lr": optimiser.param_groups[0]["lr"]}
-        yield numbers, average, discriminator
+        yield numbers, average, revised, discriminator
 
 
 def likelihood(c, data, w, end, pad):

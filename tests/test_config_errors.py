@@ -24,7 +24,7 @@ from seqgan_gp.errors import UserError
         ["--evaluation.samples=2", "--corpus.holdout=2"],
         ["--train.average=0", "--train.decay_from=1"],
         ["--reranking.share=1", "--reranking.candidates=1"],  # nothing is reranked
-        ["--reranking.candidates=2", "--reranking.share=0.99", "--reranking.dropout=0.99"],
+        ["--revision.passes=0", "--reranking.candidates=2", "--reranking.share=0.99", "--reranking.dropout=0.99"],
         ["--condition.features=6"],  # nothing is given
         ["--corpus.label=kind", "--condition.features=6"],
         ["--corpus.context=kind", "--condition.features=6", "--condition.heads=3"],

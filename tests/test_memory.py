@@ -14,6 +14,7 @@ from seqgan_gp.config import OptimizerConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.training import setup
 from seqgan_gp.training.text import TextTask
+from seqgan_gp.training.trainer import Trainer
 
 MIB = 2**20
 
@@ -44,6 +45,8 @@ def task() -> TextTask:
         ("train.batch_size", 10**12, []),
         ("train.batch_size", 10**18, []),
         ("evaluation.samples", 10**12, []),
+        ("relaxation.substitutions", 1500, ["--train.batch_size=66"]),
+        ("generator.width", 10**9, ["--revision.passes=2"]),
         ("language_model.width", 10**7, ["--method=likelihood"]),
         ("language_model.embedding", 10**18, ["--method=likelihood"]),
         ("train.batch_size", 10**10, ["--method=likelihood"]),
@@ -94,7 +97,7 @@ def test_layers_without_end_are_refused(tmp_path, capsys):
 )
 def test_weights_are_counted_exactly_without_random_numbers(task, options):
     other = task.resized(config.parse([*TINY, *options]).config)
-    for build in (other.build_generator, other.build_critic):
+    for build in (other.build_generator, other.build_reviser, other.build_critic):
         torch.manual_seed(5)
         counted, state = memory.weights(build), torch.get_rng_state()
         assert torch.equal(state, torch.manual_seed(5).get_state())
@@ -117,6 +120,25 @@ def test_optimizers_keep_what_they_are_said_to_keep():
     assert setup.states(OptimizerConfig("SGD", options={"momentum": 0.9})) == 1
 
 
+def test_a_reviser_counts_with_its_gradient_its_average_and_its_moments(task):
+    plain, revising, reranking = (
+        task.resized(config.parse([*TINY, *options]).config)
+        for options in ([], ["--revision.passes=3", "--revision.substitutions=0"], ["--relaxation.substitutions=5"])
+    )
+    size, without = memory.weights(plain.build_reviser), Trainer.needs(plain, 1)
+    assert Trainer.needs(revising, 1) - without == size * 5
+    assert Trainer.needs(revising, 2) - Trainer.needs(plain, 2) == size * 6
+    assert Trainer.needs(reranking, 1) > without
+
+
+# Options, and the least share of what a run takes that the estimate is.
+LARGE = (
+    ("--generator.noise=200000", 0.5),
+    ("--train.batch_size=1024", 0.05),
+    ("--relaxation.substitutions=1000", 0.05),
+)
+
+
 @pytest.mark.slow
 def test_an_estimate_is_no_more_than_what_a_run_takes(tmp_path):
     program = (
@@ -130,7 +152,7 @@ def test_an_estimate_is_no_more_than_what_a_run_takes(tmp_path):
         "needed, own = found[-1]\n"
         "print(needed / (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - own))"
     )
-    for large, least in (("--generator.noise=200000", 0.5), ("--train.batch_size=1024", 0.05)):
+    for large, least in LARGE:
         options = [*TINY, large, "--train.steps=3", f"--output={tmp_path / large.partition('=')[0]}"]
         done = subprocess.run([sys.executable, "-c", program, *options], capture_output=True, text=True, cwd=ROOT)
         assert done.returncode == 0, done.stderr

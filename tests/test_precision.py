@@ -90,9 +90,11 @@ def build(options, make=Trainer):
 def test_training_and_its_phase_of_the_reranker(mixing, no_float64, monkeypatch):
     monkeypatch.setitem(MIXINGS, "my own", lambda rng, batch, positions: rng.random(batch))  # float64
     options = ["--reranking.candidates=3", "--reranking.share=0.5", f"--penalty.mixing={mixing}"]
+    options += ["--revision.passes=2", "--revision.share=0.25", "--relaxation.substitutions=3"]
     trainer = build([*options, "--train.steps=4", "--relaxation.kind=straight-through-gumbel"])
     keys = [set(trainer.step()) for _ in range(4)]
-    assert "discriminator_loss" in keys[-1] and "penalty" in keys[0]
+    assert "discriminator_loss" in keys[-1] and "penalty" in keys[0] and "generator_loss" in keys[1]
+    assert "reviser" in trainer.networks()
     assert len(list(trainer.sampler().sample(5))) == 5
 
 

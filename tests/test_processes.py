@@ -54,20 +54,21 @@ def test_both_processes_stop_where_one_is_asked_to_and_go_on_like_one(two, tmp_p
     assert (two / "stderr.txt").read_text().count("stopped after step 10, checkpoint saved") == 1
     # Two processes of one run, not two runs: each has a random state in the checkpoint.
     # Gumbel noise, too, each draws for its own samples.
-    assert len(set(torch_states(two / "reranked"))) == 2
-    assert train(tmp_path / "one", *two_processes.RERANKED) == 0
-    one, ours = weights(tmp_path / "one"), weights(two / "reranked")
-    assert any(name.startswith("discriminator.") for name in one) and one.keys() == ours.keys()
+    assert len(set(torch_states(two / "parts"))) == 2
+    assert train(tmp_path / "one", *two_processes.PARTS) == 0
+    one, ours = weights(tmp_path / "one"), weights(two / "parts")
+    assert {name.partition(".")[0] for name in one} == {"generator", "critic", "reviser", "discriminator"}
+    assert one.keys() == ours.keys()
     for name, weight in one.items():
         torch.testing.assert_close(ours[name], weight, atol=2e-5, rtol=1e-3, msg=lambda m, n=name: f"{n}: {m}")
     logs = [
         {row["step"]: row for row in rows(run) if "train/critic_loss" in row}
-        for run in (tmp_path / "one", two / "reranked")
+        for run in (tmp_path / "one", two / "parts")
     ]
     for step, row in logs[0].items():
         for key in ("train/critic_loss", "train/wasserstein", "train/penalty", "train/generator_loss"):
             assert logs[1][step][key] == pytest.approx(row[key], rel=1e-3, abs=1e-5)
-    assert [row["step"] for row in rows(two / "reranked") if "eval/jsd_4" in row] == [3, 6, 9, 12, 14]
+    assert [row["step"] for row in rows(two / "parts") if "eval/jsd_4" in row] == [3, 6, 9, 12, 14]
 
 
 def torch_states(run: Path) -> list[str]:

@@ -10,15 +10,19 @@ from conftest import TINY
 
 from seqgan_gp import config
 from seqgan_gp.models.generator import GeneratorNetwork
+from seqgan_gp.models.reviser import RevisingGenerator
 from seqgan_gp.training.likelihood import LikelihoodTrainer
 from seqgan_gp.training.text import TextTask
 from seqgan_gp.training.trainer import Trainer
 
 SMALL = [*TINY, "--corpus.size=52", "--corpus.holdout=10", "--train.steps=10", "--train.batch_size=6"]
+SMALL += ["--revision.share=0.5", "--revision.substitutions=4", "--reranking.share=0.25", "--reranking.temperature=1"]
 # Without this, Adam makes a full step of a gradient that is nothing but rounding.
 STEADY = "options={eps: 1.e-4}"
 SMALL += [f"--train.critic.{STEADY}", f"--train.generator.{STEADY}"]
 RERANKED = ["--reranking.candidates=4", f"--reranking.optimizer.{STEADY}"]
+REVISED = ["--revision.passes=2", f"--revision.optimizer.{STEADY}"]
+LABELS = ["--corpus.train=grammar:types", "--corpus.label=label", "--condition.features=9"]
 
 GAMES = {
     "the textbook": ["--relaxation.kind=softmax", "--penalty.space=one-hot", "--train.critic_steps=3"],
@@ -52,14 +56,28 @@ GAMES = {
         *("--corpus.train=grammar:types", "--corpus.label=label", "--condition.features=9", "--clipping=0.05"),
         *("--penalty.weight=0",),
     ],
+    "exact substitutions": ["--relaxation.substitutions=5", "--objective=non-saturating"],
+    "draft and revise": [  # without a head start each pass writes other words
+        *("--revision.substitutions=3", "--train.average=0.6", "--revision.copy=0", *REVISED, *RERANKED),
+    ],
+    "draft and revise with labels": [
+        *("--relaxation.kind=straight-through-gumbel", "--revision.temperature=0.7", "--revision.share=0.6", *LABELS),
+        *("--objective=relativistic", "--relaxation.substitutions=2", "--revision.optimizer.lr=0.01", *REVISED),
+        "--revision.copy=0.5",
+    ],
+    "one pass that reads drafts with labels": [
+        *("--revision.share=0.3", "--revision.substitutions=0", "--train.average=0.9", *LABELS, *REVISED, *RERANKED),
+        *("--revision.passes=1", "--train.critic_steps=1", "--train.decay_from=0.5"),
+    ],
 }  # fmt: skip
 
 
 @contextlib.contextmanager
 def double_precision(monkeypatch):
     """Everything in float64, so that two ways to compute a number agree in more than its first digits."""
-    drawn = GeneratorNetwork.sample_noise
-    monkeypatch.setattr(GeneratorNetwork, "sample_noise", lambda *arguments: drawn(*arguments).double())
+    for kind in (GeneratorNetwork, RevisingGenerator):
+        drawn = kind.sample_noise
+        monkeypatch.setattr(kind, "sample_noise", lambda *arguments, drawn=drawn: drawn(*arguments).double())
     torch.set_default_dtype(torch.float64)
     try:
         yield
@@ -89,20 +107,24 @@ def test_ten_steps_are_those_of_the_papers(name, monkeypatch):
         labels = None if task.condition_rows is None else task.condition_rows[:]
         ids = task.tokenizer.end, task.tokenizer.pad
         state = torch.get_rng_state()  # where the Gumbel noise of both begins
-        critic = copied(ours.critic)
-        theirs = reference.adversarial(c, task.real[:], labels, copied(ours.generator), critic, *ids)
+        critic, reviser = copied(ours.critic), copied(ours.reviser) if c.revision.passes else None
+        theirs = reference.adversarial(c, task.real[:], labels, copied(ours.generator), critic, reviser, *ids)
         logged = []
         for _ in range(c.train.steps):
             parts = ours.step()
             logged.append({k: v.item() for k, v in parts.items()} | ours.learning_rates())
         torch.set_rng_state(state)
-        expected, averages, discriminators = zip(*theirs, strict=True)
+        expected, averages, revised, discriminators = zip(*theirs, strict=True)
         for step, (one, other) in enumerate(zip(logged, expected, strict=True), 1):
             agree(one, other, f"step {step}")
         assert any(numbers.get("penalty", 0) > 0.01 for numbers in logged) == (c.penalty.weight > 0)
         weights = {part: dict(network.named_parameters()) for part, network in ours.networks().items()}
         agree(weights["generator"], averages[-1], "generator")
         agree(weights["critic"], critic, "critic")
+        assert ("reviser" in weights) == ("--revision.passes" in " ".join(GAMES[name]))
+        if "reviser" in weights:
+            agree(weights["reviser"], revised[-1], "reviser")
+            assert [numbers for numbers in logged if "generator_lr" in numbers and "reviser_lr" not in numbers]
         assert ("discriminator" in weights) == ("--reranking.candidates=4" in GAMES[name])
         if "discriminator" in weights:
             agree(weights["discriminator"], discriminators[-1], "discriminator")

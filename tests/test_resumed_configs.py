@@ -16,6 +16,7 @@ FREE = (
     *("imports", "clipping", "trackers", "penalty", "evaluation"),
     *(f"train.{key}" for key in ("steps", "seconds", "decay_from", "average", "log_every", "checkpoint_every")),
     *("train.keep", "train.threads", "train.critic.lr", "train.generator.lr", "likelihood.optimizer.lr"),
+    *("revision.optimizer.lr", "reranking.optimizer.lr"),
     *(f"likelihood.{key}" for key in ("clip", "validate_every", "patience", "decay", "decays")),
 )
 
@@ -37,7 +38,8 @@ def test_only_what_leaves_weights_and_data_alone_may_change_on_resume(tmp_path, 
     saved.trackers, saved.train.critic.options = ["tensorboard"], {"eps": 1e-3}
     saved.train.generator.options = {"eps": 1e-3}
     if kind is TextConfig:
-        saved.likelihood.optimizer.options = saved.reranking.optimizer.options = {"eps": 1e-3}
+        for section in (saved.likelihood, saved.reranking, saved.revision):
+            section.optimizer.options = {"eps": 1e-3}
     config.save(saved, tmp_path / artefacts.CONFIG)
     (tmp_path / folder.METRICS).touch()
     folder.check_free(tmp_path, saved, resume=True, overwrite=False)

@@ -46,6 +46,24 @@ def test_the_command_writes_what_the_generator_samples_with_the_same_options(cho
         assert sampled(chosen, out, *words) == list(generator.sample(**{"num": 10, **others})) != expected
 
 
+def test_the_command_writes_drafts_and_revisions(chosen, tmp_path, capsys):
+    options = ("--revision.copy=0", "--revision.temperature=0.6", "--reranking.candidates=3")
+    run = checkpoint(tmp_path / "run", *options, networks=("generator", "critic", "reviser", "discriminator"))
+    generator, out = Generator.from_pretrained(run), tmp_path / "out.txt"
+    one_by_one = [sampled(run, out, "--passes", str(n), "--candidates", "1", "--seed", "2") for n in range(5)]
+    assert len({tuple(lines) for lines in one_by_one}) == 5
+    for passes, lines in enumerate(one_by_one):
+        assert lines == list(generator.sample(10, seed=2, candidates=1, passes=passes))
+    assert one_by_one[3] == sampled(run, out, "--candidates", "1", "--seed", "2")  # as trained
+    assert one_by_one[0] == sampled(run, out, "--passes", "0", "--seed", "2")  # nothing chooses among drafts
+    warm = ("--passes", "0", "--temperature")
+    assert (
+        one_by_one[0] == sampled(run, out, *warm, "0.6", "--seed", "2") != sampled(run, out, *warm, "0", "--seed", "2")
+    )
+    assert main(["sample", str(chosen), "--passes", "1"]) == 2
+    assert "there is no reviser: leave passes out" in capsys.readouterr().err
+
+
 def test_temperature_zero_is_a_temperature(tmp_path):
     run = checkpoint(tmp_path / "run", GUMBEL)
     generator = Generator.from_pretrained(run)

@@ -71,6 +71,16 @@ def test_a_resumed_run_has_the_time_that_was_left(tmp_path, clock):
     assert column(tmp_path / "run", "train/seconds")[-1] == 5
 
 
+def test_time_is_shared_out_among_the_generator_the_reviser_and_the_reranker(tmp_path, clock):
+    options = ["--train.seconds=8", "--reranking.candidates=4", "--reranking.share=0.25", "--train.log_every=1"]
+    options += ["--revision.passes=1", "--revision.share=0.5", "--revision.optimizer.lr=0.01"]
+    assert train(tmp_path / "run", *LONG, *options) == 0
+    names = ("generator", "reviser", "discriminator")
+    found = [[row["step"] for row in rows(tmp_path / "run") if f"train/{name}_lr" in row] for name in names]
+    assert found == [[1, 2], [3, 4, 5, 6], [7, 8]]
+    assert column(tmp_path / "run", "train/reviser_lr") == pytest.approx([0.01, 0.0075, 0.005, 0.0025])
+
+
 def test_time_is_shared_out_between_the_game_and_the_reranker(tmp_path, clock):
     options = ["--train.seconds=8", "--reranking.candidates=4", "--reranking.share=0.5", "--train.log_every=1"]
     assert train(tmp_path / "run", *LONG, *options, "--reranking.optimizer.lr=0.01") == 0

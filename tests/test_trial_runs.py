@@ -158,7 +158,12 @@ def test_training_is_not_for_nothing_where_scoring_fails(tmp_path, stand_in, cap
 
 def test_a_study_of_objectives_reads_results_that_hold_no_more_than_its_own_scores(tmp_path, stand_in):
     # What a study wrote before it shared its runs with the trials.
-    arguments = ["--config=text.yaml", "--train.seconds=9.0", f"--train.steps={10**9}", "--evaluation.samples=2000"]
+    arguments = [
+        "--config=text_drafts.yaml",
+        "--train.seconds=9.0",
+        f"--train.steps={10**9}",
+        "--evaluation.samples=2000",
+    ]
     arguments += ["--seed=0", "--train.threads=1", "--reranking.candidates=1"]
     scores = {"grammatical": 0.5, "unique": 0.75, "self_bleu_4": 0.625}
     curves = {key: [[1.0, 2.0], [8.5, 1.0]] for key in ("wasserstein", "critic_loss", "generator_loss", "penalty")}

@@ -22,14 +22,16 @@ from seqgan_gp.training.text import TextTask
 from seqgan_gp.training.trainer import Trainer
 
 # Without this, Adam makes a full step of a gradient that is nothing but rounding.
-STEADY = [f"--{key}.options={{eps: 1.e-4}}" for key in ("train.critic", "train.generator", "reranking.optimizer")]
+OPTIMIZERS = ("train.critic", "train.generator", "revision.optimizer", "reranking.optimizer")
+STEADY = [f"--{key}.options={{eps: 1.e-4}}" for key in OPTIMIZERS]
 SYSTEMS = {
     "text": ["--relaxation.kind=softmax"],
     "r3gan": ["--config=r3gan", "--critic.parametrization=spectral"],
     "labels": ["--corpus.train=grammar:types", "--corpus.label=label", "--objective=relativistic"],
 }
-RERANKED = ["--reranking.candidates=4", "--reranking.share=0.5", "--corpus.train=grammar:types", *STEADY]
-RERANKED += ["--corpus.label=label", "--train.steps=14"]
+# Five steps of the generator's game, five of the reviser's and four of the reranker.
+PARTS = ["--reranking.candidates=4", "--reranking.share=0.3", "--corpus.train=grammar:types", *STEADY]
+PARTS += ["--corpus.label=label", "--train.steps=14", "--revision.passes=2", "--revision.share=0.35"]
 LIKELIHOOD = ["--method=likelihood", "--language_model.dropout=0", "--likelihood.optimizer.options={eps: 1.e-4}"]
 LIKELIHOOD += ["--language_model.width=9", "--likelihood.validate_every=1", "--likelihood.validation=41"]
 
@@ -93,8 +95,8 @@ def run(out: Path) -> dict[str, int]:
     with unreadable_in_the_second():
         codes["unreadable"] = train("unreadable")
     stopped_at(4, Trainer)
-    codes["stopped"] = train("reranked", *RERANKED)
-    codes["resumed"] = train("reranked", *RERANKED, "--resume")
+    codes["stopped"] = train("parts", *PARTS)
+    codes["resumed"] = train("parts", *PARTS, "--resume")
     return codes
 
 

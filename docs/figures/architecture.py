@@ -108,15 +108,17 @@ def draw(path: Path) -> None:
 
     # After the game.
     axes.text(0.12, 0.55, "after the\ngame:", va="center", fontsize=8.5, weight="bold", color=INK)
-    box(axes, 0.95, 0.22, 1.45, 0.66, "stands still", GENERATED, "generator G")
-    arrow(axes, (2.4, 0.55), (2.72, 0.55))
-    for i in range(8):
-        axes.add_patch(Rectangle((2.77, 0.16 + i * 0.1), 0.95, 0.07, facecolor=GENERATED + "55", edgecolor="none"))
-    axes.text(3.24, 1.03, "8 candidates", ha="center", va="center", fontsize=8.5, color=INK)
-    arrow(axes, (3.77, 0.55), (4.2, 0.55))
-    box(axes, 4.2, 0.22, 2.05, 0.66, "chooses one of 8", CRITIC, "reranker, from D")
-    arrow(axes, (6.25, 0.55), (6.6, 0.55))
-    axes.text(6.68, 0.55, "one sentence", va="center", fontsize=9.5, color=GENERATED, weight="bold")
+    box(axes, 0.95, 0.22, 1.3, 0.66, "drafts", GENERATED, "generator G")
+    arrow(axes, (2.25, 0.55), (2.5, 0.55))
+    box(axes, 2.5, 0.22, 1.5, 0.66, "revises 3 times", GENERATED, "reviser, by D")
+    arrow(axes, (4.0, 0.55), (4.25, 0.55))
+    for i in range(4):
+        axes.add_patch(Rectangle((4.3, 0.3 + i * 0.14), 0.8, 0.09, facecolor=GENERATED + "55", edgecolor="none"))
+    axes.text(4.7, 1.0, "4 candidates", ha="center", va="center", fontsize=8.5, color=INK)
+    arrow(axes, (5.15, 0.55), (5.4, 0.55))
+    box(axes, 5.4, 0.22, 1.45, 0.66, "chooses one", CRITIC, "reranker, from D")
+    arrow(axes, (6.85, 0.55), (7.08, 0.55))
+    axes.text(7.12, 0.55, "sentence", va="center", fontsize=9.5, color=GENERATED, weight="bold")
 
     figure.savefig(path, dpi=200)
 

@@ -20,6 +20,7 @@ from torch.nn.utils import parametrize
 from .constraints import clip_weights
 from .objectives import Objective
 from .penalty import Penalty, gradient_penalty, interpolate
+from .substitutions import substitution_loss
 
 
 class Batch(NamedTuple):
@@ -144,6 +145,9 @@ class Game:
         penalty: the penalty of `critic_loss`.
         critic_steps: critic updates for each generator update.
         clipping: bound of the critic's weights after each of its updates (Arjovsky et al. 2017), or None.
+        substitutions: token substitutions of each generated sample whose worth the critic tells exactly in the
+            generator's update (`substitutions`); 0 takes the straight-through gradient. Other numbers are for one-hot
+            tokens, `HardTokens`.
         backward: function that differentiates a loss.
         autocast: function that returns the context for forward passes in mixed precision.
     """
@@ -159,12 +163,14 @@ class Game:
         penalty: Penalty,
         critic_steps: int = 1,
         clipping: float | None = None,
+        substitutions: int = 0,
         backward: Callable[[Tensor], object] = Tensor.backward,
         autocast: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext,
     ):
         self.generator, self.critic, self.critic_loss = generator, critic, critic_loss
         self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
         self.objective, self.penalty, self.critic_steps, self.clipping = objective, penalty, critic_steps, clipping
+        self.substitutions = substitutions
         self.backward, self.autocast = backward, autocast
 
     def play(self, step: int, draw: Callable[[int], Batch], noise: Callable[[], Tensor]) -> dict[str, Tensor]:
@@ -201,10 +207,18 @@ class Game:
         """Update the generator once, and return `generator_loss`, detached. Paired objectives read the real samples."""
         self.critic.requires_grad_(False)
         fake = self.generator(batch.noise, *batch.given)
-        with self.autocast(), parametrize.cached():  # both scores with the same weights
-            scores = wide(self.critic(fake, *batch.given))
+        with self.autocast(), parametrize.cached():  # all scores with the same weights
             real_scores = wide(self.critic(batch.real, *batch.given)) if self.objective.paired else None
-        loss = self.objective.generator(real_scores, scores).mean()
+
+            def losses(scores: Tensor) -> Tensor:
+                times = len(scores) // len(batch.noise)
+                repeated = None if real_scores is None else real_scores.repeat(times)
+                return self.objective.generator(repeated, wide(scores))
+
+            if self.substitutions:
+                loss = substitution_loss(self.critic, fake, losses, self.substitutions, batch.given).mean()
+            else:
+                loss = losses(self.critic(fake, *batch.given)).mean()
         self.generator_optimizer.zero_grad()
         self.backward(loss)
         self.generator_optimizer.step()

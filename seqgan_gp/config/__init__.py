@@ -10,6 +10,7 @@ from .experiment import (
     OptimizerConfig,
     PenaltyConfig,
     RerankingConfig,
+    RevisionConfig,
     TrainConfig,
 )
 from .files import load, modality_of, save
@@ -22,6 +23,7 @@ __all__ = [
     "OptimizerConfig",
     "PenaltyConfig",
     "RerankingConfig",
+    "RevisionConfig",
     "TrainConfig",
     "flat",
     "load",

@@ -8,7 +8,16 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from ..adversarial.objectives import OBJECTIVES
 from ..adversarial.penalty import MIXINGS, SIDES
 from ..errors import UserError
-from ..fields import Name, NonNegativeFloat, NonNegativeInt, OneOf, PositiveFloat, PositiveInt, UnitInterval
+from ..fields import (
+    Name,
+    NonNegativeDepth,
+    NonNegativeFloat,
+    NonNegativeInt,
+    OneOf,
+    PositiveFloat,
+    PositiveInt,
+    UnitInterval,
+)
 from .schema import flat, sections
 
 
@@ -68,6 +77,40 @@ class OptimizerConfig:
 
 
 @dataclass
+class RevisionConfig:
+    """Draft and revise: a second network, the reviser, reads the sequences of the generator and writes them anew.
+
+    After the training of the generator, which then stands still, the reviser learns by the same game with the same
+    critic. It has the shape of the generator. It reads drafts whose tokens are drawn, and its own revisions of them.
+
+    Args:
+        passes: Revisions of each sample, one after another; 0 trains no reviser. Each takes as long as a draft.
+        share: Fraction of the training for the reviser, over 0 and below 1.
+        temperature: Temperature of the draft's tokens. A higher one makes samples more diverse, and drafts worse.
+        copy: Logits that the tokens of a sequence have ahead of others in its revision.
+        substitutions: Substitutions of a token in each sample that the critic scores to correct the straight-through
+            gradient of the reviser; 0 for that gradient alone. Each takes the time to score the sample. Default: 8, or
+            0 for soft tokens, which have none.
+        optimizer: The reviser's optimiser. Its learning rate and that of the critic, which starts from
+            `train.critic.lr` once more, fall linearly to zero.
+    """
+
+    passes: NonNegativeDepth = 3
+    share: UnitInterval = 0.475
+    temperature: NonNegativeFloat = 1.0
+    copy: NonNegativeFloat = 4.0
+    substitutions: NonNegativeInt | None = None
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+
+    def check(self, name: str) -> None:
+        if self.passes and not 0 < self.share < 1:
+            raise UserError(
+                f"{name}.share is {self.share:g}: generator and reviser both need some of the training; give a "
+                f"fraction between 0 and 1, such as 0.5, or {name}.passes 0"
+            )
+
+
+@dataclass
 class RerankingConfig:
     """Reranking: each sample is one of several candidates (Azadi et al. 2019, Grover et al. 2019).
 
@@ -86,9 +129,9 @@ class RerankingConfig:
         optimizer: The discriminator's optimiser. Its learning rate falls linearly to zero.
     """
 
-    candidates: PositiveInt = 8
-    temperature: NonNegativeFloat = 1.0
-    share: UnitInterval = 0.25
+    candidates: PositiveInt = 4
+    temperature: NonNegativeFloat = 0.0
+    share: UnitInterval = 0.125
     dropout: UnitInterval = 0.0
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=1e-3))
 
@@ -126,7 +169,7 @@ class TrainConfig:
             processes.
     """
 
-    steps: PositiveInt = 16_000
+    steps: PositiveInt = 12_000
     seconds: PositiveFloat | None = None
     batch_size: PositiveInt = 64
     critic_steps: PositiveInt = 1
@@ -193,9 +236,25 @@ class Experiment:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
 
     @property
+    def substitutions(self) -> int:
+        """The substitutions of each sample in the generator's gradient; see `adversarial.substitutions`."""
+        return 0
+
+    @property
+    def reviser(self) -> RevisionConfig | None:
+        """The config of draft and revise; None without a reviser."""
+        return None
+
+    @property
     def reranker(self) -> RerankingConfig | None:
         """The config of reranking; None without reranking."""
         return None
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The ends of the generator's game and of the reviser's game, as fractions of the training."""
+        revision_ends = 1 - self.reranker.share if self.reranker else 1.0
+        return revision_ends - self.reviser.share if self.reviser else revision_ends, revision_ends
 
     def settled(self, saved: Self) -> Self:
         """This config, with open choices replaced by the values that `saved` chose from the data."""

@@ -11,10 +11,12 @@ from ..errors import UserError
 from ..fields import NonNegativeInt, OneOf, PositiveDepth, PositiveFloat, PositiveInt, UnitInterval
 from ..modality import TEXT, modality
 from ..models.generator import GeneratorNetwork
-from ..models.relaxations import RELAXATIONS
+from ..models.relaxations import RELAXATIONS, one_hot
 from .blocks import Blocks
 from .corpus import CHOSEN, ConditionConfig, CorpusConfig, TokenizerConfig
-from .experiment import Experiment, OptimizerConfig, RerankingConfig
+from .experiment import Experiment, OptimizerConfig, RerankingConfig, RevisionConfig
+
+SUBSTITUTIONS = 8  # of each sample in the gradient of a reviser of one-hot tokens
 
 
 @dataclass(kw_only=True)
@@ -46,10 +48,13 @@ class RelaxationConfig:
             softmax), gumbel (soft tokens sampled with Gumbel noise) or straight-through-gumbel (one-hot, a sampled
             token).
         temperature: Temperature of the softmax, over 0.
+        substitutions: Substitutions of a token in each sample that the critic scores to correct the straight-through
+            gradient of the generator; 0 for that gradient alone. The reviser has its own, `revision.substitutions`.
     """
 
     kind: Annotated[str, OneOf(RELAXATIONS)] = "straight-through"
     temperature: PositiveFloat = 1.0
+    substitutions: NonNegativeInt = 0
 
 
 @dataclass(kw_only=True)
@@ -143,9 +148,26 @@ class TextConfig(Experiment):
     generator: GeneratorConfig = field(default_factory=GeneratorConfig.new)
     relaxation: RelaxationConfig = field(default_factory=RelaxationConfig)
     critic: CriticConfig = field(default_factory=CriticConfig.new)
+    revision: RevisionConfig = field(default_factory=RevisionConfig)
     reranking: RerankingConfig = field(default_factory=RerankingConfig)
     language_model: LanguageModelConfig = field(default_factory=LanguageModelConfig)
     likelihood: LikelihoodConfig = field(default_factory=LikelihoodConfig)
+
+    @property
+    def substitutions(self) -> int:
+        return self.relaxation.substitutions
+
+    @property
+    def reviser(self) -> RevisionConfig | None:
+        if not self.revision.passes:
+            return None
+        if self.revision.substitutions is None:
+            return dataclasses.replace(self.revision, substitutions=SUBSTITUTIONS if self._one_hot else 0)
+        return self.revision
+
+    @property
+    def _one_hot(self) -> bool:
+        return one_hot(RELAXATIONS[self.relaxation.kind](self.relaxation.temperature))
 
     @property
     def reranker(self) -> RerankingConfig | None:
@@ -166,6 +188,17 @@ class TextConfig(Experiment):
         if self.corpus.context and self.condition.features % self.condition.heads:
             sizes = f"condition.features is {self.condition.features} and condition.heads {self.condition.heads}"
             raise UserError(f"{sizes}: the heads share the features, so it must be a multiple of them")
+        if self.ends[0] <= 0:
+            raise UserError(
+                f"revision.share is {self.revision.share:g} and reranking.share {self.reranking.share:g}: nothing is "
+                "left of the training for the generator; lower one of them"
+            )
+        for name, section in (("relaxation", self.relaxation), ("revision", self.reviser)):
+            if section and section.substitutions and not self._one_hot:
+                raise UserError(
+                    f"{name}.substitutions is {section.substitutions} and relaxation.kind {self.relaxation.kind}: soft "
+                    f"tokens have no substitutions; give {name}.substitutions 0, or a straight-through kind"
+                )
         if self.corpus.uppercase and self.tokenizer.lowercase:
             raise UserError("corpus.uppercase and tokenizer.lowercase are both true: leave one of them out")
         if self.evaluation.samples < 2:

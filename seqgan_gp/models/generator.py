@@ -75,6 +75,10 @@ class GeneratorNetwork(SequenceModel):
         Raises:
             ValueError: a conditional generator gets no condition, or an unconditional one gets one.
         """
+        return self._logits(self._hidden(noise), condition)
+
+    def _hidden(self, noise: Tensor) -> Tensor:
+        """The hidden states (B, L, C) of noise (B, noise_size), before the first block."""
         shared, own = noise.split([self.noise, self.noise_size - self.noise], dim=1)
         if self.project_noise is not None:
             hidden = self.project_noise(shared).unflatten(1, (self.length, -1))
@@ -82,6 +86,9 @@ class GeneratorNetwork(SequenceModel):
             hidden = self.positions
         if self.project_position_noise is not None:
             hidden = hidden + self.project_position_noise(own.unflatten(1, (self.length, -1)))
+        return hidden
+
+    def _logits(self, hidden: Tensor, condition: Tensor | None) -> Tensor:
         states = self.blocks(hidden, self._change(condition))
         return self.logits(self.blocks.readout(states[-1]))
 

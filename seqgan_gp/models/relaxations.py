@@ -111,6 +111,12 @@ class Relaxation(ABC):
         return tokens.ids if isinstance(tokens, HardTokens) else tokens
 
 
+def one_hot(relaxation: Relaxation) -> bool:
+    """Whether a relaxation gives one-hot tokens. It is asked for some; torch's random state stays as it is."""
+    with torch.random.fork_rng(devices=[]):
+        return isinstance(relaxation.parts(torch.zeros(2, 3, 5)), HardTokens)
+
+
 class Softmax(Relaxation):
     """Soft tokens, softmax(logits / temperature). All randomness comes from the generator's noise."""
 

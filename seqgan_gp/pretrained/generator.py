@@ -20,8 +20,9 @@ from ..machine import onto, side_by_side
 from ..memory import FLOAT, WHOLE, check
 from ..models.critic import CriticNetwork
 from ..models.language_model import LanguageModelNetwork
+from ..models.reviser import ReviserNetwork, RevisingGenerator
 from ..models.sequence import SequenceModel
-from ..networks import load_network
+from ..networks import load_network, revising
 from ..text.conditions import Condition
 from ..text.tokenizer import Tokenizer, as_sentences
 from . import inputs
@@ -42,6 +43,7 @@ class Sampling:
     batch_size: int = 256
     given: Given = None
     candidates: int | None = None
+    passes: int | None = None
 
     @classmethod
     def of(
@@ -51,6 +53,7 @@ class Sampling:
         batch_size: int,
         given: Given,
         candidates: int | None,
+        passes: int | None,
     ) -> Sampling:
         """Options as a user gives them to the library.
 
@@ -63,6 +66,7 @@ class Sampling:
             whole("batch_size", batch_size, 1),
             given,
             None if candidates is None else whole("candidates", candidates, 1),
+            None if passes is None else whole("passes", passes, 0),
         )
 
 
@@ -102,8 +106,11 @@ class Generator:
         """
         folder = locate(source)
         network, tokenizer, condition, config = load_network(folder, "generator", cls.kind, cls.what)
+        saved = saved_networks(folder)
+        if "reviser" in saved:
+            network = revising(config, network, load_network(folder, "reviser", ReviserNetwork, "reviser").network)
         generator = cls(network.to(device), tokenizer, condition=condition)
-        if "discriminator" in saved_networks(folder):
+        if "discriminator" in saved:
             discriminator = load_network(folder, "discriminator", CriticNetwork, "discriminator").network
             generator.reranking = Reranking.of(config.reranking, discriminator.to(device), tokenizer)
         return generator
@@ -139,9 +146,11 @@ class Generator:
         batch_size: int = 256,
         given: Given = None,
         candidates: int | None = None,
+        passes: int | None = None,
     ) -> Iterator[np.ndarray]:
         """Batches of ids (<= batch_size, L) int64, `num` rows in all; the same for the same seed. See `sample`."""
-        return self._batches(lambda ids: ids, num, Sampling.of(seed, temperature, batch_size, given, candidates))
+        options = Sampling.of(seed, temperature, batch_size, given, candidates, passes)
+        return self._batches(lambda ids: ids, num, options)
 
     def sample(
         self,
@@ -151,6 +160,7 @@ class Generator:
         batch_size: int = 256,
         given: Given = None,
         candidates: int | None = None,
+        passes: int | None = None,
     ) -> Iterator[str]:
         """`num` sentences, which are drawn batch by batch while you read them; the same for the same seed. Between them
         gradients, torch's threads and the mode of the network are as you have them.
@@ -163,21 +173,27 @@ class Generator:
                 training sentences.
             candidates: candidates for each sentence, among which the discriminator chooses; 1 for no reranking;
                 default: the number of the run's config.
+            passes: revisions of each sentence, for a run with a reviser; 0 for drafts without reranking; default: the
+                number of the run's config.
 
         Raises:
             UserError: a condition is missing, unknown, or given to a generator without one; there is no discriminator
-                to choose among candidates; or the command `sample` would refuse a number.
+                to choose among candidates, or no reviser; or the command `sample` would refuse a number.
         """
-        options = Sampling.of(seed, temperature, batch_size, given, candidates)
+        options = Sampling.of(seed, temperature, batch_size, given, candidates, passes)
         batches = self._batches(self.tokenizer.decode, num, options)
         return (sentence for sentences in batches for sentence in sentences)
 
     def _batches(self, read: Callable[[np.ndarray], Read], num: int, options: Sampling) -> Iterator[Read]:
         """`read` of each batch of ids (<= batch_size, L)."""
         num = whole("num", num, 0)
-        reranking = self._reranking(options.candidates)
+        network = self._revising(options.passes)
+        candidates = 1 if options.passes == 0 and options.candidates is None else options.candidates
+        reranking = self._reranking(candidates)
         temperature, given = options.temperature, options.given
-        if temperature is None:
+        if temperature is None and isinstance(network, RevisingGenerator) and not network.passes:
+            temperature = network.drafting
+        elif temperature is None:
             temperature = reranking.temperature if reranking else self.temperature
         noise, tokens, labels, chance = map(np.random.default_rng, np.random.SeedSequence(options.seed).spawn(4))
         if given is None and self.condition is not None:
@@ -193,7 +209,7 @@ class Generator:
                 size = min(at_once, num - start)
                 part = None if condition is None else condition[start : start + at_once]
                 repeated = None if part is None else part.repeat_interleave(each, 0)
-                draw = self.network.draw(size * each, temperature, noise, tokens, repeated)
+                draw = network.draw(size * each, temperature, noise, tokens, repeated)
                 yield reranking.among(draw, chance.standard_exponential((size, each)), part) if reranking else draw
 
         def compute(ids: Callable[[], Tensor]) -> Read:
@@ -219,6 +235,17 @@ class Generator:
         check(needed, f"drawing {rows:,} sentences at once", f"lower {lower}", device)
         if self.condition is not None:
             check(2 * WHOLE * num, f"the conditions of {num:,} sentences", "lower num")
+
+    def _revising(self, passes: int | None) -> SequenceModel:
+        """The network with a number of passes."""
+        if passes is None:
+            return self.network
+        if not isinstance(self.network, RevisingGenerator):
+            raise UserError(
+                "there is no reviser: leave passes out, or give a run that was trained to its end with "
+                "revision.passes over 0"
+            )
+        return self.network.with_passes(passes)
 
     def _reranking(self, candidates: int | None) -> Reranking | None:
         """The reranking with a number of candidates, if there is one; None for no reranking."""

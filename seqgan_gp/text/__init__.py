@@ -16,6 +16,7 @@ MODALITY = Modality(
             "seqgan_gp.training.trainer:Trainer",
             {
                 "generator": "seqgan_gp.networks:build_generator",
+                "reviser": "seqgan_gp.networks:build_reviser",
                 "critic": "seqgan_gp.networks:build_critic",
                 "discriminator": "seqgan_gp.networks:build_critic",
             },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 from accelerate import Accelerator
 from torch import nn
 
@@ -9,7 +11,7 @@ from ..adversarial.game import CriticLoss, Game
 from ..adversarial.objectives import OBJECTIVES
 from ..adversarial.penalty import MIXINGS, SIDES, Penalty
 from ..adversarial.reranker import Forgetful, Reranker
-from ..config import Experiment, PenaltyConfig, RerankingConfig
+from ..config import Experiment, PenaltyConfig, RerankingConfig, RevisionConfig
 from .setup import make_optimizer
 
 # Betas of Adam and its variants, unless the config sets them.
@@ -53,9 +55,25 @@ def make_game(accelerator: Accelerator, generator: nn.Module, critic: nn.Module,
         penalty=penalty,
         critic_steps=train.critic_steps,
         clipping=config.clipping,
+        substitutions=config.substitutions,
         backward=accelerator.backward,
         autocast=accelerator.autocast,
     )
+
+
+def make_revision(accelerator: Accelerator, game: Game, reviser: nn.Module, config: RevisionConfig) -> Game:
+    """Build the game of a reviser with the critic of `game`, ready for the device and the processes.
+
+    Args:
+        reviser: the player, from noise to samples that the critic embeds; only its weights that want a gradient learn.
+    """
+    learning = [weight for weight in reviser.parameters() if weight.requires_grad]
+    revision = copy.copy(game)
+    revision.generator, revision.generator_optimizer = accelerator.prepare(
+        reviser, make_optimizer("revision.optimizer", config.optimizer, learning, BETAS)
+    )
+    revision.substitutions = config.substitutions or 0
+    return revision
 
 
 def make_reranker(accelerator: Accelerator, discriminator: nn.Module, config: RerankingConfig) -> Reranker:

@@ -16,7 +16,7 @@ from .task import Task
 
 # The sections and keys of sizes. Other whole numbers, such as seeds and steps, take no memory.
 SIZES = ("generator", "critic", "language_model", "condition", "tokenizer", "images")
-ALSO = ("train.batch_size", "evaluation.samples")
+ALSO = ("train.batch_size", "evaluation.samples", "relaxation.substitutions", "revision.substitutions")
 
 
 def check_fits(method: type[BaseTrainer], task: Task[Any], device: torch.device, processes: int) -> None:
@@ -46,7 +46,7 @@ def _largest(method: type[BaseTrainer], task: Task[Any], processes: int) -> tupl
         if not (section in SIZES or key in ALSO) or type(value) is not int or value < 2:
             continue
         default = defaults.get(key)
-        lower = min(default, value // 2) if type(default) is int and default > 0 else value // 2
+        lower = min(default, value // 2) if type(default) is int else value // 2
         try:
             other = task.resized(changed(task.config, {section: {name: lower}}))
             found.append((_needs(method, other, processes), -value, key))

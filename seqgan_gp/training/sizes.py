@@ -27,8 +27,9 @@ def batch_needs(config: TextConfig, vocabulary: int, rows: int) -> float:
     """The bytes of a step of the game on `rows` sentences of a batch, or of an evaluation if that is more.
 
     These are soft tokens with their gradient and that of the logits, and the states between the blocks; or the states
-    of the critic for real, generated and penalised samples, and its tokens for a penalty in one-hot space. The whole
-    batch adds its noise and ids.
+    of the critic for real, generated and penalised samples, and its tokens for a penalty in one-hot space. Each
+    substitution adds its ids, and the input and the output of a layer of the critic. The whole batch adds its noise and
+    ids.
 
     With the weights, the estimate was 0.72 of the memory that a run took on a CPU where the noise was large (200,000),
     0.48 where the generator was (width 2,048), and 0.2 where the batch was (4,096): autograd keeps far more than these.
@@ -37,10 +38,17 @@ def batch_needs(config: TextConfig, vocabulary: int, rows: int) -> float:
     g, c, penalty = config.generator, config.critic, config.penalty
     tokens = FLOAT * 3 * length * vocabulary
     places = 3 if penalty.weight and "interpolates" in penalty.at else 2
-    playing = tokens + _states(g, length)
+    scored = _substitutions(config, length * vocabulary) * length * (WHOLE + 2 * state_size() * c.width)
+    playing = tokens + _states(g, length) + scored
     judging = places * _states(c, length) + (tokens if penalty.weight and penalty.space == "one-hot" else 0)
     drawn = batch * (FLOAT * (g.noise + length * g.position_noise) + WHOLE * length)
     return max(drawn + rows * max(playing, judging), 2 * WHOLE * config.evaluation.samples * length)
+
+
+def _substitutions(config: TextConfig, all_of_them: int) -> int:
+    """The most substitutions of a sample that the critic scores at once."""
+    reviser = (config.reviser.substitutions or 0) if config.reviser else 0
+    return min(max(config.substitutions, reviser), all_of_them)
 
 
 def _states(blocks: Blocks, length: int) -> int:

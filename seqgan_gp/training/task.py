@@ -137,6 +137,17 @@ class Task(ABC, Generic[Kind]):
         When gradients are off, it may return a form that is cheaper to embed.
         """
 
+    def build_reviser(self) -> nn.Module:
+        """Build the reviser. Only runs with revisions call this."""
+        raise NotImplementedError
+
+    def revising(self, draft: nn.Module, reviser: nn.Module) -> Any:
+        """Build the generator that drafts with one network and revises with the other, with `sample_noise` as above.
+
+        `player` takes it, too. Only runs with revisions call this.
+        """
+        raise NotImplementedError
+
     def candidates(
         self, generator: nn.Module, num: int, rng: np.random.Generator, condition: Tensor | None = None
     ) -> Tensor:

@@ -23,6 +23,7 @@ from ..errors import UserError
 from ..files import copy_file, failing
 from ..models.critic import CriticNetwork
 from ..models.relaxations import HardTokens, Relaxation
+from ..models.reviser import RevisingGenerator
 from ..models.sequence import SequenceModel, finish
 from ..terminal import progress
 from ..text import cache, prepared
@@ -49,7 +50,19 @@ class RelaxedGenerator(nn.Module):
 
     def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor | HardTokens:
         relax = self.relaxation.parts if torch.is_grad_enabled() else self.relaxation.detached
-        return relax(self.generator(noise, condition))
+        return relax(self.logits(noise, condition))
+
+    def logits(self, noise: Tensor, condition: Tensor | None) -> Tensor:
+        return self.generator(noise, condition)
+
+
+class RelaxedReviser(RelaxedGenerator):
+    """The same of one of the passes of a reviser, which the noise chooses."""
+
+    generator: RevisingGenerator
+
+    def logits(self, noise: Tensor, condition: Tensor | None) -> Tensor:
+        return self.generator.any_pass(noise, condition)
 
 
 def _settled(config: TextConfig, kind: str | None, length: int) -> TextConfig:
@@ -244,6 +257,12 @@ class TextTask(task.Task[TextConfig]):
     def build_generator(self) -> nn.Module:
         return networks.build_generator(self.config, self.tokenizer, self.condition)
 
+    def build_reviser(self) -> nn.Module:
+        return networks.build_reviser(self.config, self.tokenizer, self.condition)
+
+    def revising(self, draft: nn.Module, reviser: nn.Module) -> RevisingGenerator:
+        return networks.revising(self.config, draft, reviser)
+
     def build_critic(self) -> nn.Module:
         return networks.build_critic(self.config, self.tokenizer, self.condition)
 
@@ -252,7 +271,8 @@ class TextTask(task.Task[TextConfig]):
         return networks.make_relaxation(self.config)
 
     def player(self, generator: nn.Module) -> RelaxedGenerator:
-        return RelaxedGenerator(generator, self.relaxation)
+        kind = RelaxedReviser if isinstance(generator, RevisingGenerator) else RelaxedGenerator
+        return kind(generator, self.relaxation)
 
     def candidates(
         self, generator: nn.Module, num: int, rng: np.random.Generator, condition: Tensor | None = None

@@ -1,4 +1,7 @@
-"""Adversarial training: the game of `adversarial` with an experiment's data, learning rates and moving average."""
+"""Adversarial training: the game of `adversarial` with an experiment's data, learning rates and moving averages.
+
+A run has up to three parts: the game of the generator, the game of the reviser, and the training of the reranker.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +16,14 @@ from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..adversarial.game import Batch
+from ..adversarial.game import Batch, Game
 from ..config import Experiment, OptimizerConfig
 from ..errors import UserError
 from ..machine import onto
 from ..memory import weights
 from .base import BaseTrainer
 from .batches import Batches
-from .build import BETAS, make_game, make_reranker
+from .build import BETAS, make_game, make_reranker, make_revision
 from .checkpoint import Record, State
 from .setup import states
 from .task import Task
@@ -31,8 +34,14 @@ def learning_rate_factor(done: float, decay_from: float) -> float:
     return 1.0 if done <= decay_from else (1 - done) / (1 - decay_from)
 
 
+def first_step(begins: float, steps: int) -> int:
+    """The first of so many steps that a part of the training has, which begins at a fraction of them."""
+    near = int(begins * steps)
+    return next((step for step in range(max(near - 1, 0), near + 2) if step / steps >= begins), near)
+
+
 class Trainer(BaseTrainer):
-    """Trains generator and critic by the game, and then the reranker, if the config asks for reranking.
+    """Trains generator and critic by the game, and then the reviser and the reranker, if the config asks for them.
 
     All processes draw the same noise and the same interpolation for every step. Gumbel noise differs between them.
     """
@@ -49,64 +58,103 @@ class Trainer(BaseTrainer):
         player = task.player(self.generator)
         set_seed(config.seed, device_specific=True)  # Gumbel noise differs between processes
         self.game = make_game(accelerator, player, self.critic, config)
-        self.average = AveragedModel(self.generator, multi_avg_fn=get_ema_multi_avg_fn(config.train.average))
-        reranking = config.reranker
+        self.average = self._averaged(self.generator)
+        revision, reranking = config.reviser, config.reranker
         self.reranker = make_reranker(accelerator, task.build_critic(), reranking) if reranking else None
-        self.game_ends = 1 - reranking.share if reranking else 1.0  # as a fraction of the training
+        self.game_ends, self.revision_ends = config.ends
+        self.revision = None
+        if revision:
+            self.reviser = task.build_reviser()
+            # Drafts come from the average of the generator, which stands still by then.
+            self.average.requires_grad_(False)
+            self.revising = task.revising(self.average.module, self.reviser)
+            self.revision = make_revision(accelerator, self.game, task.player(self.revising), revision)
+            self.revised_average = self._averaged(self.reviser)  # on its device
 
     @staticmethod
     def optimizers(config: Experiment) -> dict[str, OptimizerConfig]:
         optimizers = {"train.critic": config.train.critic, "train.generator": config.train.generator}
+        if config.reviser:
+            optimizers["revision.optimizer"] = config.reviser.optimizer
         if config.reranker:
             optimizers["reranking.optimizer"] = config.reranker.optimizer
         return optimizers
 
     @staticmethod
     def check(task: Task[Any]) -> None:
-        """One sample is enough. Raise a UserError if no step is left for the discriminator."""
-        train, reranking = task.config.train, task.config.reranker
-        if reranking and not train.seconds and (train.steps - 1) / train.steps < 1 - reranking.share:
+        """One sample is enough. Raise a UserError if no step is left for the reviser or the discriminator."""
+        train, revision, reranking = task.config.train, task.config.reviser, task.config.reranker
+        steps, (game_ends, revision_ends) = train.steps, task.config.ends
+        if train.seconds:
+            return
+        if revision and first_step(game_ends, steps) == first_step(revision_ends, steps):
             raise UserError(
-                f"train.steps is {train.steps}, and reranking.share {reranking.share:g} of it is no whole step for the "
+                f"train.steps is {steps}, and revision.share {revision.share:g} of it is no whole step for the "
+                f"reviser: give at least {math.ceil(1 / revision.share)} steps, or revision.passes 0"
+            )
+        if reranking and first_step(revision_ends, steps) == steps:
+            raise UserError(
+                f"train.steps is {steps}, and reranking.share {reranking.share:g} of it is no whole step for the "
                 f"discriminator: give at least {math.ceil(1 / reranking.share)} steps, or reranking.candidates 1"
             )
 
     @staticmethod
     def needs(task: Task[Any], processes: int) -> float:
-        """Weights with gradients, states of optimisers, the moving average and the discriminator; the buckets of
-        several processes; and the tensors of a batch.
+        """Weights with gradients, states of optimisers, the moving averages, the reviser and the discriminator; the
+        buckets of several processes; and the tensors of a batch.
         """
         config = task.config
         plain = replace(config, critic=replace(config.critic, parametrization="none"))  # as large, and built sooner
         generator, critic = weights(task.build_generator), weights(task.resized(plain).build_critic)
+        reviser = weights(task.build_reviser) if config.reviser else 0.0
         kept = generator * (3 + states(config.train.generator)) + critic * (2 + states(config.train.critic))
+        if config.reviser:
+            kept += reviser * (3 + states(config.reviser.optimizer))
         if config.reranker:
             kept += critic * (2 + states(config.reranker.optimizer))
         if processes > 1:
-            kept += generator + critic
+            kept += generator + reviser + critic
         return kept + task.batch_needs(config.train.batch_size // processes)
 
     def step(self) -> dict[str, Tensor]:
-        """Take a step of the game, or of the reranker after the end of the game."""
-        parts = self._play() if self.done < self.game_ends else self._rerank()
+        """Take a step of the game, then of the reviser's game, then of the reranker."""
+        done = self.done
+        if done < self.game_ends:
+            parts = self._draft(done / self.game_ends)
+        elif done < self.revision_ends:
+            parts = self._revise((done - self.game_ends) / (self.revision_ends - self.game_ends))
+        else:
+            parts = self._rerank()
         self.progress.step += 1
         return parts
 
-    def _play(self) -> dict[str, Tensor]:
-        """Take a step of the game at the current learning rates, and update the generator's moving average."""
+    def _draft(self, done: float) -> dict[str, Tensor]:
+        """Take a step of the generator's game, of which a fraction is done, and update the moving average."""
         config = self.config.train
-        factor = learning_rate_factor(self.done / self.game_ends, config.decay_from)
-        for optimizer, base in (
-            (self.game.critic_optimizer, config.critic.lr),
-            (self.game.generator_optimizer, config.generator.lr),
-        ):
-            for group in optimizer.param_groups:
-                group["lr"] = base * factor
-        if self.reranker:  # a run that is resumed with more steps may go back to the game
-            self.reranker.forget()
-        parts = self.game.play(self.progress.step, self.draw, self._noise)
+        if self.revision:  # a run that is resumed with more steps may go back to this game
+            self.revised_average.n_averaged.zero_()
+        parts = self._play(self.game, learning_rate_factor(done, config.decay_from), config.generator.lr)
         self.average.update_parameters(self.generator)
         return parts
+
+    def _revise(self, done: float) -> dict[str, Tensor]:
+        """Take a step of the reviser's game, of which a fraction is done, and update its moving average."""
+        assert self.revision and self.config.reviser
+        if not self._revised:
+            self.revision.generator_optimizer.state.clear()  # drop the moments of an earlier start
+        parts = self._play(self.revision, learning_rate_factor(done, 0), self.config.reviser.optimizer.lr)
+        self.revised_average.update_parameters(self.reviser)
+        return parts
+
+    def _play(self, game: Game, factor: float, rate: float) -> dict[str, Tensor]:
+        """Take a step of a game with a factor of the learning rates."""
+        rates = (game.critic_optimizer, self.config.train.critic.lr), (game.generator_optimizer, rate)
+        for optimizer, base in rates:
+            for group in optimizer.param_groups:
+                group["lr"] = base * factor
+        if self.reranker:
+            self.reranker.forget()
+        return game.play(self.progress.step, self.draw, self._noise)
 
     def _rerank(self) -> dict[str, Tensor]:
         """Take a step of the reranker on a real batch and as many candidates under the same conditions."""
@@ -114,8 +162,8 @@ class Trainer(BaseTrainer):
         rows = self.batches[self.progress.step * self.config.train.critic_steps]
         known = self.task.condition_rows
         given = None if known is None else onto(known[rows], self.accelerator.device)
-        fake = self.task.candidates(self.average.module, len(rows), self.progress.rng, given)[self.share]
-        factor = (1 - self.done) / (1 - self.game_ends)
+        fake = self.task.candidates(self._sampling, len(rows), self.progress.rng, given)[self.share]
+        factor = (1 - self.done) / (1 - self.revision_ends)
         condition = None if given is None else given[self.share]
         return self.reranker.update(self.critic, self._real(rows), fake, factor, condition)
 
@@ -131,15 +179,31 @@ class Trainer(BaseTrainer):
         return self._share(self.task.real[rows])
 
     def _noise(self) -> Tensor:
-        return self.generator.sample_noise(self.batches.size, self.progress.rng)[self.share].to(self.accelerator.device)
+        drafting = self.done < self.game_ends or not self.revision
+        player = self.generator if drafting else self.revising
+        return player.sample_noise(self.batches.size, self.progress.rng)[self.share].to(self.accelerator.device)
 
     def _share(self, batch: np.ndarray) -> Tensor:
         """This process's share of a batch, on its device."""
         return onto(batch[self.share], self.accelerator.device)
 
     def sampler(self) -> Any:
-        """A sampler with the moving average of the generator, and the discriminator once its training has begun."""
-        return self.task.sampler(self.average.module, self._discriminator)
+        """A sampler with the moving averages, and the discriminator once its training has begun."""
+        return self.task.sampler(self._sampling, self._discriminator)
+
+    @property
+    def _sampling(self) -> nn.Module:
+        """The moving average of the generator, with that of the reviser once its training has begun."""
+        if not self._revised:
+            return self.average.module
+        return self.task.revising(self.average.module, self.revised_average.module)
+
+    @property
+    def _revised(self) -> bool:
+        return self.revision is not None and bool(self.revised_average.n_averaged)
+
+    def _averaged(self, network: nn.Module) -> AveragedModel:
+        return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(self.config.train.average))
 
     @property
     def _discriminator(self) -> nn.Module | None:
@@ -147,6 +211,8 @@ class Trainer(BaseTrainer):
 
     def learning_rates(self) -> dict[str, float]:
         optimizers = {"critic_lr": self.game.critic_optimizer, "generator_lr": self.game.generator_optimizer}
+        if self.revision and self._revised:
+            optimizers = {"critic_lr": self.game.critic_optimizer, "reviser_lr": self.revision.generator_optimizer}
         if self.reranker and self.reranker.steps:
             optimizers = {"discriminator_lr": self.reranker.optimizer}
         return {name: optimizer.param_groups[0]["lr"] for name, optimizer in optimizers.items()}
@@ -156,6 +222,9 @@ class Trainer(BaseTrainer):
         networks = {"player": bare(self.game.generator), "critic": bare(self.game.critic_loss), "average": self.average}
         optimizers = {"player": self.game.generator_optimizer, "critic": self.game.critic_optimizer}
         records: dict[str, Record] = {"progress": self.progress}
+        if self.revision:
+            networks |= {"reviser": self.reviser, "revised": self.revised_average}
+            optimizers["reviser"] = self.revision.generator_optimizer
         if self.reranker:
             networks["reranker"] = bare(self.reranker.loss)
             optimizers["reranker"] = self.reranker.optimizer
@@ -164,4 +233,6 @@ class Trainer(BaseTrainer):
 
     def networks(self) -> Mapping[str, nn.Module]:
         networks = {"generator": self.average.module, "critic": self.critic}
+        if self._revised:
+            networks["reviser"] = self.revised_average.module
         return networks | ({"discriminator": self._discriminator} if self._discriminator else {})
