@@ -150,12 +150,13 @@ class TrainConfig:
     """The loop. The keys that name the critic, the generator or the average are for method adversarial.
 
     Args:
-        steps: Steps; for method adversarial, steps of the generator. Method likelihood may end sooner.
+        steps: Steps; for method adversarial, those of the generator, the reviser and the reranker together. Method
+            likelihood may end sooner.
         seconds: Seconds of training, without evaluation, saving and, on a CPU, the time of other programs. The run ends
             at steps or at seconds, whichever comes first, and `decay_from` is then a fraction of that. Timed runs with
             equal seeds differ.
         batch_size: Samples in a step. The processes share them.
-        critic_steps: Critic steps for each generator step.
+        critic_steps: Critic steps for each step of the generator or of the reviser.
         critic: The critic's optimiser.
         generator: The generator's optimiser.
         decay_from: Fraction of the training of generator and critic after which both learning rates fall linearly to

@@ -15,7 +15,36 @@ from .relaxations import draw_chance, sample_ids
 from .sequence import SequenceModel
 
 
-class GeneratorNetwork(SequenceModel):
+class NoiseModel(SequenceModel):
+    """A model whose logits (B, L, V) are a function of noise (B, noise_size) and, perhaps, a condition."""
+
+    noise_size: int
+
+    def sample_noise(self, batch: int, rng: np.random.Generator) -> Tensor:
+        """Standard normal noise (batch, noise_size) on the CPU.
+
+        numpy's stream does not depend on the batch size or the device.
+        """
+        return torch.from_numpy(rng.standard_normal((batch, self.noise_size), dtype=np.float32))
+
+    def write(self, noise: Tensor, temperature: float, chance: Tensor, condition: Tensor | None) -> Tensor:
+        """Ids (B, L) of noise, drawn at a temperature; see `sample_ids`."""
+        return sample_ids(self(noise, condition), temperature, chance)
+
+    def draw(
+        self,
+        num: int,
+        temperature: float,
+        noise: np.random.Generator,
+        tokens: np.random.Generator,
+        condition: Tensor | None = None,
+    ) -> Callable[[], Tensor]:
+        latent = self.sample_noise(num, noise).to(next(self.parameters()).device)
+        chance = draw_chance((num, self.length), tokens)
+        return lambda: self.write(latent, temperature, chance, condition)
+
+
+class GeneratorNetwork(NoiseModel):
     """From noise (B, noise + L * position_noise) to one hidden state for each position, a backbone, and logits
     (B, L, V).
 
@@ -62,13 +91,6 @@ class GeneratorNetwork(SequenceModel):
         self.encoder = encoder
         self.modulations = nn.ModuleList(Modulation(encoder.features, width) for _ in range(blocks) if encoder)
 
-    def sample_noise(self, batch: int, rng: np.random.Generator) -> Tensor:
-        """Standard normal noise (batch, noise_size) on the CPU.
-
-        numpy's stream does not depend on the batch size or the device.
-        """
-        return torch.from_numpy(rng.standard_normal((batch, self.noise_size), dtype=np.float32))
-
     def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
         """Logits (B, L, V) of noise (B, noise_size), given a condition (B, ...).
 
@@ -98,15 +120,3 @@ class GeneratorNetwork(SequenceModel):
         if features is None:
             return unchanged
         return lambda block, state: self.modulations[block](state, features)
-
-    def draw(
-        self,
-        num: int,
-        temperature: float,
-        noise: np.random.Generator,
-        tokens: np.random.Generator,
-        condition: Tensor | None = None,
-    ) -> Callable[[], Tensor]:
-        latent = self.sample_noise(num, noise).to(self.logits.weight.device)
-        chance = draw_chance((num, self.length), tokens)
-        return lambda: sample_ids(self(latent, condition), temperature, chance)

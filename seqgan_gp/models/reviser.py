@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from .generator import GeneratorNetwork
-from .relaxations import draw_chance, most_probable, sample_ids
-from .sequence import SequenceModel
+from .generator import GeneratorNetwork, NoiseModel
+from .relaxations import most_probable, sample_ids
 
 SMALL = 0.1  # factor of the first weights of the last layer, so that a new reviser copies nearly everything
 
@@ -42,7 +39,7 @@ class ReviserNetwork(GeneratorNetwork):
         return logits.scatter_add(2, ids.unsqueeze(-1), ahead)
 
 
-class RevisingGenerator(SequenceModel):
+class RevisingGenerator(NoiseModel):
     """A generator that drafts a sequence, and a reviser that revises it, pass after pass.
 
     The tokens of the draft are drawn. Each pass but the last takes the most probable tokens. Every pass reads the same
@@ -66,10 +63,6 @@ class RevisingGenerator(SequenceModel):
         self.draft, self.reviser, self.passes, self.drafting = draft, reviser, passes, drafting
         self.vocabulary, self.length, self.temperature = draft.vocabulary, draft.length, draft.temperature
         self.noise_size = draft.noise_size + self.length + 1
-
-    def sample_noise(self, batch: int, rng: np.random.Generator) -> Tensor:
-        """Standard normal noise (batch, noise_size) on the CPU."""
-        return torch.from_numpy(rng.standard_normal((batch, self.noise_size), dtype=np.float32))
 
     def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
         """Logits (B, L, V) of the last pass, given noise (B, noise_size) and a condition (B, ...).
@@ -107,19 +100,10 @@ class RevisingGenerator(SequenceModel):
         latent, own = noise[:, : self.draft.noise_size], noise[:, self.draft.noise_size : -1]
         return sample_ids(self.draft(latent, condition), temperature, _uniform(own))
 
-    def draw(
-        self,
-        num: int,
-        temperature: float,
-        noise: np.random.Generator,
-        tokens: np.random.Generator,
-        condition: Tensor | None = None,
-    ) -> Callable[[], Tensor]:
-        latent = self.sample_noise(num, noise).to(self.reviser.embedding.device)
-        chance = draw_chance((num, self.length), tokens)
+    def write(self, noise: Tensor, temperature: float, chance: Tensor, condition: Tensor | None) -> Tensor:
         if not self.passes:
-            return lambda: self._draft(latent, temperature, condition)
-        return lambda: sample_ids(self(latent, condition), temperature, chance)
+            return self._draft(noise, temperature, condition)
+        return super().write(noise, temperature, chance, condition)
 
     def with_passes(self, passes: int) -> RevisingGenerator:
         """The same networks with another number of passes. The same noise gives the same drafts."""
