@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import terminal
+from . import notices, terminal
 from .errors import told
 from .options import new_parser
 
@@ -20,7 +20,7 @@ def command(function: Callable[..., int]) -> Callable[..., int]:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> int:
         terminal.open_streams()
-        with terminal.guarded("stderr", forgiving=True):
+        with terminal.guarded("stderr", forgiving=True), notices.as_lines():
             try:
                 with terminal.guarded("stdout", forgiving=False):
                     return function(*args, **kwargs)

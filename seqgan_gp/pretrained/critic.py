@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from ..arrays import Array, show
-from ..artefacts import locate
+from ..artefacts import locate, saved_networks
 from ..errors import UserError
+from ..fields import whole
+from ..machine import device_of
 from ..models.critic import CriticNetwork
-from ..networks import load_network
+from ..networks import Loaded, initial_network, load_network
 from ..text.conditions import Condition
 from ..text.tokenizer import Tokenizer
 from . import inputs
@@ -34,28 +37,57 @@ class Critic(Reader):
         condition: the kind of condition of a conditional network; None for others.
     """
 
+    part: ClassVar[str] = "critic"  # of a checkpoint
     network: CriticNetwork
 
     def __init__(self, network: CriticNetwork, tokenizer: Tokenizer, condition: Condition | None = None):
         self.network, self.tokenizer, self.condition = network, tokenizer, condition
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Critic:
+    def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Self:
         """Load a critic from a run folder (its last checkpoint), a checkpoint, or a hub id. No weight wants a gradient.
 
         Raises:
-            UserError: there is no checkpoint, it is incomplete, its files do not belong together, or it needs a module
-                that has not been imported.
+            UserError: there is no checkpoint, it is incomplete, its files do not belong together, it needs a module
+                that has not been imported, or there is no such device.
         """
-        network, tokenizer, condition, _ = load_network(locate(source), "critic", CriticNetwork, "critic")
+        device = device_of(device)
+        return cls._of(load_network(locate(source), cls.part, CriticNetwork, cls.part), device)
+
+    @classmethod
+    def random_like(cls, source: str | Path, seed: int = 0, device: str | torch.device = "cpu") -> Self:
+        """A critic with the shape, the tokenizer and the condition of a trained one, and with random weights.
+
+        It is the baseline of a probe: all its weights are random, its embedding too. They are those that training
+        starts with: the `seed` of the run's config gives the critic that the run began with. The random numbers of
+        your process stay as they are.
+
+        Args:
+            source: a run folder (its last checkpoint), a checkpoint, or a hub id.
+            seed: a whole number of at least 0; another one gives other weights.
+            device: as of `from_pretrained`.
+
+        Raises:
+            UserError: as `from_pretrained`, or the seed is no such number.
+        """
+        seed, device = whole("seed", seed, 0), device_of(device)
+        return cls._of(initial_network(locate(source), cls.part, CriticNetwork, cls.part, seed), device)
+
+    @classmethod
+    def _of(cls, loaded: Loaded[CriticNetwork], device: torch.device) -> Self:
+        network, tokenizer, condition, _ = loaded
         return cls(network.requires_grad_(False).to(device), tokenizer, condition)
 
-    def to(self, device: str | torch.device) -> Critic:
-        """Move the network to a device, and return this critic."""
-        self.network.to(device)
+    def to(self, device: str | torch.device) -> Self:
+        """Move the network to a device, and return this critic.
+
+        Raises:
+            UserError: there is no such device.
+        """
+        self.network.to(device_of(device))
         return self
 
-    def eval(self) -> Critic:
+    def eval(self) -> Self:
         """Put the network into evaluation mode, in which it is loaded, and return this critic."""
         self.network.eval()
         return self
@@ -78,7 +110,7 @@ class Critic(Reader):
         Raises:
             UserError: a condition is missing, unknown, or given to a critic without one; or as `tokens`.
         """
-        batches = self._batches(sequences, given, batch_size, progress)
+        batches = self._encoded(sequences, given, batch_size, progress)
         return torch.cat([self.network(tokens, condition) for tokens, condition, _ in batches])
 
     def embed(self, sequences: Sequences, grad: bool = False) -> Tensor:
@@ -128,3 +160,34 @@ class Critic(Reader):
         hidden = zip(self.numbered, self.network.hidden_states(embedded), strict=True)
         windows = self.network.window_score
         return {"embedding": embedded, **dict(hidden), **({WINDOWS: windows.units(embedded)} if windows else {})}
+
+
+class Discriminator(Critic):
+    """The discriminator of a run with reranking, with its tokenizer: its score is log p(real) / p(generated).
+
+    It starts as a copy of the critic and learns by cross-entropy to tell real sentences from candidates of the
+    finished generator: those that it draws at `reranking.temperature` and does not choose among. So its score is the
+    logarithm of the ratio of their probabilities, up to a constant (Goodfellow et al. 2014, proposition 1). It is the
+    better score for keeping the best of many samples. A critic's score has no scale, and tells nothing about sentences
+    that neither real text nor a generator has. Nor does this one: keep it to samples of the run's generator.
+    `probing.calibration` says how far the ratio can be trusted.
+
+    All else is as of a `Critic`.
+    """
+
+    part = "discriminator"
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Self:
+        """Load the discriminator from a run folder (its last checkpoint), a checkpoint, or a hub id.
+
+        Raises:
+            UserError: the checkpoint has no discriminator; or as of a `Critic`.
+        """
+        folder = locate(source)
+        if cls.part not in saved_networks(folder):
+            raise UserError(
+                f"{folder} has no discriminator: give a run that was trained to its end with reranking.candidates over "
+                "1, or take its Critic"
+            )
+        return super().from_pretrained(folder, device)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -17,8 +16,10 @@ from ..errors import UserError
 from ..fields import whole
 from ..memory import check
 from ..models.sequence import within
+from ..notices import notify
 from ..text.lines import BATCH
 from ..text.tokenizer import Tokenizer, as_sentences
+from ..text.unknown import Unknowns
 from . import inputs
 from .given import Given, encode
 
@@ -67,7 +68,7 @@ class Reader(ABC):
         Raises:
             UserError: there are none, one is neither, an id is not in the vocabulary, or the shape is another one.
         """
-        return torch.cat([tokens for tokens, *_ in self._batches(sequences, None, BATCH, conditional=False)])
+        return torch.cat([tokens for tokens, *_ in self._encoded(sequences, None, BATCH, conditional=False)])
 
     def mask(self, sequences: Sequences) -> Tensor:
         """True for each position of a sentence, its end token included, and False after it: bool (N, L).
@@ -155,7 +156,7 @@ class Reader(ABC):
         if pool is not None and pool not in POOLS:
             raise UserError(f"pool is {pool!r}: give 'mean', 'last', or None for the state at each position")
         parts = defaultdict[str, list[Tensor]](list)
-        for tokens, _, rows in self._batches(sequences, given, batch_size, progress, conditional=given is not None):
+        for tokens, _, rows in self._encoded(sequences, given, batch_size, progress, conditional=given is not None):
             mask, found = self._mask(tokens), self._states(tokens)
             for name in layers:
                 parts[name].append(_pooled(found[name], mask, pool))
@@ -165,7 +166,7 @@ class Reader(ABC):
                 check(needed, f"the states of {rows:,} sequences", remedy, self.device)
         return {name: torch.cat(parts.pop(name)) for name in layers}
 
-    def _batches(
+    def _encoded(
         self,
         sequences: Sequences,
         given: Given,
@@ -175,7 +176,7 @@ class Reader(ABC):
     ) -> Iterator[tuple[Tensor, Tensor | None, int]]:
         """Ids or tokens of at most `batch_size` sequences, their conditions, and the number of all sequences.
 
-        Sentences are encoded batch by batch. One warning at the end counts all that were cut.
+        Sentences are encoded batch by batch. Warnings at the end count all that were cut, and all unknown tokens.
 
         Args:
             conditional: whether a conditional network needs `given`.
@@ -189,17 +190,18 @@ class Reader(ABC):
                 part = slice(start, start + batch_size)
                 yield tokens[part], None if condition is None else condition[part], len(tokens)
             return
-        sentences, truncated = as_sentences(sequences), 0
+        sentences, truncated, unknowns = as_sentences(sequences), 0, Unknowns(self.tokenizer)
         condition = encode(self.condition, given, len(sentences), device) if conditional else None
         for start in _starts(len(sentences), batch_size, progress):
             part = slice(start, start + batch_size)
             encoded = self.tokenizer.encode(sentences[part], self.network.length)
             truncated += encoded.truncated
+            unknowns.add(sentences[part], encoded.ids)
             ids = torch.from_numpy(encoded.ids).to(device)
             yield ids, None if condition is None else condition[part], len(sentences)
         if truncated:
-            message = f"{truncated} sentences are longer than {self.network.length} tokens and were cut"
-            warnings.warn(message, stacklevel=4)
+            notify(f"{truncated} sentences are longer than {self.network.length} tokens and were cut")
+        unknowns.tell()
 
     def _mask(self, tokens: Tensor) -> Tensor:
         ids = _ids(tokens)

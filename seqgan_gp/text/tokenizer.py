@@ -249,6 +249,23 @@ class Tokenizer:
         sentences = self.backend.decode_batch(rows, skip_special_tokens=False)
         return [" ".join(s.splitlines()) for s in sentences]  # a sentence is one line, even if BPE decodes line breaks
 
+    def unknown_at(self, ids: np.ndarray) -> np.ndarray:
+        """True where a token of ids (N, L) is unknown: bool (N, L)."""
+        return (ids == self.unknown) | (ids == self._model_unknown)
+
+    def unknown_pieces(self, sentences: Sequence[str]) -> list[str]:
+        """The pieces of N sentences that are unknown tokens, in their order. Each is without the space before it,
+        unless it is unknown for that space alone, as the one of "dogs ." may be.
+        """
+        found, known = [], set(self.texts)
+        encoded = self.backend.encode_batch(list(sentences), add_special_tokens=False)
+        for sentence, encoding in zip(sentences, encoded, strict=True):
+            strange = np.flatnonzero(self.unknown_at(np.array(encoding.ids)))
+            for piece in (sentence[slice(*encoding.offsets[place])] for place in strange):
+                bare = piece.strip()
+                found.append(piece if not bare or bare in known else bare)
+        return found
+
     def well_formed(self, ids: np.ndarray) -> np.ndarray:
         """Check that only padding follows the first end or padding token, for each row of ids (N, L): bool (N,)."""
         after = np.arange(ids.shape[1]) > self._lengths(ids)[:, None]
