@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
-import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..arrays import Array, show
 from ..artefacts import locate
@@ -20,15 +17,16 @@ from ..text.conditions import Condition
 from ..text.tokenizer import Tokenizer
 from . import inputs
 from .given import Given, encode
+from .reader import WINDOWS, Reader, Sequences
 
 
-class Critic:
-    """A trained critic with its tokenizer. Sequences are sentences, ids (B, L) int64, or one-hot or soft tokens (B,
-    L, V) float. Ids and tokens may be arrays of numpy and nested lists, too.
+class Critic(Reader):
+    """A trained critic with its tokenizer.
 
-    Sequences are sentences, ids (B, L) int64, or one-hot or soft tokens (B, L, V) float. Gradients flow to soft tokens
-    and embeddings, so you can probe the critic with them. A conditional critic takes `given`: a label or a context for
-    each sequence, or one for all.
+    Sequences are sentences, ids (N, L) int64, or one-hot or soft tokens (N, L, V) float. Ids and tokens may be arrays
+    of numpy and nested lists, too. Gradients flow to soft tokens and embeddings, so you can probe the critic with them.
+    A conditional critic takes `given`: a label or a context for each sequence, or one for all. The modes of the
+    network, and which of its weights want gradients, are as you set them.
 
     Args:
         network: the network, from tokens to scores.
@@ -36,12 +34,14 @@ class Critic:
         condition: the kind of condition of a conditional network; None for others.
     """
 
+    network: CriticNetwork
+
     def __init__(self, network: CriticNetwork, tokenizer: Tokenizer, condition: Condition | None = None):
         self.network, self.tokenizer, self.condition = network, tokenizer, condition
 
     @classmethod
     def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Critic:
-        """Load a critic from a run folder (its last checkpoint), a checkpoint, or a hub id.
+        """Load a critic from a run folder (its last checkpoint), a checkpoint, or a hub id. No weight wants a gradient.
 
         Raises:
             UserError: there is no checkpoint, it is incomplete, its files do not belong together, or it needs a module
@@ -50,39 +50,52 @@ class Critic:
         network, tokenizer, condition, _ = load_network(locate(source), "critic", CriticNetwork, "critic")
         return cls(network.requires_grad_(False).to(device), tokenizer, condition)
 
-    def tokens(self, sequences: str | Sequence[str] | Array) -> Tensor:
-        """Ids (B, L) of sentences or ids, or tokens (B, L, V) of the critic's type of floats, on the critic's device.
+    def to(self, device: str | torch.device) -> Critic:
+        """Move the network to a device, and return this critic."""
+        self.network.to(device)
+        return self
 
-        Raises:
-            UserError: there are none, one is neither, an id is not in the vocabulary, or the shape is another one.
-        """
-        network, device = self.network, self.network.embedding.device
-        if isinstance(sequences, Iterable) and not isinstance(sequences, Sequence | Mapping | np.ndarray | Tensor):
-            sequences = list(sequences)
-        if not inputs.holds_text(sequences):
-            dtype = network.embedding.dtype
-            return inputs.tokens(cast(Array, sequences), network.vocabulary, network.length, dtype, device)
-        encoded = self.tokenizer.encode(cast(Sequence[str], sequences), network.length)
-        if encoded.truncated:
-            length = self.network.length
-            warnings.warn(f"{encoded.truncated} sentences are longer than {length} tokens and were cut", stacklevel=3)
-        return torch.from_numpy(encoded.ids).to(device)
+    def eval(self) -> Critic:
+        """Put the network into evaluation mode, in which it is loaded, and return this critic."""
+        self.network.eval()
+        return self
 
-    def __call__(self, sequences: str | Sequence[str] | Array, given: Given = None) -> Tensor:
-        """Scores (B,): higher is more like real sentences. Only differences between scores mean anything; for a
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """The weights of the network."""
+        return self.network.parameters()
+
+    def __call__(
+        self, sequences: Sequences, given: Given = None, batch_size: int = 256, progress: bool = False
+    ) -> Tensor:
+        """Scores (N,): higher is more like real sentences. Only differences between scores mean anything; for a
         conditional critic, only those between sequences with the same condition.
+
+        Args:
+            given: the label or the context of each sequence, or one for all.
+            batch_size: sequences to compute at once.
+            progress: show a bar on stderr, if it takes some seconds.
 
         Raises:
             UserError: a condition is missing, unknown, or given to a critic without one; or as `tokens`.
         """
-        return self.score(self.embed(sequences), given)
+        batches = self._batches(sequences, given, batch_size, progress)
+        return torch.cat([self.network(tokens, condition) for tokens, condition, _ in batches])
 
-    def embed(self, sequences: str | Sequence[str] | Array) -> Tensor:
-        """Embeddings (B, L, E)."""
-        return self.network.embed(self.tokens(sequences))
+    def embed(self, sequences: Sequences, grad: bool = False) -> Tensor:
+        """Embeddings (N, L, E).
+
+        Args:
+            grad: make them a leaf that wants a gradient, for the slope of `score`. Else a gradient flows to soft
+                tokens, and embeddings of sentences have none.
+
+        Raises:
+            UserError: as `tokens`.
+        """
+        embedded = self.network.embed(self.tokens(sequences))
+        return embedded.detach().requires_grad_() if grad else embedded
 
     def score(self, embedded: Tensor, given: Given = None) -> Tensor:
-        """Scores (B,) of embeddings (B, L, E).
+        """Scores (B,) of embeddings (B, L, E), all at once.
 
         Raises:
             UserError: their shape is another one.
@@ -94,10 +107,24 @@ class Critic:
         embedded = embedded.to(matrix.dtype).to(matrix.device)
         return self.network.score(embedded, encode(self.condition, given, len(embedded), embedded.device))
 
-    def features(self, sequences: str | Sequence[str] | Array, layer: int = -1) -> Tensor:
-        """Hidden states (B, L, C) of one layer: 0 is what enters the first block, i the output of block i, -1 the last.
-
-        Raises:
-            IndexError: there is no such layer.
+    @property
+    def layers(self) -> list[str]:
+        """The names of the layers: "embedding", "input" of the first block, the outputs "block 1" to "block n", and
+        "windows" if the critic has the score of windows.
         """
-        return self.network.features(self.tokens(sequences), layer)
+        return ["embedding", *self.numbered, *([WINDOWS] if self.network.window_score else [])]
+
+    @property
+    def numbered(self) -> list[str]:
+        """The layers that `features` knows by number, too."""
+        return ["input", *(f"block {i}" for i in range(1, 1 + len(self.network.blocks)))]
+
+    def _checked(self, sequences: Array) -> Tensor:
+        network, matrix = self.network, self.network.embedding
+        return inputs.tokens(sequences, network.vocabulary, network.length, matrix.dtype, matrix.device)
+
+    def _states(self, tokens: Tensor) -> dict[str, Tensor]:
+        embedded = self.network.embed(tokens)
+        hidden = zip(self.numbered, self.network.hidden_states(embedded), strict=True)
+        windows = self.network.window_score
+        return {"embedding": embedded, **dict(hidden), **({WINDOWS: windows.units(embedded)} if windows else {})}

@@ -268,3 +268,12 @@ class Tokenizer:
     def tokens(self) -> list[str]:
         """The token of each id, in the order of the ids."""
         return [self.backend.id_to_token(i) or "" for i in range(len(self))]
+
+    @functools.cached_property
+    def texts(self) -> list[str]:
+        """The text of each id alone, in the order of the ids: its token, without the mark of a space where the token
+        is a word. Special tokens, and parts of a character, are as in `tokens`.
+        """
+        alone = self.backend.decode_batch([[i] for i in range(len(self))], skip_special_tokens=False)
+        texts = zip(alone, self.tokens, strict=True)
+        return [token if not text or "\ufffd" in text or token in SPECIAL else text for text, token in texts]
