@@ -6,11 +6,9 @@ import dataclasses
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
-
-import numpy as np
 
 from ..errors import UserError
 from ..files import atomic_write
@@ -20,25 +18,32 @@ if TYPE_CHECKING:
 
 Cell: TypeAlias = "str | int | float | None"
 Row: TypeAlias = "dict[str, Cell]"
-LOW, HIGH = "_low", "_high"  # endings of the columns with the interval of a column
+LOW, HIGH, SD = "_low", "_high", "_sd"  # endings of the columns with the interval or the deviation of a column
 
 
 @dataclasses.dataclass(frozen=True)
 class Result(ABC):
     """The rows of a probe.
 
-    The interval of a column X stands in the columns X_low and X_high. In print they follow the number.
+    The interval of a column X stands in the columns X_low and X_high, and a standard deviation in X_sd. In print they
+    follow the number.
 
     Args:
-        rows: one dict for each row, from the name of a column to its value. None is an undefined value.
+        rows: one dict for each row, from the name of a column to its value. None is an undefined value. The texts of a
+            row tell it from the other rows.
 
     Attributes:
-        VALUE: the column that tables over runs and figures along training show.
+        DRAWN: the columns that matter most: figures over runs and along training show them.
     """
 
-    VALUE: ClassVar[str]
+    DRAWN: ClassVar[tuple[str, ...]]
 
     rows: Sequence[Row]
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The columns that figures over runs and along training show."""
+        return self.DRAWN
 
     @property
     @abstractmethod
@@ -111,14 +116,14 @@ class Result(ABC):
 
 
 def _is_bound(name: str, names: Iterable[str]) -> bool:
-    """Whether a column has one end of the interval of another column."""
-    return any(name.endswith(end) and name.removesuffix(end) in names for end in (LOW, HIGH))
+    """Whether a column has an end of the interval of another column, or its deviation."""
+    return any(name.endswith(end) and name.removesuffix(end) in names for end in (LOW, HIGH, SD))
 
 
 def _shown(row: Row, name: str) -> str:
-    low, high = row.get(name + LOW), row.get(name + HIGH)
+    low, high, deviation = (row.get(name + end) for end in (LOW, HIGH, SD))
     interval = "" if low is None or high is None else f" [{_number(low)}, {_number(high)}]"
-    return _number(row.get(name)) + interval
+    return _number(row.get(name)) + ("" if deviation is None else f" ± {_number(deviation)}") + interval
 
 
 def _number(value: Cell) -> str:
@@ -127,109 +132,3 @@ def _number(value: Cell) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
     return f"{value:,}" if isinstance(value, int) else value
-
-
-def label(row: Row) -> tuple[str, ...]:
-    """The texts of a row, which tell it from the other rows."""
-    return tuple(value for value in row.values() if isinstance(value, str))
-
-
-@dataclasses.dataclass(frozen=True)
-class AcrossRuns(Result):
-    """The same probe of several runs: the mean of its main column over them, with the standard deviation.
-
-    Build it with `across`.
-    """
-
-    VALUE = "mean"
-    probe: str
-    value: str
-
-    @property
-    def title(self) -> str:
-        return f"{self.probe}, over the runs"
-
-    @property
-    def note(self) -> str:
-        return f"mean: {self.value}, averaged over the runs; sd: its standard deviation over them (n - 1)."
-
-    def plot(self) -> Figure:
-        from matplotlib.figure import Figure
-
-        figure = Figure(figsize=(7, 1.2 + 0.22 * len(self.rows)), layout="constrained")
-        axes = figure.subplots()
-        places = np.arange(len(self.rows))[::-1]
-        means, deviations = ([float(row[key] or 0) for row in self.rows] for key in ("mean", "sd"))
-        axes.errorbar(means, places, xerr=deviations, fmt="o", markersize=4, capsize=2)
-        axes.set_yticks(places, [", ".join(label(row)) for row in self.rows], fontsize="small")
-        axes.set(xlabel=self.value, title=self.title)
-        axes.grid(alpha=0.3)
-        return figure
-
-
-def across(results: Mapping[str, Result]) -> AcrossRuns:
-    """Average one probe over runs.
-
-    Args:
-        results: the result of each run, by the name of the run. Rows with the same texts belong together.
-    """
-    first = next(iter(results.values()))
-    found: dict[tuple[str, ...], list[float]] = {}
-    rows: dict[tuple[str, ...], Row] = {}
-    for row in (row for result in results.values() for row in result.rows):
-        value = row.get(first.VALUE)
-        if isinstance(value, int | float):
-            found.setdefault(label(row), []).append(float(value))
-            rows.setdefault(label(row), {key: text for key, text in row.items() if isinstance(text, str)})
-    averaged = [
-        rows[key]
-        | {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None}
-        | {"runs": len(values)}
-        for key, values in found.items()
-    ]
-    return AcrossRuns(averaged, first.title, first.VALUE)
-
-
-@dataclasses.dataclass(frozen=True)
-class AlongTraining(Result):
-    """The same probe of several checkpoints of a run. Build it with `along`."""
-
-    probe: str
-    value: str
-
-    @property
-    def title(self) -> str:
-        return f"{self.probe}, along training"
-
-    @property
-    def note(self) -> str:
-        return f"{self.value} of the checkpoint after each step."
-
-    def plot(self) -> Figure:
-        from matplotlib.figure import Figure
-
-        lines: dict[tuple[str, ...], list[tuple[float, float]]] = {}
-        for row in self.rows:
-            step, value = row["step"], row.get(self.value)
-            if isinstance(step, int) and isinstance(value, int | float):
-                lines.setdefault(label(row), []).append((step, value))
-        figure = Figure(figsize=(9, 2 + 0.16 * max(len(lines), 16)), layout="constrained")
-        axes = figure.subplots()
-        for number, (texts, points) in enumerate(lines.items()):
-            style = ("-", "--", ":", "-.")[number // 10 % 4]  # the colours repeat after ten
-            axes.plot(*zip(*points, strict=True), style, marker="o", markersize=3, label=", ".join(texts))
-        axes.set(xlabel="step", ylabel=self.value, title=self.title)
-        axes.grid(alpha=0.3)
-        figure.legend(loc="outside right upper", fontsize="x-small")
-        return figure
-
-
-def along(results: Mapping[int, Result]) -> AlongTraining:
-    """Join one probe of several checkpoints.
-
-    Args:
-        results: the result of each checkpoint, by its step.
-    """
-    first = next(iter(results.values()))
-    rows: list[Row] = [{"step": step, **row} for step, result in results.items() for row in result.rows]
-    return AlongTraining(rows, first.title, first.VALUE)
