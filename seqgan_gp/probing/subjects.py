@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from ..arrays import Array
-from ..artefacts import check_data, evaluating, locate, read_config, saved_networks
+from ..artefacts import check_data, locate, read_config, saved_networks
+from ..config import PenaltyConfig
 from ..config.text import TextConfig
 from ..errors import UserError
 from ..machine import best_device
@@ -77,6 +78,8 @@ class Subjects:
         given: the label or the context of each; None if they have none.
         generated: generated sentences, for the same labels or contexts in the same order; None if there are none.
         grammar: the grammar of the corpus, if it has one.
+        penalty: the gradient penalty that the critic was trained with.
+        notes: lines to the user about the text.
     """
 
     critic: Critic
@@ -86,7 +89,12 @@ class Subjects:
     given: list[str] | None
     generated: list[str]
     grammar: Grammar | None
+    penalty: PenaltyConfig
     notes: list[str] = field(default_factory=list)
+
+    def of_critic(self) -> Subjects:
+        """The same without networks other than the critic."""
+        return replace(self, scorers={CRITIC: self.critic}, readers={CRITIC: self.critic})
 
 
 @dataclass(frozen=True)
@@ -141,7 +149,7 @@ def load(source: str | Path, text: Text, language_model: str | Path | None = Non
         generated = read_sentences(text.samples, text.column)
     else:
         generated = list(Generator.from_pretrained(checkpoint, device).sample(len(sentences), text.seed, given=given))
-    return Subjects(critic, scorers, readers, sentences, given, generated, grammar, notes)
+    return Subjects(critic, scorers, readers, sentences, given, generated, grammar, config.penalty, notes)
 
 
 def _held_out(checkpoint: Path, config: TextConfig, grammar: Grammar | None, text: Text) -> Sentences:
