@@ -38,7 +38,8 @@ def test_it_samples_the_same_for_the_same_seed_and_only_its_own_language(text):
 
 
 def test_probabilities_are_those_of_nltk(text):
-    grammar = nltk.PCFG.fromstring((shipped.folder("data") / "text.pcfg").read_text())
+    lines = (shipped.folder("data") / "text.pcfg").read_text().splitlines()
+    grammar = nltk.PCFG.fromstring("\n".join(line for line in lines if not line.startswith("%contrast")))
     parser = nltk.InsideChartParser(grammar)
     for sentence in take(text, 25):
         exact = math.log(sum(tree.prob() for tree in parser.parse(words(sentence))))
