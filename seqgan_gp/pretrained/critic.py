@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar, Self
@@ -16,10 +17,13 @@ from ..fields import whole
 from ..machine import device_of
 from ..models.critic import CriticNetwork
 from ..networks import Loaded, initial_network, load_network
+from ..notices import silenced
 from ..text.conditions import Condition
+from ..text.lines import Sentences
 from ..text.tokenizer import Tokenizer
 from . import inputs
 from .given import Given, encode
+from .held_out import held_out
 from .reader import WINDOWS, Reader, Sequences
 
 
@@ -39,6 +43,7 @@ class Critic(Reader):
 
     part: ClassVar[str] = "critic"  # of a checkpoint
     network: CriticNetwork
+    checkpoint: Path | None = None  # that it was loaded from
 
     def __init__(self, network: CriticNetwork, tokenizer: Tokenizer, condition: Condition | None = None):
         self.network, self.tokenizer, self.condition = network, tokenizer, condition
@@ -52,7 +57,10 @@ class Critic(Reader):
                 that has not been imported, or there is no such device.
         """
         device = device_of(device)
-        return cls._of(load_network(locate(source), cls.part, CriticNetwork, cls.part), device)
+        folder = locate(source)
+        critic = cls._of(load_network(folder, cls.part, CriticNetwork, cls.part), device)
+        critic.checkpoint = folder
+        return critic
 
     @classmethod
     def random_like(cls, source: str | Path, seed: int = 0, device: str | torch.device = "cpu") -> Self:
@@ -113,6 +121,40 @@ class Critic(Reader):
         batches = self._encoded(sequences, given, batch_size, progress)
         return torch.cat([self.network(tokens, condition) for tokens, condition, _ in batches])
 
+    def percentiles(
+        self,
+        sequences: Sequences,
+        given: Given = None,
+        real: Sequences | None = None,
+        real_given: Given = None,
+        batch_size: int = 256,
+    ) -> Tensor:
+        """The place of each score among those of real sentences, (N,) from 0 to 100: the percentage of real sentences
+        that score lower. Equal scores count one half. A score itself has no scale that tells high from low.
+
+        Args:
+            real: real sentences, which training has not seen; default: the held-out sentences of the run, evenly
+                spaced ones where there are more than 10,000.
+            real_given: the label or the context of each of them, if you give them.
+
+        Raises:
+            UserError: the run folder is not there, so that `real` is needed; or as for scores.
+        """
+        if real is None:
+            if self._held_out is None:
+                raise UserError("the held-out text of the run is not beside this critic: give real sentences as `real`")
+            real, real_given = self._held_out.text, self._held_out.given
+        with torch.no_grad():
+            scores = self(sequences, given, batch_size)
+            with silenced():  # of real text, whose words the user does not choose
+                ordered = self(real, real_given, batch_size).sort().values
+        below = torch.searchsorted(ordered, scores) + torch.searchsorted(ordered, scores, right=True)
+        return 50 * below / len(ordered)
+
+    @functools.cached_property
+    def _held_out(self) -> Sentences | None:
+        return held_out(self.checkpoint) if self.checkpoint else None
+
     def embed(self, sequences: Sequences, grad: bool = False) -> Tensor:
         """Embeddings (N, L, E).
 
@@ -155,7 +197,7 @@ class Critic(Reader):
         network, matrix = self.network, self.network.embedding
         return inputs.tokens(sequences, network.vocabulary, network.length, matrix.dtype, matrix.device)
 
-    def _states(self, tokens: Tensor) -> dict[str, Tensor]:
+    def _states(self, tokens: Tensor, condition: Tensor | None) -> dict[str, Tensor]:
         embedded = self.network.embed(tokens)
         hidden = zip(self.numbered, self.network.hidden_states(embedded), strict=True)
         windows = self.network.window_score

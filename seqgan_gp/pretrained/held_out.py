@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..artefacts import check_data
 from ..text.lines import Sentences
 from ..text.prepared import CORPUS
 
@@ -17,10 +18,14 @@ def held_out(checkpoint: Path) -> Sentences | None:
 
     Returns:
         None for a checkpoint without its run, such as one from the hub.
+
+    Raises:
+        UserError: the corpus of the run is damaged.
     """
     path = checkpoint.parent.parent / CORPUS / "test"
     if not path.with_suffix(".txt").is_file():
         return None
+    check_data(checkpoint.parent.parent)
     sentences = Sentences.read(path, path.with_suffix(".given.txt").is_file())
     rows = np.arange(0, len(sentences), max(1, -(-len(sentences) // MOST)))
     chosen = sentences.take(rows)

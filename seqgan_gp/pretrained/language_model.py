@@ -65,6 +65,6 @@ class LanguageModel(Generator, Reader):
     def _checked(self, sequences: Array) -> Tensor:
         return inputs.ids(sequences, self.network.vocabulary, self.device)
 
-    def _states(self, tokens: Tensor) -> dict[str, Tensor]:
+    def _states(self, tokens: Tensor, condition: Tensor | None) -> dict[str, Tensor]:
         with evaluating(self.network):
             return dict(zip(self.layers, self.network.states(tokens), strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
 
 import torch
 from torch import Tensor
@@ -35,6 +35,8 @@ WINDOWS = "windows"  # a layer whose state at a position is of the window that b
 class Reader(ABC):
     """A network with its tokenizer that reads sequences, batch by batch: N of them in bounded memory."""
 
+    SEES_CONDITION: ClassVar[bool] = False  # whether hidden states depend on the condition
+
     network: Any
     tokenizer: Tokenizer
     condition: Condition | None
@@ -59,7 +61,7 @@ class Reader(ABC):
         """Ids or tokens for the network, on its device. Raise a UserError for all else."""
 
     @abstractmethod
-    def _states(self, tokens: Tensor) -> dict[str, Tensor]:
+    def _states(self, tokens: Tensor, condition: Tensor | None) -> dict[str, Tensor]:
         """The states of each layer, (B, positions, C), by name. A layer of windows has fewer positions than others."""
 
     def tokens(self, sequences: Sequences) -> Tensor:
@@ -104,7 +106,7 @@ class Reader(ABC):
         begins, since it would reach over the last position.
 
         Args:
-            given: the label or the context of each sequence. It is checked and changes nothing: no layer sees it.
+            given: the label or the context of each sequence. A critic checks it, and its hidden states do not change.
             pool: "mean" over the positions of the sentence, its end token included, or the state at the "last" of
                 them. Of windows, those count that begin within the sentence.
             batch_size: sequences to compute at once.
@@ -156,8 +158,9 @@ class Reader(ABC):
         if pool is not None and pool not in POOLS:
             raise UserError(f"pool is {pool!r}: give 'mean', 'last', or None for the state at each position")
         parts = defaultdict[str, list[Tensor]](list)
-        for tokens, _, rows in self._encoded(sequences, given, batch_size, progress, conditional=given is not None):
-            mask, found = self._mask(tokens), self._states(tokens)
+        conditional = self.SEES_CONDITION or given is not None
+        for tokens, condition, rows in self._encoded(sequences, given, batch_size, progress, conditional):
+            mask, found = self._mask(tokens), self._states(tokens, condition)
             for name in layers:
                 parts[name].append(_pooled(found[name], mask, pool))
             if tokens.shape[0] < rows and all(len(part) == 1 for part in parts.values()):
