@@ -142,7 +142,7 @@ def _scores(run: Probing) -> Named:
     yield "slopes", slopes(critic, subjects.sentences, subjects.generated, subjects.given, subjects.penalty, seed)
     if RERANKER in subjects.scorers:
         reranker = subjects.scorers[RERANKER]
-        text = subjects.sentences, subjects.generated, subjects.given, subjects.given
+        text = subjects.sentences, subjects.candidates, subjects.given, subjects.given
         yield "calibration", calibration(reranker, *text)
     found = neighbours(critic, class_of(grammar) if grammar else None)
     yield "neighbours", found
