@@ -10,8 +10,8 @@ import numpy as np
 
 from .results import HIGH, LOW, Cell, Row
 
-Interval: TypeAlias = "tuple[float, float, float]"
-"""A number, and the lower and the upper end of its interval."""
+Interval: TypeAlias = "tuple[float, float | None, float | None]"
+"""A number, and the lower and the upper end of its interval, None where nothing is known of them."""
 
 Z = NormalDist().inv_cdf(0.975)
 
@@ -55,8 +55,11 @@ def _placements(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def mean(values: np.ndarray) -> Interval:
     """The mean of values (N,), with the interval of a normal distribution."""
-    margin = Z * values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.inf
-    return float(values.mean()), float(values.mean() - margin), float(values.mean() + margin)
+    centre = float(values.mean())
+    if len(values) < 2:
+        return centre, None, None
+    margin = Z * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return centre, centre - margin, centre + margin
 
 
 def cells(name: str, interval: Interval | None) -> Row:
