@@ -53,6 +53,8 @@ class Scores(Result):
         values: the scores of each group, float64 (N,).
     """
 
+    DRAWN = ("mean",)
+
     values: Mapping[str, np.ndarray] = field(repr=False)
 
     @property
@@ -127,6 +129,8 @@ class Slopes(Result):
         space: the space of the gradient: embedding or one-hot.
         values: the norms at each kind of point, float64 (N,).
     """
+
+    DRAWN = ("mean",)
 
     space: str
     values: Mapping[str, np.ndarray] = field(repr=False)

@@ -34,6 +34,8 @@ probability of each class (m, K)."""
 class LinearProbes(Result):
     """How well a linear probe reads properties off the layers of some subjects; see `probe_layers`."""
 
+    DRAWN = ("accuracy",)
+
     @property
     def title(self) -> str:
         return "Linear probes"

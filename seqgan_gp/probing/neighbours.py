@@ -77,6 +77,8 @@ def _summary(name: str, rows: list[Row]) -> Row:
 class Classes(Result):
     """How often the nearest neighbour of a token is of its class."""
 
+    DRAWN = ("same",)
+
     @property
     def title(self) -> str:
         return "Is the nearest neighbour of a token of its class?"

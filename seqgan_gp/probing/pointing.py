@@ -47,6 +47,8 @@ class Changed(Protocol):
 class PointingGame(Result):
     """How often the token that lowers the score most is the one that was changed."""
 
+    DRAWN = ("found",)
+
     @property
     def title(self) -> str:
         return "Does the lowest token stand where the sentence was changed?"

@@ -94,6 +94,8 @@ class Places(Result):
         method: the name of the method.
     """
 
+    DRAWN = ("mean",)
+
     method: str
 
     @property

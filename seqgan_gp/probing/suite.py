@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ..artefacts import checkpoints, step_of
 from ..errors import UserError
@@ -36,6 +36,8 @@ from .units import dead_units
 
 Named: TypeAlias = Iterator[tuple[str, Result]]
 """Results with the names of their files. The first one of a part is the one to read first."""
+
+Key = TypeVar("Key", int, str)
 
 PAIRS = 500  # of each family of corruptions
 POINTED = 100  # pairs of each family for the pointing game, whose saliency takes many passes
@@ -197,8 +199,7 @@ def probe(options: argparse.Namespace) -> int:
         found[name] = made
         _write(out / name if len(names) > 1 else out, made, f"{run}: {len(subjects.sentences):,} held-out sentences")
     if len(names) > 1:
-        shared = [key for key in found[names[0]] if all(key in made for made in found.values())]
-        averaged = {key: across({name: found[name][key] for name in names}) for key in shared}
+        averaged = {key: across(same) for key, same in _shared(found).items()}
         _write(out, averaged, f"{len(names)} runs: {', '.join(map(str, options.runs))}")
     return 0
 
@@ -214,8 +215,14 @@ def _along_training(run: str, text: Text, parts: Sequence[str], seed: int) -> di
     for folder in folders:
         print(f"probing {folder}", file=sys.stderr)
         each[step_of(folder)] = results(load(folder, text).of_critic(), parts, seed)
-    shared = [key for key in each[min(each)] if all(key in made for made in each.values())]
-    return {f"{key}-along-training": along({step: made[key] for step, made in each.items()}) for key in shared}
+    return {f"{key}-along-training": along(same) for key, same in _shared(each).items()}
+
+
+def _shared(found: Mapping[Key, Mapping[str, Result]]) -> dict[str, dict[Key, Result]]:
+    """The results that all runs or checkpoints have and that can be joined, by their names."""
+    first = next(iter(found.values()))
+    names = [name for name, result in first.items() if result.drawn and all(name in made for made in found.values())]
+    return {name: {key: made[name] for key, made in found.items()} for name in names}
 
 
 def _names(runs: Sequence[str]) -> list[str]:

@@ -28,6 +28,8 @@ OUTPUT = "output"  # a rectifier behind the blocks
 class DeadUnits(Result):
     """The rectified units of each layer that are zero on all sentences, or on almost all."""
 
+    DRAWN = ("dead",)
+
     @property
     def title(self) -> str:
         return "Rectified units that stay at zero"
