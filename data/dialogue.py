@@ -37,7 +37,17 @@ HEAD = """\
 # nltk's format: NONTERMINAL -> symbols [probability] | ...; words are quoted; each left side adds up to 1.
 # The word '|' stands between the question and its answer (corpus.context: context). What follows the slashes in the
 # name of a symbol are features, on which the two sides of every pair agree.
+# A contrast names two classes of words: one in place of the other may make a pair wrong, which probes of critics use.
 """
+CONTRASTS = [
+    *(
+        ("pronoun", f"'{one}'", f"'{other}'")
+        for one, other in (("he", "she"), ("him", "her"), ("it", "them"), ("i", "we"))
+    ),
+    ("article", "One", "Some"),
+    ("number", "Thing", "Things"),
+    ("agreement", "'do'", "'does'"),
+]
 
 
 def zipf(items: list[str]) -> list[tuple[str, float]]:
@@ -85,7 +95,9 @@ def pairs() -> list[tuple[str, float, str, list[tuple[str, float]]]]:
 def grammar() -> str:
     """The text of dialogue.pcfg."""
     made = pairs()
-    lines = [HEAD]
+    verbs = [("agreement", f"'{verb}'", f"'{form(verb, 'he')}'") for verb in [*TRANSITIVE, *INTRANSITIVE]]
+    contrasts = [f"%contrast {name}: {one} {other}" for name, one, other in [*CONTRASTS, *verbs]]
+    lines = [HEAD + "\n".join(contrasts), ""]
     lines += [f"Pair -> Question/{name} '|' Answer/{name} [{probability:.6g}]" for name, probability, *_ in made]
     lines.append("")
     lines += [rule(f"Question/{name}", [(question, 1.0)]) for name, _, question, _ in made]

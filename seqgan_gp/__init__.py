@@ -5,10 +5,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .images.pretrained import ImageCritic, ImageGenerator
-    from .pretrained import Critic, Generator, LanguageModel
+    from .pretrained import Critic, Discriminator, Generator, LanguageModel
 
 __version__ = "0.1.0"
-__all__ = ["Critic", "Generator", "ImageCritic", "ImageGenerator", "LanguageModel", "__version__"]
+__all__ = [
+    "Critic",
+    "Discriminator",
+    "Generator",
+    "ImageCritic",
+    "ImageGenerator",
+    "LanguageModel",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -62,7 +62,12 @@ def checkpoints(run: Path) -> list[Path]:
     numbers = {path: path.name.removeprefix("step-") for path in (run / CHECKPOINTS).glob("step-*")}
     # Only names that we give: a copy as step-1 would be a second checkpoint of its step.
     found = [path for path, number in numbers.items() if number.isdecimal() and number == f"{int(number):07d}"]
-    return sorted(found, key=lambda path: int(numbers[path]))
+    return sorted(found, key=step_of)
+
+
+def step_of(checkpoint: Path) -> int:
+    """The step after which a checkpoint was written."""
+    return int(checkpoint.name.removeprefix("step-"))
 
 
 def foreign(checkpoint: Path) -> Path | None:

@@ -1,4 +1,4 @@
-"""The commands train, sample, evaluate, compare and sweep. Each does its slow imports only when it runs."""
+"""The commands train, sample, evaluate, compare, sweep and probe. Each does its slow imports only when it runs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from . import terminal
+from . import notices, terminal
 from .errors import told
 from .options import new_parser
 
@@ -20,7 +20,7 @@ def command(function: Callable[..., int]) -> Callable[..., int]:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> int:
         terminal.open_streams()
-        with terminal.guarded("stderr", forgiving=True):
+        with terminal.guarded("stderr", forgiving=True), notices.as_lines():
             try:
                 with terminal.guarded("stdout", forgiving=False):
                     return function(*args, **kwargs)
@@ -77,10 +77,27 @@ def score(name: str, options: argparse.Namespace) -> int:
 
 
 @command
+def probe(options: argparse.Namespace) -> int:
+    """Probe the critics of runs."""
+    from . import extensions
+
+    extensions.load(options.imports)
+    from .probing import suite
+
+    return suite.probe(options)
+
+
+@command
 def main(arguments: list[str] | None = None) -> int:
     """The program `seqgan-gp`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["train"]:  # its options are the keys of the config
         return train(arguments[1:])
     options = new_parser().parse_args(arguments)
-    return sample(options) if options.command == "sample" else score(options.command, options)
+    match options.command:
+        case "sample":
+            return sample(options)
+        case "probe":
+            return probe(options)
+        case name:
+            return score(name, options)

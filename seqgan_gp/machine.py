@@ -13,6 +13,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from .errors import UserError
 from .memory import limit
 
 One = TypeVar("One")
@@ -23,6 +24,21 @@ def best_device() -> torch.device:
     """The accelerator if there is one, else the CPU."""
     device = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
     return device or torch.device("cpu")
+
+
+def device_of(name: str | torch.device) -> torch.device:
+    """The device that a user names.
+
+    Raises:
+        UserError: this machine has no such device, or it is no name of one.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, TypeError, ValueError, ImportError):  # each kind of device has its own way
+        here = " or ".join(dict.fromkeys(["cpu", best_device().type]))
+        raise UserError(f"device: this machine has no {name!r}, give {here}") from None
+    return device
 
 
 def onto(array: np.ndarray, device: torch.device | str) -> torch.Tensor:

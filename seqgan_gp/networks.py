@@ -8,6 +8,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 from typing import Any, Generic, NamedTuple, TypeVar
 
+import torch
 from torch import nn
 
 from .adversarial.constraints import PARAMETRIZATIONS
@@ -114,29 +115,80 @@ class Loaded(NamedTuple, Generic[Network]):
     config: TextConfig
 
 
-def load_network(folder: Path, part: str, kind: type[Network], what: str) -> Loaded[Network]:
-    """Load the network `part` of a checkpoint.
+@dataclasses.dataclass(frozen=True)
+class Blueprint:
+    """The networks of a checkpoint as its config and its other files describe them, without their weights."""
 
-    Args:
-        kind: the class that the network must have.
-        what: the word for that class in messages.
+    folder: Path
+    config: TextConfig
+    tokenizer: Tokenizer
+    condition: Condition | None
+
+    @classmethod
+    def read(cls, folder: Path) -> Blueprint:
+        """Read the files of a checkpoint.
+
+        Raises:
+            UserError: the checkpoint is incomplete or of another modality, or its files do not belong together.
+        """
+        config = read_config(folder, TextConfig)
+        check_complete(folder, FILES)
+        tokenizer = Tokenizer.load(folder / TOKENIZER)
+        return cls(folder, config, tokenizer, condition_of(config, tokenizer, lambda: Labels.load(folder / LABELS)))
+
+    def build(self, part: str, kind: type[Network], what: str) -> Network:
+        """Build the network `part` with random weights.
+
+        Args:
+            kind: the class that the network must have.
+            what: the word for that class in messages.
+
+        Raises:
+            UserError: the method of the run has no such network, or it surely does not fit into memory.
+        """
+        builder = modality(self.config.modality).methods[self.config.method].networks.get(part)
+
+        def build() -> Any:
+            return resolve_name(builder)(self.config, self.tokenizer, self.condition) if builder else None
+
+        if builder:
+            check(weights(build), f"{self.folder}: its {what}", LARGER)
+        network = build()
+        if not isinstance(network, kind):
+            raise UserError(
+                f"{self.folder} was trained by method={self.config.method} and has no {what}: give a run that has one"
+            )
+        return network
+
+    def loaded(self, network: Network) -> Loaded[Network]:
+        """A network of the checkpoint, ready for use."""
+        return Loaded(network.eval(), self.tokenizer, self.condition, self.config)
+
+
+def load_network(folder: Path, part: str, kind: type[Network], what: str) -> Loaded[Network]:
+    """Load the network `part` of a checkpoint. `Blueprint.build` has the arguments.
 
     Raises:
         UserError: the checkpoint is incomplete, of another modality or method, or its files do not belong together.
     """
-    config = read_config(folder, TextConfig)
-    check_complete(folder, FILES)
-    tokenizer = Tokenizer.load(folder / TOKENIZER)
-    condition = condition_of(config, tokenizer, lambda: Labels.load(folder / LABELS))
-    builder = modality(config.modality).methods[config.method].networks.get(part)
-
-    def build() -> Any:
-        return resolve_name(builder)(config, tokenizer, condition) if builder else None
-
-    if builder:
-        check(weights(build), f"{folder}: its {what}", LARGER)
-    network = build()
-    if not isinstance(network, kind):
-        raise UserError(f"{folder} was trained by method={config.method} and has no {what}: give a run that has one")
+    blueprint = Blueprint.read(folder)
+    network = blueprint.build(part, kind, what)
     load_weights(folder, part, network)
-    return Loaded(network.eval(), tokenizer, condition, config)
+    return blueprint.loaded(network)
+
+
+def initial_network(folder: Path, part: str, kind: type[Network], what: str, seed: int) -> Loaded[Network]:
+    """Build the network `part` of a checkpoint with the random weights that it has at the start of a training.
+
+    Training builds the generator first and then the critic, after it has set the seed. So the seed of a run gives the
+    critic that the run began with. The random numbers of the process stay as they are.
+
+    Raises:
+        UserError: as `load_network`.
+    """
+    blueprint = Blueprint.read(folder)
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would set those of all devices
+        blueprint.build("generator", nn.Module, "generator")
+        network = blueprint.build(part, kind, what)
+    return blueprint.loaded(network)

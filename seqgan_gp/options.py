@@ -1,4 +1,4 @@
-"""The options of the commands sample, evaluate, compare and sweep; those of train are the keys of its config."""
+"""The options of the commands but train, whose options are the keys of its config."""
 
 from __future__ import annotations
 
@@ -64,6 +64,19 @@ def _list_families() -> str:
     for name, family in FAMILIES.items():
         first = f"  {name}".ljust(indent)
         lines += textwrap.wrap(", ".join(family.metrics), width, initial_indent=first, subsequent_indent=" " * indent)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _list_parts() -> str:
+    """The parts of the command probe."""
+    from .probing.suite import PARTS
+
+    indent = max(map(len, PARTS)) + 4
+    width = max(shutil.get_terminal_size().columns - 2, indent + 20)
+    lines = ["parts (--parts):"]
+    for name, part in PARTS.items():
+        first = f"  {name}".ljust(indent)
+        lines += textwrap.wrap(part.meaning, width, initial_indent=first, subsequent_indent=" " * indent)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -191,6 +204,62 @@ def new_parser() -> argparse.ArgumentParser:
     p.add_argument("--bootstrap", **_BOOTSTRAP, default=0)
     p.ending = _list_families
     p.set_defaults(command="sweep")
+
+    p = commands.add_parser(
+        "probe",
+        help="ask what the critic of a run has learned",
+        description="Ask what the critic of a run has learned: which changes of real sentences it notices, what its "
+        "layers know of a sentence, where it looks, and the shape of its scores. Writes a table, JSON and a figure of "
+        "each probe, and probes.md with all tables. Several runs also get tables of means over them, as for seeds.",
+    )
+    p.add_argument("runs", type=_path, nargs="+", metavar="RUN", help="run folders, checkpoints or hub ids")
+    p.add_argument(
+        "--parts",
+        type=_name,
+        nargs="+",
+        metavar="PART",
+        help="only these parts, listed below (default: all)",
+    )
+    p.add_argument(
+        "--sentences",
+        type=_at_least(20, int),
+        default=2000,
+        metavar="N",
+        help="held-out sentences to probe with, chosen at random (default: %(default)s)",
+    )
+    p.add_argument(
+        "--reference",
+        type=_path,
+        metavar="FILE",
+        help=f"other held-out sentences than those of the run: {_FILES}",
+    )
+    p.add_argument(
+        "--column", type=_name, default="text", metavar="NAME", help="column of the text in that file (default: text)"
+    )
+    p.add_argument(
+        "--samples",
+        type=_path,
+        metavar="FILE",
+        help="generated sentences, of any system (default: the run draws them as sample does)",
+    )
+    p.add_argument(
+        "--language-model",
+        type=_path,
+        metavar="RUN",
+        help="a run of method likelihood on the same corpus, to probe beside the critic; configs/mle.yaml trains one",
+    )
+    p.add_argument(
+        "--checkpoints",
+        choices=("last", "all"),
+        default="last",
+        help="all draws each probe of the critic against the step; train.keep says how many checkpoints a run keeps "
+        "(default: %(default)s)",
+    )
+    p.add_argument("--seed", type=_at_least(0, int), default=0, help="seed of all choices (default: %(default)s)")
+    p.add_argument("--out", type=_path, metavar="DIR", default="probes", help="where to write (default: %(default)s)")
+    p.add_argument("--import", **_IMPORT)
+    p.ending = _list_parts
+    p.set_defaults(command="probe")
     return parser
 
 

@@ -6,17 +6,19 @@ import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from ..decoding import STANDARD_INPUT
 from ..errors import UserError
 from ..files import atomic_write
 from ..text.reading import read_sentences
+from ..text.words import characters, some, words
 from . import comparison, report
 from .catalogue import metrics
 from .comparison import Comparison, Sources
 from .families import nearest
-from .notes import REAL, REFERENCE, SAMPLES, TRAIN, same_sentences, short_lines
+from .notes import REAL, REFERENCE, SAMPLES, TRAIN, other_case, same_sentences, short_lines
 from .real import random_halves, random_subset
 from .scorer import Scored
 
@@ -170,11 +172,24 @@ def _notes(
     ):
         if name and sentences is not None:
             files.append((role, name, sentences))
-    warnings = same_sentences(files)
+    warnings = same_sentences(files) + _other_case(samples, compared)
     for line in warnings:
         print(f"warning: {line}", file=sys.stderr)
     scored = {name: sentences for role, name, sentences in files if role != TRAIN}
     return {"warnings": warnings, "notes": short_lines(scored, compared.unit)}
+
+
+def _other_case(samples: Mapping[str, Sequence[str]], compared: Comparison) -> list[str]:
+    """Lines about files whose case is not that of the real text."""
+    if grammar := compared.grammar:
+        unit = "character" if grammar.joined else "word"
+        return other_case(samples, grammar.vocabulary, grammar.split, unit, f"the grammar {compared.sources.grammar}")
+    real, name = compared.training, str(compared.sources.train)
+    if real is None:
+        real, name = compared.reference or [], str(compared.sources.reference)
+    split = characters if compared.unit == "character" else partial(words, lowercase=False)
+    known = {token for sentence in some(real) for token in split(sentence)}
+    return other_case(samples, known, split, compared.unit, name)
 
 
 def _read_samples(file: str, column: str, size: int | None = None) -> list[str]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import UserError
 from ..metrics.metric import Metric
+from ..notices import silenced
 from ..scoring import Rows, Values, defined
 from .real import FittedReal
 
@@ -38,8 +39,9 @@ class LanguageModelScores:
         """
         if real.model is None:
             raise UserError("a language model needs real text to train on: pass --train FILE")
-        forward = real.model.model.log_likelihood(samples)
-        return cls(forward, real.model.fit(samples).log_likelihood(real.reference))
+        with silenced():  # words that the training sentences lack are no surprise
+            forward = real.model.model.log_likelihood(samples)
+            return cls(forward, real.model.fit(samples).log_likelihood(real.reference))
 
     def __call__(self, samples: Rows = None, reference: Rows = None) -> Values:
         values: Values = {}

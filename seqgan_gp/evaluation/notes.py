@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
-from ..text.words import UNITS, some, unit_of
+from ..notices import percent
+from ..text.words import CASES, UNITS, some, unit_of
+
+Split: TypeAlias = Callable[[str], Sequence[str]]
 
 SAMPLES, REFERENCE, TRAIN, REAL = "samples", "--reference", "--train", "--real"
 REMEDIES = {
@@ -20,6 +24,7 @@ REMEDIES = {
     (SAMPLES, SAMPLES): "the two systems say the same",
 }
 SHARED = 0.5  # of the smaller of two files; a larger part is no accident
+STRANGE = 0.05  # of the tokens of a file; fewer are no difference of cases
 SHORT = 0.05  # of a file; from there on short lines move its mean
 
 
@@ -74,6 +79,39 @@ def short_lines(files: Mapping[str, Sequence[str]], unit: str) -> list[str]:
         f"{'; '.join(short)}: smoothing gives such lines 0.1 for each order of BLEU that they are too short for, so "
         "that even identical short lines score below 1"
     ]
+
+
+def other_case(
+    samples: Mapping[str, Sequence[str]], known: Collection[str], split: Split, unit: str, name: str
+) -> list[str]:
+    """A line for each file with many tokens that real text has in another case alone: scores that tell cases apart take
+    them for unknown. It looks at 50,000 lines of a large file.
+
+    Args:
+        known: the tokens of real text.
+        split: from a sentence to its tokens, whose case it keeps.
+        unit: of the tokens.
+        name: of the real text.
+    """
+
+    def strange(sentences: Iterable[str]) -> list[str]:
+        return [token for sentence in sentences for token in split(sentence) if token not in known]
+
+    lines = []
+    for file, sentences in samples.items():
+        seen = some(sentences)
+        found, total = strange(seen), sum(len(split(sentence)) for sentence in seen)
+        if len(found) <= STRANGE * total:
+            continue
+        for case, change in CASES.items():
+            if 2 * len(strange(map(change, seen))) <= len(found):
+                examples = ", ".join(repr(token) for token in list(dict.fromkeys(found))[:3])
+                lines.append(
+                    f"{percent(len(found) / total)} of the {unit}s of {file} (such as {examples}) are not in {name}, "
+                    f"and most are in {case}: scores that tell cases apart count against them; put them into {case}"
+                )
+                break
+    return lines
 
 
 def choose_unit(asked: str | None, sentences: Sequence[str], name: str) -> tuple[str, str | None]:

@@ -10,11 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .. import terminal
 from ..adversarial.constraints import PARAMETRIZATIONS
 from ..arrays import Array, as_noise, as_tensor, is_array, show
 from ..artefacts import evaluating, load_weights, locate, read_config
 from ..errors import UserError
 from ..fields import whole
+from ..machine import device_of
 from ..memory import FLOAT, LARGER, check, weights
 from . import networks
 from .config import ImageConfig
@@ -56,9 +58,10 @@ class ImageGenerator:
             source: a run folder, whose last checkpoint is taken, a checkpoint, or a hub id.
 
         Raises:
-            UserError: there is no checkpoint, it is incomplete, it is of another modality, or its files
-                do not belong together.
+            UserError: there is no checkpoint, it is incomplete, it is of another modality, its files do
+                not belong together, or there is no such device.
         """
+        device = device_of(device)
         folder = locate(source)
         config = read_config(folder, ImageConfig)
         check(weights(lambda: build_generator(config)), f"{folder}: its generator", LARGER)
@@ -121,9 +124,10 @@ class ImageCritic:
             source: a run folder, whose last checkpoint is taken, a checkpoint, or a hub id.
 
         Raises:
-            UserError: there is no checkpoint, it is incomplete, it is of another modality, or its files
-                do not belong together.
+            UserError: there is no checkpoint, it is incomplete, it is of another modality, its files do
+                not belong together, or there is no such device.
         """
+        device = device_of(device)
         folder = locate(source)
         config = read_config(folder, ImageConfig)
         check(weights(lambda: build_critic(config)), f"{folder}: its critic", LARGER)
@@ -131,29 +135,57 @@ class ImageCritic:
         load_weights(folder, "critic", network)
         return cls(network.eval().requires_grad_(False).to(device))
 
-    def __call__(self, images: Array) -> Tensor:
-        """Score images: (B,), where higher means more like real images; only differences have a meaning."""
-        return self.score(self.embed(images))
+    @property
+    def device(self) -> torch.device:
+        """The device of the network."""
+        return self.network.output.bias.device
+
+    def __call__(self, images: Array, batch_size: int = 256, progress: bool = False) -> Tensor:
+        """Score images: (N,), where higher means more like real images; only differences have a meaning.
+
+        Args:
+            batch_size: images to compute at once.
+            progress: show a bar on stderr, if it takes some seconds.
+
+        Raises:
+            UserError: as `embed`, or batch_size is no whole number of at least 1.
+        """
+        return torch.cat([self.score(pixels) for pixels in self._batches(images, batch_size, progress)])
 
     def embed(self, images: Array) -> Tensor:
-        """Turn images into pixels (B, 1, H, W) in [-1, 1] on the device of the critic.
+        """Turn images into pixels (N, 1, H, W) in [-1, 1] on the device of the critic.
 
         Raises:
             UserError: the images have another size, or their pixels are no such numbers.
         """
-        bias, size = self.network.output.bias, (self.network.height, self.network.width)
+        return self._pixels(self._checked(images))
+
+    def _checked(self, images: Array) -> Tensor:
+        """Images (N, 1, H, W), uint8 or floating in [-1, 1]."""
+        size = (self.network.height, self.network.width)
         given = as_tensor(images, "images")
         if given.shape[-2:] != size or not (given.dim() in (2, 3) or (given.dim() == 4 and given.shape[1] == 1)):
             raise UserError(f"{show(given)}: this critic takes images (B, 1, {size[0]}, {size[1]})")
         given = given.reshape(-1, 1, *size)
         if given.is_floating_point():
             self._check(given, -LARGEST, LARGEST, "floating pixels are in [-1, 1]")
-            return self.network.embed(given.to(bias.dtype).to(bias.device))
+            return given
         chosen = is_array(images)  # the type of its numbers, which lists do not say
         if given.dtype == torch.bool or given.is_complex() or (chosen and given.dtype != torch.uint8):
             raise UserError(f"{show(given)}: pixels are uint8 or floating in [-1, 1]")
         self._check(given, 0, 255, "whole pixels are from 0 to 255")
-        return self.network.embed(given.to(torch.uint8).to(bias.device))
+        return given.to(torch.uint8)
+
+    def _pixels(self, images: Tensor) -> Tensor:
+        bias = self.network.output.bias
+        return self.network.embed((images.to(bias.dtype) if images.is_floating_point() else images).to(bias.device))
+
+    def _batches(self, images: Array, batch_size: int, progress: bool) -> Iterator[Tensor]:
+        """Pixels of at most `batch_size` images."""
+        batch_size, checked = whole("batch_size", batch_size, 1), self._checked(images)
+        starts = range(0, max(len(checked), 1), batch_size)  # no images make an empty batch
+        for start in terminal.progress(starts, "batches", len(starts)) if progress else starts:
+            yield self._pixels(checked[start : start + batch_size])
 
     @staticmethod
     def _check(images: Tensor, least: float, largest: float, needed: str) -> None:
@@ -170,10 +202,54 @@ class ImageCritic:
         """Score pixels (B, 1, H, W) in [-1, 1]: (B,)."""
         return self.network.score(embedded)
 
-    def features(self, images: Array, layer: int = -1) -> Tensor:
-        """Compute the output (B, C, h, w) of one convolution; 0 is the finest, -1 the coarsest.
+    @property
+    def layers(self) -> list[str]:
+        """The names of the convolutions, the finest first."""
+        return [f"convolution {i}" for i in range(1, 1 + len(self.network.layers))]
+
+    def states(
+        self, images: Array, pool: str | None = None, batch_size: int = 256, progress: bool = False
+    ) -> dict[str, Tensor]:
+        """Compute the outputs of all convolutions by name: each (N, C, h, w), or (N, C) where they are pooled.
+
+        Args:
+            pool: "mean" over the grid.
+            batch_size, progress: as for scores.
 
         Raises:
-            IndexError: there is no such layer.
+            UserError: the pool is another one; or as for scores.
         """
-        return self.network.hidden_states(self.embed(images))[layer]
+        if pool not in (None, "mean"):
+            raise UserError(f"pool is {pool!r}: of images give 'mean', or None for the whole grid")
+        parts = [self.network.hidden_states(pixels) for pixels in self._batches(images, batch_size, progress)]
+        found = (torch.cat(states) for states in zip(*parts, strict=True))
+        return {
+            name: state if pool is None else state.mean(dim=(2, 3))
+            for name, state in zip(self.layers, found, strict=True)
+        }
+
+    def features(self, images: Array, layer: int | str = -1, pool: str | None = None, batch_size: int = 256) -> Tensor:
+        """Compute the output (N, C, h, w) of one convolution, or (N, C) where it is pooled.
+
+        Args:
+            layer: a name of `layers`, or a number: 0 is the finest, -1 the coarsest.
+            pool, batch_size: as of `states`.
+
+        Raises:
+            IndexError: there is no layer of that number.
+            UserError: there is none of that name; or as of `states`.
+        """
+        names = self.layers
+        if isinstance(layer, str) and layer not in names:
+            raise UserError(f"layer: there is no '{layer}', there are {', '.join(names)}")
+        return self.states(images, pool, batch_size)[layer if isinstance(layer, str) else names[layer]]
+
+    def tokens(self, images: Array) -> Tensor:
+        """Refuse: an image has no tokens. So have its mask and its strings.
+
+        Raises:
+            UserError: always.
+        """
+        raise UserError("an image has no tokens: probe its scores, `embed` and `states`, or give a critic of text")
+
+    mask = strings = tokens

@@ -31,9 +31,12 @@ class WindowScore(nn.Module):
         self.hidden = nn.Linear(windows * channels, width)
         self.output = nn.Linear(width, 1, bias=False)  # the critic's score already has a bias
 
+    def units(self, embedded: Tensor) -> Tensor:
+        """The hidden units of each window, (B, L - n + 1, width), the first window first."""
+        return relu(self.hidden(embedded.unfold(1, self.windows, 1).flatten(2)))
+
     def forward(self, embedded: Tensor) -> Tensor:
-        hidden = self.hidden(embedded.unfold(1, self.windows, 1).flatten(2))
-        return self.output(relu(hidden)).flatten(1).mean(dim=1)
+        return self.output(self.units(embedded)).flatten(1).mean(dim=1)
 
 
 class Lookup(torch.autograd.Function):

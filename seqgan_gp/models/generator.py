@@ -110,9 +110,12 @@ class GeneratorNetwork(NoiseModel):
             hidden = hidden + self.project_position_noise(own.unflatten(1, (self.length, -1)))
         return hidden
 
+    def _states(self, hidden: Tensor, condition: Tensor | None) -> list[Tensor]:
+        """Hidden states (B, L, C): the input of the first block, then the output of every block."""
+        return self.blocks(hidden, self._change(condition))
+
     def _logits(self, hidden: Tensor, condition: Tensor | None) -> Tensor:
-        states = self.blocks(hidden, self._change(condition))
-        return self.logits(self.blocks.readout(states[-1]))
+        return self.logits(self.blocks.readout(self._states(hidden, condition)[-1]))
 
     def _change(self, condition: Tensor | None) -> Callable[[int, Tensor], Tensor]:
         """The function by which the condition changes the input of each block."""

@@ -63,6 +63,19 @@ class LanguageModelNetwork(SequenceModel):
         states, _ = self.lstm(self.dropout(self.embedding(before)))
         return states
 
+    def states(self, ids: Tensor) -> list[Tensor]:
+        """The embeddings (B, L, E) of ids (B, L), then the states (B, L, H) of each layer after it reads each token.
+
+        They have no dropout. The last are those of `hidden`, one position earlier.
+        """
+        output = self.embedding(torch.cat([torch.full_like(ids[:, :1], self.end), ids], dim=1))
+        states = [output[:, 1:]]
+        for weights in self.lstm.all_weights:  # nn.LSTM gives the outputs of the last layer alone
+            zero = output.new_zeros(1, len(ids), self.lstm.hidden_size)
+            output, *_ = torch.lstm(output, (zero, zero), [*weights], True, 1, 0.0, False, False, True)
+            states.append(output[:, 1:])
+        return states
+
     def logits(self, hidden: Tensor) -> Tensor:
         """Logits (..., V) of states (..., H)."""
         return F.linear(self.project(self.dropout(hidden)), self.embedding.weight, self.bias + self.never)

@@ -33,10 +33,16 @@ class ReviserNetwork(GeneratorNetwork):
 
     def revise(self, ids: Tensor, noise: Tensor, condition: Tensor | None = None) -> Tensor:
         """Logits (B, L, V) of the revision of ids (B, L), given noise (B, noise_size) and a condition (B, ...)."""
-        hidden = self._hidden(noise) + torch.nn.functional.embedding(ids, self.embedding)
-        logits = self._logits(hidden, condition)
+        logits = self._logits(self._read(ids, noise), condition)
         ahead = logits.new_full((*ids.shape, 1), self.copy)
         return logits.scatter_add(2, ids.unsqueeze(-1), ahead)
+
+    def hidden_states(self, ids: Tensor, noise: Tensor, condition: Tensor | None = None) -> list[Tensor]:
+        """Hidden states (B, L, C) of a revision: the input of the first block, then the output of every block."""
+        return self._states(self._read(ids, noise), condition)
+
+    def _read(self, ids: Tensor, noise: Tensor) -> Tensor:
+        return self._hidden(noise) + torch.nn.functional.embedding(ids, self.embedding)
 
 
 class RevisingGenerator(NoiseModel):

@@ -1,7 +1,8 @@
 """The networks of a text run with their tokenizer, from a checkpoint, for sampling and probing."""
 
-from .critic import Critic
-from .generator import Generator, LanguageModel
+from .critic import Critic, Discriminator
+from .generator import Generator
+from .language_model import LanguageModel
 from .reranking import Reranking
 
-__all__ = ["Critic", "Generator", "LanguageModel", "Reranking"]
+__all__ = ["Critic", "Discriminator", "Generator", "LanguageModel", "Reranking"]

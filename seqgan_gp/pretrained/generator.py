@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar, Self, TypeVar
 
@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..arrays import Array, as_noise, as_tensor, listed
+from ..arrays import Array, as_noise, as_tensor
 from ..artefacts import evaluating, locate, saved_networks
 from ..errors import UserError
 from ..fields import finite, whole
-from ..machine import onto, side_by_side
+from ..machine import device_of, side_by_side
 from ..memory import FLOAT, WHOLE, check
 from ..models.critic import CriticNetwork
 from ..models.language_model import LanguageModelNetwork
@@ -24,7 +24,7 @@ from ..models.reviser import ReviserNetwork, RevisingGenerator
 from ..models.sequence import SequenceModel
 from ..networks import load_network, revising
 from ..text.conditions import Condition
-from ..text.tokenizer import Tokenizer, as_sentences
+from ..text.tokenizer import Tokenizer
 from . import inputs
 from .given import Given, encode
 from .reranking import Reranking
@@ -101,9 +101,10 @@ class Generator:
         """Load a generator from a run folder (its last checkpoint), a checkpoint, or a hub id.
 
         Raises:
-            UserError: there is no checkpoint, it is incomplete or of another kind, its files do not belong together, or
-                it needs a module that has not been imported.
+            UserError: there is no checkpoint, it is incomplete or of another kind, its files do not belong together,
+                it needs a module that has not been imported, or there is no such device.
         """
+        device = device_of(device)
         folder = locate(source)
         network, tokenizer, condition, config = load_network(folder, "generator", cls.kind, cls.what)
         saved = saved_networks(folder)
@@ -257,33 +258,3 @@ class Generator:
                 "run that was trained to its end with reranking.candidates over 1"
             )
         return dataclasses.replace(self.reranking, candidates=candidates)
-
-
-class LanguageModel(Generator):
-    """A generator trained by maximum likelihood, which also knows the probability of a sentence."""
-
-    network: LanguageModelNetwork
-    kind = LanguageModelNetwork
-    what = "language model"
-
-    def log_likelihood(self, sentences: Sequence[str], batch_size: int = 512) -> tuple[np.ndarray, np.ndarray]:
-        """The log-probability of each sentence in nats, (N,) float64, and its number of tokens with the end token, (N,)
-        int64.
-
-        A sentence longer than L tokens counts by its first L, and an unknown word by the unknown token.
-
-        Raises:
-            UserError: there are no sentences, or one is no text.
-        """
-        batch_size = whole("batch_size", batch_size, 1)
-        sentences = as_sentences(listed(sentences, "sentences") if not isinstance(sentences, str) else sentences)
-        ids = self.tokenizer.encode(sentences, self.network.length).ids
-        tokens = self.network.counted(torch.from_numpy(ids)).sum(dim=1).numpy()
-        nats = np.empty(len(ids))
-        order = np.argsort(tokens, kind="stable")  # equal lengths together: less padding
-        with evaluating(self.network):
-            for start in range(0, len(ids), batch_size):
-                rows = order[start : start + batch_size]
-                batch = onto(ids[rows], self.network.bias.device)
-                nats[rows] = self.network.log_probability(batch).cpu().numpy()
-        return nats, tokens

@@ -10,13 +10,15 @@ from torch import Tensor
 
 from ..errors import UserError
 from ..machine import onto
-from ..text.conditions import Condition
+from ..text.conditions import Condition, Contexts
+from ..text.unknown import Unknowns
 
 Given: TypeAlias = str | Sequence[str] | None
 
 
 def encode(condition: Condition | None, given: Given, num: int, device: torch.device) -> Tensor | None:
-    """The condition of each of `num` sentences, (num, ...); None for a network without a condition.
+    """The condition of each of `num` sentences, (num, ...); None for a network without a condition. A warning tells of
+    unknown tokens in contexts.
 
     Raises:
         UserError: it is missing, too much, unknown, no text, or not one for each.
@@ -35,4 +37,9 @@ def encode(condition: Condition | None, given: Given, num: int, device: torch.de
             raise UserError(f"given: item {number} is {one!r}: give the text of a label or a context")
     if len(each) != num:
         raise UserError(f"{len(each)} labels or contexts are given for {num} sentences: give one for each")
-    return onto(condition.encode(each), device)
+    encoded = condition.encode(each)
+    if isinstance(condition, Contexts):
+        unknowns = Unknowns(condition.tokenizer, "your contexts")
+        unknowns.add(each, encoded)
+        unknowns.tell()
+    return onto(encoded, device)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,6 +20,12 @@ def holds_text(sequences: object) -> bool:
     if is_array(sequences) or not isinstance(sequences, list | tuple | np.ndarray):
         return False
     return any(isinstance(_first(item), str) for item in sequences)
+
+
+def in_a_list(sequences: Any) -> Any:
+    """The items of an iterable as a list; sentences, arrays and whatever is none of them as they are."""
+    kept = str | bytes | list | tuple | Mapping | np.ndarray | Tensor
+    return list(sequences) if isinstance(sequences, Iterable) and not isinstance(sequences, kept) else sequences
 
 
 def _first(item: object) -> object:

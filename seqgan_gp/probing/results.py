@@ -8,7 +8,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from ..errors import UserError
 from ..files import atomic_write
@@ -18,20 +18,32 @@ if TYPE_CHECKING:
 
 Cell: TypeAlias = "str | int | float | None"
 Row: TypeAlias = "dict[str, Cell]"
-LOW, HIGH = "_low", "_high"  # endings of the columns with the interval of a column
+LOW, HIGH, SD = "_low", "_high", "_sd"  # endings of the columns with the interval or the deviation of a column
 
 
 @dataclasses.dataclass(frozen=True)
 class Result(ABC):
     """The rows of a probe.
 
-    The interval of a column X stands in the columns X_low and X_high. In print they follow the number.
+    The interval of a column X stands in the columns X_low and X_high, and a standard deviation in X_sd. In print they
+    follow the number.
 
     Args:
-        rows: one dict for each row, from the name of a column to its value. None is an undefined value.
+        rows: one dict for each row, from the name of a column to its value. None is an undefined value. The texts of a
+            row tell it from the other rows.
+
+    Attributes:
+        DRAWN: the columns that matter most: figures over runs and along training show them.
     """
 
+    DRAWN: ClassVar[tuple[str, ...]]
+
     rows: Sequence[Row]
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """The columns that figures over runs and along training show."""
+        return self.DRAWN
 
     @property
     @abstractmethod
@@ -104,14 +116,14 @@ class Result(ABC):
 
 
 def _is_bound(name: str, names: Iterable[str]) -> bool:
-    """Whether a column has one end of the interval of another column."""
-    return any(name.endswith(end) and name.removesuffix(end) in names for end in (LOW, HIGH))
+    """Whether a column has an end of the interval of another column, or its deviation."""
+    return any(name.endswith(end) and name.removesuffix(end) in names for end in (LOW, HIGH, SD))
 
 
 def _shown(row: Row, name: str) -> str:
-    low, high = row.get(name + LOW), row.get(name + HIGH)
+    low, high, deviation = (row.get(name + end) for end in (LOW, HIGH, SD))
     interval = "" if low is None or high is None else f" [{_number(low)}, {_number(high)}]"
-    return _number(row.get(name)) + interval
+    return _number(row.get(name)) + ("" if deviation is None else f" ± {_number(deviation)}") + interval
 
 
 def _number(value: Cell) -> str:

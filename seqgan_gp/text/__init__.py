@@ -9,6 +9,7 @@ MODALITY = Modality(
     public=(
         "seqgan_gp.pretrained:Generator",
         "seqgan_gp.pretrained:Critic",
+        "seqgan_gp.pretrained:Discriminator",
         "seqgan_gp.pretrained:LanguageModel",
     ),
     methods={

@@ -249,6 +249,23 @@ class Tokenizer:
         sentences = self.backend.decode_batch(rows, skip_special_tokens=False)
         return [" ".join(s.splitlines()) for s in sentences]  # a sentence is one line, even if BPE decodes line breaks
 
+    def unknown_at(self, ids: np.ndarray) -> np.ndarray:
+        """True where a token of ids (N, L) is unknown: bool (N, L)."""
+        return (ids == self.unknown) | (ids == self._model_unknown)
+
+    def unknown_pieces(self, sentences: Sequence[str]) -> list[str]:
+        """The pieces of N sentences that are unknown tokens, in their order. Each is without the space before it,
+        unless it is unknown for that space alone, as the one of "dogs ." may be.
+        """
+        found, known = [], set(self.texts)
+        encoded = self.backend.encode_batch(list(sentences), add_special_tokens=False)
+        for sentence, encoding in zip(sentences, encoded, strict=True):
+            strange = np.flatnonzero(self.unknown_at(np.array(encoding.ids)))
+            for piece in (sentence[slice(*encoding.offsets[place])] for place in strange):
+                bare = piece.strip()
+                found.append(piece if not bare or bare in known else bare)
+        return found
+
     def well_formed(self, ids: np.ndarray) -> np.ndarray:
         """Check that only padding follows the first end or padding token, for each row of ids (N, L): bool (N,)."""
         after = np.arange(ids.shape[1]) > self._lengths(ids)[:, None]
@@ -268,3 +285,12 @@ class Tokenizer:
     def tokens(self) -> list[str]:
         """The token of each id, in the order of the ids."""
         return [self.backend.id_to_token(i) or "" for i in range(len(self))]
+
+    @functools.cached_property
+    def texts(self) -> list[str]:
+        """The text of each id alone, in the order of the ids: its token, without the mark of a space where the token
+        is a word. Special tokens, and parts of a character, are as in `tokens`.
+        """
+        alone = self.backend.decode_batch([[i] for i in range(len(self))], skip_special_tokens=False)
+        texts = zip(alone, self.tokens, strict=True)
+        return [token if not text or "\ufffd" in text or token in SPECIAL else text for text, token in texts]

@@ -93,6 +93,7 @@ def characters(sentence: str) -> tuple[str, ...]:
 
 
 UNITS: dict[str, Callable[[str], tuple[str, ...]]] = {"word": words, "character": characters}
+CASES: dict[str, Callable[[str], str]] = {"lower case": str.lower, "upper case": str.upper}
 
 
 # Scripts that are written without spaces between words, by how many characters a word has in print: Chinese characters,

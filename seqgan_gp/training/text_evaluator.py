@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import pretrained
 from ..files import atomic_write
+from ..notices import silenced
 from ..scoring import Real, Values, defined, score
 from ..text.adherence import Adherence
 from ..text.corpus import Corpus
@@ -53,7 +54,9 @@ class Evaluator(task.Evaluator):
             self.given = test.take(rng.choice(len(test), samples, replace=samples > len(test))).given
 
     def __call__(self, sampler: pretrained.Generator, path: Path) -> tuple[dict[str, Any], list[str]]:
-        ids = np.concatenate(list(sampler.sample_ids(self.samples, self.SEED, given=self.given)))
+        with silenced():  # of contexts of the corpus, whose unknown tokens are told at the start
+            batches = sampler.sample_ids(self.samples, self.SEED, given=self.given)
+        ids = np.concatenate(list(batches))
         sentences = lines = sampler.tokenizer.decode(ids)
         scores = score(sentences, self.yardstick) | {"well_formed": float(sampler.tokenizer.well_formed(ids).mean())}
         _write(path.with_suffix(".txt"), sentences)

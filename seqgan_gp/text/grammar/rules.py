@@ -14,6 +14,7 @@ import numpy as np
 
 from ...errors import UserError
 from . import spelling
+from .contrasts import CONTRAST, Contrast
 
 if TYPE_CHECKING:
     from nltk.grammar import PCFG, Nonterminal, ProbabilisticProduction
@@ -38,7 +39,8 @@ class Rules:
         source: the text of the grammar in nltk's notation: `SYMBOL -> symbols [probability] | ...`, with
             words in quotes. The left side of the first production is the start symbol. A line
             `%joined` says that nothing stands between the words of a sentence, as between the
-            codons of DNA.
+            codons of DNA. A line `%contrast NAME: ONE OTHER` names two classes of words that must
+            not stand for one another; it changes no sentence and no probability.
 
     Attributes:
         nltk: the grammar as nltk read it.
@@ -46,18 +48,22 @@ class Rules:
         alternatives: the productions of each symbol, in the order of the source.
         probability: the probability of each production (left side, right side).
         joined: whether the source has the line `%joined`.
+        contrasts: the contrasts of the source, in its order.
         split, join: sentences to words, and words to sentences; see `spelling.Spelling`.
 
     Raises:
         UserError: nltk cannot read the source, the probabilities of a symbol do not add up to 1, a
-            production is empty, a symbol has no production or derives itself alone, or a word would
-            not come out of a sentence as it went in.
+            production is empty, a symbol has no production or derives itself alone, a word would not
+            come out of a sentence as it went in, or a contrast has a symbol that derives no single words.
     """
 
     def __init__(self, source: str):
         lines = source.splitlines()
         self.joined = spelling.JOINED in map(str.strip, lines)
-        self.nltk = _read("\n".join(line for line in lines if line.strip() != spelling.JOINED))
+        contrasts = [line for line in lines if line.split(None, 1)[:1] == [CONTRAST]]
+        ours = {line for line in lines if line.strip() == spelling.JOINED}.union(contrasts)
+        # An empty line in place of each: nltk's errors count lines.
+        self.nltk = _read("\n".join("" if line in ours else line for line in lines))
         self.start: Nonterminal = self.nltk.start()
         self.alternatives: dict[Symbol, list[Alternative]] = {}
         self.probability: dict[tuple[Nonterminal, RightSide], float] = {}
@@ -69,6 +75,8 @@ class Rules:
                 self.probability[left, right] = self.probability.get((left, right), 0.0) + probability
         self._check_symbols()
         self._check_circles()
+        self.contrasts = [Contrast.read(line) for line in contrasts]
+        self._check_contrasts()
         self.split, self.join = (spelling.joined if self.joined else spelling.spaced)(self.vocabulary)
 
     def _check_symbols(self) -> None:
@@ -88,6 +96,33 @@ class Rules:
         except graphlib.CycleError as error:
             circle = " -> ".join(map(str, error.args[1]))
             raise UserError(f"a symbol of the grammar derives itself alone: {circle}; remove that circle") from None
+
+    def _check_contrasts(self) -> None:
+        """Raise a UserError if a side of a contrast is no word of the grammar and no symbol of single words."""
+        for contrast in self.contrasts:
+            for side in contrast.sides:
+                if isinstance(side, str) and side not in self.vocabulary:
+                    raise UserError(f"'{contrast}': the grammar has no word '{side}'; write a word that it has")
+                if not isinstance(side, str) and side not in self.alternatives:
+                    raise UserError(f"'{contrast}': the grammar has no symbol {side}; write one that it has")
+                if not self.words_of(side):
+                    raise UserError(f"'{contrast}': {side} does not derive single words; write a symbol that does")
+
+    def words_of(self, symbol: Symbol) -> dict[str, float]:
+        """The words that a symbol derives, in the order of the source, each with its probability.
+
+        The dict is empty if the symbol also derives anything but single words.
+        """
+        if isinstance(symbol, str):
+            return {symbol: 1.0}
+        words: dict[str, float] = defaultdict(float)
+        for right, probability in self.alternatives[symbol]:
+            below = self.words_of(right[0]) if len(right) == 1 else {}
+            if not below:
+                return {}
+            for word, share in below.items():
+                words[word] += probability * share
+        return dict(words)
 
     @cached_property
     def vocabulary(self) -> frozenset[str]:
@@ -137,7 +172,7 @@ class Rules:
         return np.array([uses[symbols[left]] * probability for (left, _), probability in self.probability.items()])
 
     def source_beginning(self, openings: Mapping[RightSide, float]) -> str:
-        """Write the same grammar with other openings, without the symbols that these cannot reach.
+        """Write the same grammar with other openings, without the symbols and the contrasts that these cannot reach.
 
         Args:
             openings: right sides of the start symbol, each with its probability.
@@ -155,7 +190,9 @@ class Rules:
             for left, alternatives in rules.items()
             for right, probability in alternatives
         )
-        return "\n".join([spelling.JOINED] * self.joined + list(lines))
+        kept = {*rules, *itertools.chain.from_iterable(right for rights in rules.values() for right, _ in rights)}
+        contrasts = [str(contrast) for contrast in self.contrasts if kept.issuperset(contrast.sides)]
+        return "\n".join([spelling.JOINED] * self.joined + contrasts + list(lines))
 
 
 def _read(source: str) -> PCFG:
