@@ -77,6 +77,7 @@ def test_percentiles_by_hand():
         (lambda c: slopes(c, REAL, []), "generated: there are none"),
         (lambda c: slopes(c, REAL, [LONG]), "generated: all 1 do not end within the critic's 6 tokens"),
         (lambda c: slopes(c, REAL, FAKE, ["order"]), "1 labels or contexts are given for 5 sentences"),
+        (lambda c: slopes(c, REAL, FAKE, ["order"] * 6), "6 labels or contexts are given for 5 sentences"),
         (lambda c: dead_units(c, []), "sentences: there are none"),
         (lambda c: dead_units(c, [LONG]), "sentences: all 1 do not end"),
         (lambda c: neighbours(c, {"bee": "Noun", "dog": "Noun"}), "fewer than two of the critic's tokens"),
@@ -257,6 +258,15 @@ def test_probes_leave_modes_and_gradients_alone(tmp_path, use, context, training
     with context(), unchanged(critic, training):
         assert USES[use](critic) == expected
     assert not critic.network.blocks[0]._forward_hooks and not critic.network.blocks[0]._forward_pre_hooks
+
+
+def test_a_critic_with_dropout_is_probed_without_it(tmp_path):
+    critic = untrained(tmp_path, "--critic.windows=3")
+    expected = [use(critic) for use in USES.values()]
+    critic.network.input_projection = nn.Sequential(nn.Dropout(0.9), critic.network.input_projection)
+    critic.network.train()
+    assert [use(critic) for use in USES.values()] == expected
+    assert critic.network.input_projection[0].training
 
 
 def test_results_are_printed_drawn_and_written(critic, tmp_path):

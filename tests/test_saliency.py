@@ -130,6 +130,16 @@ def test_each_sentence_keeps_its_own_condition_in_every_batch(conditional, metho
         assert np.abs(together - saliency(conditional, SENTENCES, "order", **options).values).max() > 1e-3
 
 
+def test_sentences_that_need_more_steps_keep_their_conditions(conditional):
+    options = {"baseline": "padding", "steps": 2}
+    gaps = [row["gap"] for row in saliency(conditional, SENTENCES, GIVEN, **options, tolerance=np.inf).rows]
+    tolerance = float(np.median(gaps))  # some sentences need more steps, and others do not
+    together = saliency(conditional, SENTENCES, GIVEN, **options, tolerance=tolerance).values
+    for row, (sentence, given) in enumerate(zip(SENTENCES, GIVEN, strict=True)):
+        alone = saliency(conditional, [sentence], given, **options, tolerance=tolerance).values[0]
+        np.testing.assert_allclose(together[row], alone, atol=1e-5)
+
+
 def test_ids_are_looked_at_like_their_sentences(critic):
     np.testing.assert_array_equal(saliency(critic, critic.tokens(SENTENCES)).values, saliency(critic, SENTENCES).values)
 
@@ -257,6 +267,14 @@ def test_a_word_that_raises_the_score_is_no_mistake():
     critic = planted()
     critic.network.weight.neg_()
     assert [row["found"] for row in pointing_game(critic, PAIRS).rows] == [0] * 9
+
+
+def test_padding_is_never_the_lowest_token():
+    critic = planted()
+    critic.network.weight[:] = 1  # every token raises the score
+    found = saliency(critic, SENTENCES, method="gradient times input")
+    assert found.values.min() == 0 < found.values[found.mask].min()
+    assert [row["lowest"] for row in found.rows] == [sentence.split()[0] for sentence in SENTENCES]
 
 
 def pairs(num):
