@@ -212,17 +212,12 @@ def test_a_split_shares_no_sentence_and_holds_out_a_quarter():
 
 
 def test_the_same_seeds_give_the_same_rows_whatever_else_is_probed(probes, of_tokens):
+    def rows(seeds):
+        both = probe_layers({"ours": Planted(), "theirs": Planted(6)}, [of_tokens], seeds).rows
+        return [row for row in both if row["subject"] == "ours"]
+
     torch.manual_seed(9)
-    again = probe_layers({"ours": Planted(), "theirs": Planted(6)}, [of_tokens], seeds=(4, 5, 6))
-    assert [row for row in again.rows if row["subject"] == "ours"] == [
-        row for row in probes.rows if row["property"] == "previous is odd"
-    ]
-    other = probe_layers({"ours": Planted()}, [of_tokens], seeds=(7, 8, 9))
-    assert cell(other, "noise", of_tokens.name) != cell(again_of(again), "noise", of_tokens.name)
-
-
-def again_of(probes):
-    return type(probes)([row for row in probes.rows if row["subject"] == "ours"])
+    assert rows((4, 5, 6)) == [row for row in probes.rows if row["property"] == of_tokens.name] != rows((7, 8, 9))
 
 
 def test_examples_are_no_more_than_asked_for_and_conditions_go_along(words, sentences, of_tokens):
