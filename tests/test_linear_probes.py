@@ -249,7 +249,7 @@ def test_a_probe_that_does_not_converge_says_nothing(recwarn):
 
 def test_rows_can_be_printed_written_and_drawn(probes, tmp_path):
     assert probes.columns == [
-        *("subject", "layer", "property", "accuracy", "accuracy_sd", "majority", "control", "selectivity"),
+        *("subject", "layer", "property", "accuracy", "majority", "control", "selectivity"),
         *("bits", "compression", "examples"),
     ]
     probes.save(tmp_path, "linear")

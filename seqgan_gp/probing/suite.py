@@ -73,12 +73,12 @@ class Probing:
     def pairs(self) -> list[Pair]:
         """Real sentences with their corruptions, and the minimal pairs of the grammar, if there is one."""
         subjects, critic = self.subjects, self.subjects.critic
-        text = subjects.sentences, critic.tokenizer, critic.network.length
+        tokenizer, length = critic.tokenizer, critic.network.length
         known = classes(subjects.grammar) if subjects.grammar else None
-        options = {"seed": self.seed, "given": subjects.given, "most": PAIRS}
-        made = corrupt_all(*text, classes=known, **options)
+        made = corrupt_all(subjects.sentences, tokenizer, length, self.seed, subjects.given, known, PAIRS)
         if subjects.grammar:
-            made += minimal_pairs(text[0], subjects.grammar, *text[1:], **options)
+            text = subjects.sentences, subjects.grammar, tokenizer, length
+            made += minimal_pairs(*text, seed=self.seed, given=subjects.given, most=PAIRS)
         return made
 
     @cached_property
@@ -253,4 +253,3 @@ def _write(folder: Path, made: Mapping[str, Result], heading: str) -> None:
         if name in made:
             print(f"\n{made[name].title}\n{made[name].table()}")
     print(f"\nwritten: {folder}/probes.md, and {len(made)} results as .md, .json and .png")
-
