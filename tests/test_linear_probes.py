@@ -233,7 +233,7 @@ def test_examples_are_no_more_than_asked_for_and_conditions_go_along(words, sent
 
 
 def test_the_states_of_many_sentences_come_in_batches(monkeypatch, of_tokens, probes):
-    monkeypatch.setattr("seqgan_gp.probing.tasks.BATCH", 37)
+    monkeypatch.setattr("seqgan_gp.probing.tasks.POSITIONS", 37 * PLACES + 1)
     subject = Planted()
     again = probe_layers({"ours": subject}, [of_tokens], seeds=(4, 5, 6))
     assert max(call[0] for call in subject.calls) == 37
