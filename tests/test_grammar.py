@@ -243,3 +243,7 @@ def test_of_several_parses_the_tree_is_the_most_probable_one():
     # "x x" is A B by .6 * .9 * .2 and B A by .4 * .2 * .9; "y x" is A B by .6 * .1 * .2 and B A by .4 * .8 * .9.
     assert [[child.label() for child in tree] for tree in grammar.trees(["x x", "y x"])] == [["A", "B"], ["B", "A"]]
     assert grammar.trees(["y x"])[0].leaves() == ["y", "x"]
+    inside = Grammar(
+        "S -> A 'z' [1.0]\nA -> B [0.3] | C [0.3] | D [0.4]\nB -> 'x' [0.5] | 'y' [0.5]\nC -> 'x' [1.0]\nD -> 'y' [1.0]"
+    )
+    assert [tree[0][0].label() for tree in inside.trees(["x z", "y z"])] == ["C", "D"]

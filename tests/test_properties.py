@@ -99,10 +99,19 @@ def test_half_of_the_sentences_are_changed_and_none_stands_there_twice(known, se
     assert sorted(" ".join(sorted(words(s))) for s in p.sentences) == bags
     for sentence, label in zip(p.sentences, p.labels, strict=True):
         assert (sentence in sentences) == (label == 0) and sentence.endswith(".")
+    # None begins with a comma, which would be an unknown token there and tell that words are shuffled.
+    assert tokenizer(sentences).encode(p.sentences, LENGTH).unknowns == 0
     if name == "halves":
         body = words(p.sentences[1])[:-1]
         middle = len(body) - len(body) // 2
         assert " ".join([*body[middle:], *body[:middle], "."]).replace(" ,", ",").replace(" .", ".") in sentences
+
+
+def test_sentences_that_cannot_be_changed_are_left_out():
+    sentences = ["no no no.", "go.", "", "a , .", *(f"word {i} stands here." for i in range(50))]
+    for p in of_any(sentences, tokenizer(sentences), LENGTH):
+        if p.name in ("shuffled", "halves"):
+            assert len(p.sentences) == 50 and not set(p.sentences) & set(sentences[:4])
 
 
 def test_neighbours_of_tokens_are_those_of_the_sentence(known, sentences):

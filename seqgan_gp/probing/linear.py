@@ -145,7 +145,8 @@ def probe_layers(
     The control task (Hewitt and Liang 2019) gives each word type a random label, and each token that of its type, here
     with the classes about as frequent as those of the property. So a probe can learn it only by heart. For sentences,
     one of their words decides; see `labels.first_difference`. Selectivity is accuracy less that of the control task.
-    Where the labelled tokens are all of one type, there is no control task.
+    Where the labelled tokens are all of one type, there is no control task. A property that is itself a function of
+    that word, as the first word is, has no selectivity by its nature.
 
     `bits` is the online code of `description_length`, in the order of the first seed.
 

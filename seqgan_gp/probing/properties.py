@@ -18,6 +18,7 @@ __all__ = ["Property", "of_any", "of_grammar", "select", "sift"]
 
 MOST = 4  # classes of words or of tokens
 CONTENT, USUAL = 4, 0.1  # words that are looked for, and the fraction of sentences that has such a word
+TRIES = 20  # to shuffle a sentence
 
 Words: TypeAlias = "tuple[str, ...]"
 
@@ -117,23 +118,32 @@ def _changed(
     rng: np.random.Generator,
     given: Sequence[str] | None,
 ) -> Property:
-    """Whether a sentence was changed. Each sentence stands there once, either changed or as it was."""
-    bodies = [text[:-1] if text and not any(map(str.isalnum, text[-1])) else text for text in texts]
-    rows = [i for i in rng.permutation(len(texts)) if change(bodies[i], rng) != bodies[i]]
+    """Whether a sentence was changed. Each sentence stands there once, either changed or as it was.
+
+    Sentences that would then begin with a punctuation mark are left out: no tokenizer has seen such a beginning.
+    """
+    bodies = [text[:-1] if text and not _is_word(text[-1]) else text for text in texts]
+    changed = [change(body, rng) for body in bodies]
+    rows = [i for i in rng.permutation(len(texts)) if changed[i] != bodies[i] and _is_word(changed[i][0])]
     labels = np.arange(len(rows)) % 2
     made = [
-        glue([*(change(bodies[i], rng) if label else bodies[i]), *texts[i][len(bodies[i]) :]])
+        glue([*(changed[i] if label else bodies[i]), *texts[i][len(bodies[i]) :]])
         for i, label in zip(rows, labels, strict=True)
     ]
     return Property(name, made, labels, classes, given=given and [given[i] for i in rows])
 
 
+def _is_word(word: str) -> bool:
+    return any(map(str.isalnum, word))
+
+
 def _shuffled(text: Words, rng: np.random.Generator) -> Words:
-    """Words in another order, if they have one."""
-    shuffled = text
-    while shuffled == text and len(set(text)) > 1:
+    """Words in another order that begins with a word, if one is soon found."""
+    for _ in range(TRIES):
         shuffled = tuple(text[i] for i in rng.permutation(len(text)))
-    return shuffled
+        if shuffled != text and _is_word(shuffled[0]):
+            return shuffled
+    return text
 
 
 def _swapped(text: Words, rng: np.random.Generator) -> Words:

@@ -13,7 +13,7 @@ from ..errors import UserError
 from .labels import Property
 
 TEST = 0.25  # of the sentences
-BATCH = 256  # sentences whose states are in memory at all positions
+POSITIONS = 1 << 16  # whose states are in memory at a time
 
 
 def control_labels(types: np.ndarray, labels: np.ndarray, seed: int) -> np.ndarray:
@@ -100,10 +100,10 @@ def states_of(network: Any, tasks: Sequence[Task], pool: str) -> dict[str, np.nd
     p = tasks[0].of_property
     length = p.labels[0].size
     rows, places = np.divmod(keys_of(tasks), length)
-    needed = np.unique(rows)
+    needed, size = np.unique(rows), max(1, POSITIONS // length)
     parts = defaultdict(list)
-    for start in range(0, len(needed), BATCH):
-        batch = needed[start : start + BATCH]
+    for start in range(0, len(needed), size):
+        batch = needed[start : start + size]
         here = np.isin(rows, batch)
         texts, given = [p.sentences[i] for i in batch], None if p.given is None else [p.given[i] for i in batch]
         with torch.no_grad():
