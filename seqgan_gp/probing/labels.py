@@ -81,7 +81,7 @@ class Property:
 
     def _texts(self, chosen: np.ndarray) -> int:
         """The number of different sentences with something chosen, by a mask in the shape of the labels."""
-        return len({self.sentences[row] for row in np.nonzero(chosen)[0]})
+        return len({self.sentences[row] for row in np.nonzero(chosen)[0].tolist()})
 
 
 def frequent(values: Sequence[Hashable], most: int) -> tuple[np.ndarray, tuple[str, ...]]:

@@ -15,7 +15,7 @@ import numpy as np
 from ..errors import UserError
 from ..fields import whole
 from .labels import LEAST, Property
-from .results import Result, Row
+from .results import SD, Result, Row
 from .tasks import Task, by_sentences, keys_of, states_of
 
 if TYPE_CHECKING:
@@ -50,6 +50,16 @@ class LinearProbes(Result):
             "alone lift accuracy and compression."
         )
 
+    def best(self) -> BestLayers:
+        """The accuracy at the best layer of each subject."""
+        found: dict[str, Row] = {}
+        for row in self.rows:
+            joined = found.setdefault(str(row["property"]), {"property": row["property"], "majority": row["majority"]})
+            name, accuracy = str(row["subject"]), row["accuracy"]
+            if float(accuracy or 0) > float(joined.get(name) or -1):
+                joined |= {name: accuracy, name + SD: row["accuracy" + SD]}
+        return BestLayers(list(found.values()))
+
     def plot(self, column: str = "accuracy") -> Figure:
         """Draw a column against the layers: a panel for each property, a line for each subject, and dots where the
         majority is.
@@ -77,6 +87,43 @@ class LinearProbes(Result):
         figure.axes[0].set_ylabel(column)
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize="small")
+        return figure
+
+
+@dataclass(frozen=True)
+class BestLayers(Result):
+    """The accuracy of the best layer of each subject, a row for each property."""
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        return tuple(name for name in self.columns if name not in ("property", "majority"))
+
+    @property
+    def title(self) -> str:
+        return "Linear probes: accuracy at the best layer of each network"
+
+    @property
+    def note(self) -> str:
+        return (
+            "The layer of the highest accuracy on held-out sentences is taken, so that the number is a little too "
+            "high, for each network alike. majority is the accuracy of the most frequent class."
+        )
+
+    def plot(self) -> Figure:
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(9, 1.5 + 0.35 * len(self.rows)), layout="constrained")
+        axes, height = figure.subplots(), 0.8 / len(self.drawn)
+        for number, subject in enumerate(self.drawn):
+            places = [place + number * height for place in range(len(self.rows))]
+            axes.barh(places, [float(row.get(subject) or 0) for row in self.rows], height, label=subject)
+        for place, row in enumerate(self.rows):
+            axes.vlines(float(row["majority"] or 0), place - height / 2, place + 0.8 - height / 2, "black")
+        axes.set_yticks([place + 0.4 - height / 2 for place in range(len(self.rows))])
+        axes.set_yticklabels([str(row["property"]) for row in self.rows], fontsize="small")
+        axes.invert_yaxis()
+        axes.set(xlabel="accuracy (black: majority)", xlim=(0, 1), title=self.title)
+        axes.legend(fontsize="small")
         return figure
 
 
@@ -198,7 +245,7 @@ def _score(x: np.ndarray, task: Task, probe: Probe) -> Row:
     accuracy, control = float(np.mean(right)), float(np.mean(guessed)) if guessed else None
     return {
         "accuracy": accuracy,
-        "sd": float(np.std(right, ddof=1)) if len(right) > 1 else None,
+        "accuracy" + SD: float(np.std(right, ddof=1)) if len(right) > 1 else None,
         "majority": float(np.mean(usual)),
         "control": control,
         "selectivity": None if control is None else accuracy - control,

@@ -192,7 +192,9 @@ def _fitting(critic: Critic, held_out: Sentences, text: Text) -> tuple[list[str]
             f"{name} has {whole.sum()} sentences of at most {length} tokens, which is the length of the critic: at "
             "least two are needed"
         )
-    notes = [f"{(~whole).sum():,} sentences are longer than {length} tokens and are left out"] if not whole.all() else []
+    notes = (
+        [f"{(~whole).sum():,} sentences are longer than {length} tokens and are left out"] if not whole.all() else []
+    )
     kept = chosen.take(np.flatnonzero(whole))
     return list(kept.text), None if kept.given is None else list(kept.given), notes
 

@@ -22,7 +22,7 @@ from .against import against
 from .calibration import calibration
 from .corruptions import Pair, corrupt_all
 from .geometry import scores, slopes
-from .joining import across, along, beside
+from .joining import across, along, beside, pivot
 from .linear import probe_layers
 from .minimal_pairs import classes, minimal_pairs
 from .neighbours import neighbours
@@ -41,6 +41,7 @@ Key = TypeVar("Key", int, str)
 
 PAIRS = 500  # of each family of corruptions
 POINTED = 100  # pairs of each family for the pointing game, whose saliency takes many passes
+FIRST = ("acceptability", "layers-best", "pointing-game", "generated", "scores", "slopes")  # tables for the terminal
 SHOWN = 12  # sentences whose tokens are coloured
 
 
@@ -72,12 +73,12 @@ class Probing:
     def pairs(self) -> list[Pair]:
         """Real sentences with their corruptions, and the minimal pairs of the grammar, if there is one."""
         subjects, critic = self.subjects, self.subjects.critic
-        text = subjects.sentences, critic.tokenizer, critic.network.length
+        tokenizer, length = critic.tokenizer, critic.network.length
         known = classes(subjects.grammar) if subjects.grammar else None
-        options = {"seed": self.seed, "given": subjects.given, "most": PAIRS}
-        made = corrupt_all(*text, classes=known, **options)
+        made = corrupt_all(subjects.sentences, tokenizer, length, self.seed, subjects.given, known, PAIRS)
         if subjects.grammar:
-            made += minimal_pairs(text[0], subjects.grammar, *text[1:], **options)
+            text = subjects.sentences, subjects.grammar, tokenizer, length
+            made += minimal_pairs(*text, seed=self.seed, given=subjects.given, most=PAIRS)
         return made
 
     @cached_property
@@ -113,13 +114,16 @@ def _layers(run: Probing) -> Named:
     for line in left_out:
         print(line, file=sys.stderr)
     probes = probe_layers(subjects.readers, properties, seeds=(seed, seed + 1, seed + 2))
+    yield "layers-best", probes.best()
     yield "layers", probes
 
 
 def _saliency(run: Probing) -> Named:
     subjects, seed = run.subjects, run.seed
     pairs = [pair for pair in run.wrong if pair.place >= 0]
-    yield "pointing-game", pointing_game(subjects.critic, pairs)
+    game = pointing_game(subjects.critic, pairs)
+    yield "pointing-game", pivot(game, "method")
+    yield "pointing-game-in-full", game
     rows = subset(len(pairs), min(SHOWN, len(pairs)), seed)
     changed = [pairs[row] for row in rows.tolist()]
     given = None if subjects.given is None else [str(pair.changed_given) for pair in changed]
@@ -249,6 +253,3 @@ def _write(folder: Path, made: Mapping[str, Result], heading: str) -> None:
         if name in made:
             print(f"\n{made[name].title}\n{made[name].table()}")
     print(f"\nwritten: {folder}/probes.md, and {len(made)} results as .md, .json and .png")
-
-
-FIRST = ("acceptability", "layers", "pointing-game", "generated", "scores")
