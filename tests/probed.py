@@ -13,17 +13,6 @@ from seqgan_gp.text.tokenizer import Tokenizer
 LENGTH, EMBEDDING = 6, 5  # those of untrained.SIZES
 
 
-class Probed(Critic):
-    """A critic with the mask and the strings of its tokens."""
-
-    def mask(self, sequences):
-        ends = self.tokens(sequences) == self.tokenizer.end
-        return ends.cumsum(1) - ends.long() == 0
-
-    def strings(self, sequences):
-        return [[self.tokenizer.tokens[i].removeprefix("▁") for i in row] for row in self.tokens(sequences)]
-
-
 class LinearNetwork(CriticNetwork):
     """The score is the sum of weights times embeddings, and a bias."""
 
@@ -35,14 +24,14 @@ class LinearNetwork(CriticNetwork):
         return (embedded * self.weight).sum((1, 2)) + 0.7
 
 
-def linear() -> Probed:
+def linear() -> Critic:
     """A linear critic. Its end token is embedded as zero, and its words as six vectors and their opposites."""
     tokenizer = Tokenizer.train("word", WORDS, 100)
     network = LinearNetwork(len(tokenizer), LENGTH, EMBEDDING).requires_grad_(False)
     for one, other in zip(WORDS[::2], WORDS[1::2], strict=True):
         network.embedding[ids(tokenizer, other)] = -network.embedding[ids(tokenizer, one)]
     network.embedding[tokenizer.end] = 0
-    return Probed(network.eval(), tokenizer)
+    return Critic(network.eval(), tokenizer)
 
 
 def ids(tokenizer: Tokenizer, word: str) -> int:
@@ -50,9 +39,9 @@ def ids(tokenizer: Tokenizer, word: str) -> int:
     return int(tokenizer.encode([word], 2).ids[0, 0])
 
 
-def untrained(folder, *options, steep=1.0) -> Probed:
+def untrained(folder, *options, steep=1.0) -> Critic:
     """A critic of random weights, times a factor."""
-    critic = Probed.from_pretrained(checkpoint(folder, *options))
+    critic = Critic.from_pretrained(checkpoint(folder, *options))
     for parameter in critic.network.parameters():
         parameter.mul_(steep)
     return critic

@@ -6,15 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from probed import EMBEDDING, LENGTH, Probed, linear, unchanged, untrained
+from probed import EMBEDDING, LENGTH, linear, unchanged, untrained
 from scipy.stats import binomtest
 from untrained import LABELS, WORDS
 
+from seqgan_gp import Critic
 from seqgan_gp.errors import UserError
 from seqgan_gp.probing import attributions
 from seqgan_gp.probing.attributions import METHODS
+from seqgan_gp.probing.intervals import proportion
 from seqgan_gp.probing.pointing import pointing_game
-from seqgan_gp.probing.proportions import wilson
 from seqgan_gp.probing.saliency import saliency
 
 SENTENCES = ["a bee", "good jobs can", "do", "fine honest inner jobs even", "even good do"]
@@ -59,8 +60,8 @@ def test_the_baseline_of_a_linear_critic_is_the_mean_of_all_tokens_or_padding():
 @pytest.mark.parametrize("kind", [*BACKBONES, "trained"])
 def test_integrated_gradients_add_up_to_the_difference_of_the_scores(tmp_path, request, kind):
     if kind == "trained":
-        critic = Probed.from_pretrained(request.getfixturevalue("run"))
-        sentences = ["the dog sleeps.", "often, a small cat sees maria.", "dog . the"]
+        critic = Critic.from_pretrained(request.getfixturevalue("run"))
+        sentences = ["the dog sleeps.", "often, a small cat sees maria.", "dog the."]
     else:
         critic, sentences = untrained(tmp_path, f"--critic.backbone={kind}", "--critic.windows=3"), SENTENCES[:3]
     found = saliency(critic, sentences, baseline="padding", steps=3, batch_size=2)
@@ -180,6 +181,7 @@ def test_a_method_is_one_function_and_one_line(critic, monkeypatch):
     np.testing.assert_allclose(found.values, found.mask, atol=1e-5)  # embeddings are of unit length
 
 
+@pytest.mark.filterwarnings("ignore:.* are unknown")
 def test_results_are_printed_drawn_and_written(critic, tmp_path):
     found = saliency(critic, ["a bee", "$ x $ y $"])  # no formula of matplotlib
     for result in (found, found.by_place(), pointing_game(critic, PAIRS)):
@@ -316,6 +318,14 @@ def test_changes_without_a_place_are_left_out(critic):
             pointing_game(critic, wrong)
 
 
+def test_the_game_warns_once_of_what_it_reads(critic):
+    with pytest.warns(UserWarning, match="1 sentences are longer than 6 tokens") as caught:
+        pointing_game(critic, [*PAIRS, Pair(LONG, 1)])
+    assert len(caught) == 1
+    with pytest.raises(UserError, match="pairs: all 1 do not end"), pytest.warns(UserWarning):
+        pointing_game(critic, [Pair(LONG, 1)])
+
+
 def test_the_game_is_played_with_the_conditions_of_the_changed_sentences(conditional, monkeypatch):
     seen = []
     monkeypatch.setitem(METHODS, "given", lambda view: seen.extend(view.given) or view.embedded.sum(-1))
@@ -328,7 +338,8 @@ def test_the_game_is_played_with_the_conditions_of_the_changed_sentences(conditi
 @pytest.mark.parametrize("hits, trials", [(0, 7), (3, 7), (7, 7), (190, 1000)])
 def test_the_interval_of_a_proportion_is_wilsons(hits, trials):
     expected = binomtest(hits, trials).proportion_ci(method="wilson")
-    assert wilson(hits, trials) == pytest.approx((expected.low, expected.high), abs=1e-6)
+    found = proportion(np.arange(trials) < hits)
+    assert found == pytest.approx((hits / trials, expected.low, expected.high), abs=1e-6)
 
 
 def test_steps_are_bounded_where_the_gap_cannot_close(critic, monkeypatch):

@@ -17,12 +17,17 @@ Z = NormalDist().inv_cdf(0.975)
 
 
 def accuracy(scores: np.ndarray) -> Interval | None:
-    """How often the first of two scores (N, 2) is the higher one, a tie counting one half; with the interval of Wilson
-    (1927), which stays between 0 and 1. None for no scores."""
-    n = len(scores)
+    """How often the first of two scores (N, 2) is the higher one, a tie counting one half. None for no scores."""
+    return proportion((scores[:, 0] > scores[:, 1]) + 0.5 * (scores[:, 0] == scores[:, 1]))
+
+
+def proportion(hits: np.ndarray) -> Interval | None:
+    """The mean of hits (N,), 0 to 1 each, with the interval of Wilson (1927), which stays between 0 and 1. None for no
+    hits."""
+    n = len(hits)
     if not n:
         return None
-    mean = float(((scores[:, 0] > scores[:, 1]) + 0.5 * (scores[:, 0] == scores[:, 1])).mean())
+    mean = float(hits.mean())
     centre = (mean + Z**2 / (2 * n)) / (1 + Z**2 / n)
     margin = Z / (1 + Z**2 / n) * math.sqrt(mean * (1 - mean) / n + Z**2 / (4 * n**2))
     return mean, max(0.0, min(mean, centre - margin)), min(1.0, max(mean, centre + margin))  # but for rounding

@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 
 from ..errors import UserError
 from . import passes
+from .intervals import cells, proportion
 from .passes import Probed
-from .proportions import wilson
-from .results import HIGH, LOW, Result, Row
+from .results import Result, Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,10 +68,8 @@ class Neighbours(Result):
 
 
 def _summary(name: str, rows: list[Row]) -> Row:
-    same, chance = (sum(float(row[key] or 0) for row in rows) for key in ("same", "chance"))
-    low, high = wilson(same, len(rows))
-    share: Row = {"same": same / len(rows), "same" + LOW: low, "same" + HIGH: high, "chance": chance / len(rows)}
-    return {"class": name, "tokens": len(rows), **share}
+    same, chance = (np.array([row[key] for row in rows], dtype=float) for key in ("same", "chance"))
+    return {"class": name, "tokens": len(rows), **cells("same", proportion(same)), "chance": float(chance.mean())}
 
 
 @dataclass(frozen=True)

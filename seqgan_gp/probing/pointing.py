@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import UserError
 from . import passes
 from .attributions import METHODS, WINDOWS, windows_of
+from .intervals import cells, proportion
 from .passes import Probed
-from .proportions import wilson
 from .results import HIGH, LOW, Result, Row
 from .saliency import saliency
 
@@ -109,11 +109,12 @@ def pointing_game(
     if not placed:
         raise UserError("no pair was changed at a place: give pairs whose place is 0 or more")
     given = None if placed[0].changed_given is None else [str(pair.changed_given) for pair in placed]
-    sentences, place = [pair.changed for pair in placed], np.array([pair.place for pair in placed])
+    place = np.array([pair.place for pair in placed])
     family = np.array([pair.family for pair in placed])
+    ids = passes.read(critic, [pair.changed for pair in placed], "pairs")  # once, so that warnings come once
     rows: list[Row] = []
     for method in methods:
-        looked = saliency(critic, sentences, given, method, steps=steps, tolerance=np.inf, batch_size=batch_size)
+        looked = saliency(critic, ids, given, method, steps=steps, tolerance=np.inf, batch_size=batch_size)
         seen = place < looked.mask.sum(1)
         if not seen.any():
             raise UserError("all pairs were changed behind the critic's last position: give shorter sentences")
@@ -140,7 +141,5 @@ def _found(values: np.ndarray, mask: np.ndarray, place: np.ndarray) -> dict[str,
 def _row(found: dict[str, np.ndarray], which: np.ndarray) -> Row:
     row: Row = {}
     for name, chance in zip(MEASURES, ("chance", "chance_near"), strict=True):
-        share = float(found[name][which].mean())
-        low, high = wilson(found[name][which].sum(), int(which.sum()))
-        row |= {name: share, name + LOW: low, name + HIGH: high, chance: float(found[chance][which].mean())}
+        row |= cells(name, proportion(found[name][which])) | {chance: float(found[chance][which].mean())}
     return row

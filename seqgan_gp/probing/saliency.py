@@ -13,9 +13,9 @@ from ..errors import UserError
 from ..pretrained.given import Given
 from . import passes
 from .attributions import GRADIENTS, METHODS, View
+from .intervals import cells, mean
 from .passes import Probed
-from .proportions import Z
-from .results import HIGH, LOW, Result, Row
+from .results import Result, Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,11 +58,8 @@ class Saliency(Result):
         rows: list[Row] = []
         for place in np.flatnonzero(self.mask.any(0)).tolist():
             found = self.values[self.mask[:, place], place]
-            margin = Z * found.std(ddof=1) / len(found) ** 0.5 if len(found) > 1 else float("nan")
-            mean = float(found.mean())
-            bounds = {"mean" + LOW: mean - margin, "mean" + HIGH: mean + margin}
             size = float(np.abs(found).mean())
-            rows.append({"place": place, "sentences": len(found), "mean": mean, **bounds, "size": size})
+            rows.append({"place": place, "sentences": len(found), **cells("mean", mean(found)), "size": size})
         return Places(rows, self.method)
 
     def plot(self, sentences: int = SHOWN) -> Figure:
