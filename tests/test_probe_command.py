@@ -131,7 +131,9 @@ def test_a_checkpoint_alone_takes_its_grammar_or_a_reference(run, tmp_path, caps
     assert probe(alone, "--parts", "acceptability", "--out", tmp_path / "of_grammar") == 0
     reference = tmp_path / "reference.txt"
     long = "the dog " * 20
-    reference.write_text(f"{long}\n" * 3 + "the dog sleeps.\nthe young cat runs.\na king waits.\nanna sings loudly.\n" * 9)
+    reference.write_text(
+        f"{long}\n" * 3 + "the dog sleeps.\nthe young cat runs.\na king waits.\nanna sings loudly.\n" * 9
+    )
     options = ["--parts", "acceptability", "--reference", reference, "--out", tmp_path / "of_reference"]
     assert probe(alone, *options) == 0
     assert "3 sentences are longer than 16 tokens" in capsys.readouterr().err
@@ -210,7 +212,9 @@ def test_results_are_joined_by_the_texts_of_their_rows():
 
 
 def test_a_table_shows_intervals_and_deviations_behind_their_number():
-    table = Toy([{"name": "a|b", "score": 0.5, "score_low": 0.25, "score_high": 0.75, "n": 1234, "m": 1.0, "m_sd": 0.1}])
+    table = Toy(
+        [{"name": "a|b", "score": 0.5, "score_low": 0.25, "score_high": 0.75, "n": 1234, "m": 1.0, "m_sd": 0.1}]
+    )
     assert table.table().split("\n")[1] == "a|b   0.500 [0.250, 0.750]  1,234  1.000 ± 0.100"
     assert table.markdown().split("\n")[2] == r"| a\|b | 0.500 [0.250, 0.750] | 1,234 | 1.000 ± 0.100 |"
     assert list(table.to_frame().columns) == ["name", "score", "score_low", "score_high", "n", "m", "m_sd"]

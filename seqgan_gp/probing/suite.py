@@ -17,6 +17,7 @@ from ..errors import UserError
 from ..files import atomic_write
 from ..machine import prepare
 from ..metrics.bootstrap import subset
+from ..notices import silenced
 from .acceptability import acceptability
 from .against import against
 from .calibration import calibration
@@ -109,7 +110,9 @@ def _layers(run: Probing) -> Named:
     subjects, seed = run.subjects, run.seed
     critic, grammar = subjects.critic, subjects.grammar
     text = subjects.sentences, critic.tokenizer, critic.network.length
-    candidates = of_any(*text, seed=seed) + (of_grammar(grammar, *text) if grammar else [])
+    candidates = of_any(*text, seed=seed, given=subjects.given) + (
+        of_grammar(grammar, *text, given=subjects.given) if grammar else []
+    )
     properties, left_out = sift(candidates)
     for line in left_out:
         print(line, file=sys.stderr)
@@ -177,7 +180,8 @@ def results(subjects: Subjects, parts: Sequence[str] = tuple(PARTS), seed: int =
     run = Probing(subjects, seed)
     for part in parts:
         start = time.perf_counter()
-        found |= dict(PARTS[part].results(run))
+        with silenced():
+            found |= dict(PARTS[part].results(run))
         print(f"  {part}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
     return found
 
@@ -197,6 +201,7 @@ def probe(options: argparse.Namespace) -> int:
         subjects = load(run, text, options.language_model)
         for note in subjects.notes:
             print(note, file=sys.stderr)
+        subjects.critic.tokens([*subjects.sentences, *subjects.generated])  # tells of unknown ones, once
         made = results(subjects, parts, options.seed)
         if options.checkpoints == "all":
             made |= _along_training(run, text, parts, options.seed)
