@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from ..artefacts import evaluating
 from ..errors import UserError
 from ..terminal import progress as bar
-from .corruptions import fitting
 
 Scorer: TypeAlias = Callable[..., Any]
 """`critic(sentences, given=None)`: sentences to scores (N,), a tensor or an array; higher is more real."""
@@ -27,7 +26,7 @@ def fit(critic: Scorer, sentences: Sequence[str]) -> np.ndarray:
     tokenizer, length = getattr(critic, "tokenizer", None), getattr(getattr(critic, "network", None), "length", None)
     if tokenizer is None or length is None:
         return np.ones(len(sentences), dtype=bool)
-    return fitting(sentences, tokenizer, length)
+    return tokenizer.fits(sentences, length)
 
 
 def score(critic: Scorer, lists: Iterable[Sequence[Item]], batch_size: int, progress: bool) -> list[np.ndarray]:

@@ -184,8 +184,8 @@ def _held_out(checkpoint: Path, config: TextConfig, grammar: Grammar | None, tex
 def _fitting(critic: Critic, held_out: Sentences, text: Text) -> tuple[list[str], list[str] | None, list[str]]:
     """Some of the sentences that the critic can read whole, what they are given, and notes about those left out."""
     chosen = held_out.take(subset(len(held_out), min(text.sentences, len(held_out)), text.seed))
-    length, cut = critic.network.length, critic.tokenizer.cut(chosen.text, critic.network.length)
-    whole = np.array([kept == one for kept, one in zip(_flat(cut), chosen.text, strict=True)], dtype=bool)
+    length = critic.network.length
+    whole = critic.tokenizer.fits(chosen.text, length)
     if whole.sum() < 2:
         name = text.reference or "the held-out text"
         raise UserError(
@@ -197,7 +197,3 @@ def _fitting(critic: Critic, held_out: Sentences, text: Text) -> tuple[list[str]
     )
     kept = chosen.take(np.flatnonzero(whole))
     return list(kept.text), None if kept.given is None else list(kept.given), notes
-
-
-def _flat(pieces: Any) -> list[str]:
-    return [sentence for sentences, _ in pieces for sentence in sentences]

@@ -153,9 +153,11 @@ def _scores(run: Probing) -> Named:
         reranker = subjects.scorers[RERANKER]
         text = subjects.sentences, subjects.candidates, subjects.given, subjects.given
         yield "calibration", calibration(reranker, *text)
-    found = neighbours(critic, class_of(grammar) if grammar else None)
+    known = class_of(grammar) if grammar else {}
+    words = known.keys() & {text.strip() for text in critic.tokenizer.texts}  # a token may be a part of a word
+    found = neighbours(critic, known if len(words) > 1 else None)
     yield "neighbours", found
-    if grammar:
+    if len(words) > 1:
         yield "neighbours-by-class", found.by_class()
     yield "dead-units", dead_units(critic, subjects.sentences, subjects.given)
 
@@ -174,8 +176,7 @@ def results(subjects: Subjects, parts: Sequence[str] = tuple(PARTS), seed: int =
     Raises:
         UserError: there is no such part, or a probe cannot be made of these sentences.
     """
-    if unknown := [part for part in parts if part not in PARTS]:
-        raise UserError(f"--parts {unknown[0]}: no such part; there are {', '.join(PARTS)}")
+    _check_parts(parts)
     found: dict[str, Result] = {}
     run = Probing(subjects, seed)
     for part in parts:
@@ -186,14 +187,21 @@ def results(subjects: Subjects, parts: Sequence[str] = tuple(PARTS), seed: int =
     return found
 
 
+def _check_parts(parts: Sequence[str]) -> None:
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise UserError(f"--parts {unknown[0]}: no such part; there are {', '.join(PARTS)}")
+
+
 def probe(options: argparse.Namespace) -> int:
     """Probe each run of the options, print the first table of each part, and write all tables and figures."""
     parts = tuple(dict.fromkeys(options.parts or PARTS))
     if options.samples and len(options.runs) > 1:
         raise UserError("--samples is for one run: leave it out, and each run draws its own")
+    _check_parts(parts)
+    if (out := Path(options.out)).exists() and not out.is_dir():
+        raise UserError(f"--out {out} is a file: give the name of a folder")
     prepare(None)
     text = Text(options.sentences, options.reference, options.column, options.samples, options.seed)
-    out = Path(options.out)
     names = _names(options.runs)
     found: dict[str, dict[str, Result]] = {}
     for name, run in zip(names, options.runs, strict=True):

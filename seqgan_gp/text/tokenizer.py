@@ -229,6 +229,12 @@ class Tokenizer:
                     rows[i] = ids
             yield chunk, self._table(rows, length)
 
+    def fits(self, sentences: Iterable[str], length: int) -> np.ndarray:
+        """Whether each sentence has at most `length` tokens, the end token not counted: bool (N,)."""
+        return np.array(
+            [len(ids) <= length for chunk in batches(sentences) for ids in self._token_ids(chunk)], dtype=bool
+        )
+
     def _token_ids(self, sentences: list[str]) -> list[list[int]]:
         return [encoding.ids for encoding in self.backend.encode_batch_fast(sentences, add_special_tokens=False)]
 
