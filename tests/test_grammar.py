@@ -227,3 +227,23 @@ def test_a_busy_machine_does_not_end_a_parse(monkeypatch):
     now = itertools.count(0.0, 3600.0)
     monkeypatch.setattr("nltk.parse.chart.time.perf_counter", lambda: next(now))
     assert np.isfinite(grammar.log_probability(["the dog sleeps near the river."])).all()
+
+
+def test_the_tree_of_a_sentence_is_its_most_probable_parse(text):
+    grammar = nltk.PCFG.fromstring((shipped.folder("data") / "text.pcfg").read_text())
+    parser = nltk.ViterbiParser(grammar)
+    sentences = ["these dogs near the house see a young book.", "today, anna and tom sing quietly."]
+    for sentence, tree in zip(sentences, text.trees(sentences), strict=True):
+        assert tree == nltk.Tree.convert(next(parser.parse(words(sentence))))
+    assert text.trees(["the dogs sleeps.", ""]) == [None, None]
+
+
+def test_of_several_parses_the_tree_is_the_most_probable_one():
+    grammar = Grammar("S -> A B [0.6] | B A [0.4]\nA -> 'x' [0.9] | 'y' [0.1]\nB -> 'x' [0.2] | 'y' [0.8]")
+    # "x x" is A B by .6 * .9 * .2 and B A by .4 * .2 * .9; "y x" is A B by .6 * .1 * .2 and B A by .4 * .8 * .9.
+    assert [[child.label() for child in tree] for tree in grammar.trees(["x x", "y x"])] == [["A", "B"], ["B", "A"]]
+    assert grammar.trees(["y x"])[0].leaves() == ["y", "x"]
+    inside = Grammar(
+        "S -> A 'z' [1.0]\nA -> B [0.3] | C [0.3] | D [0.4]\nB -> 'x' [0.5] | 'y' [0.5]\nC -> 'x' [1.0]\nD -> 'y' [1.0]"
+    )
+    assert [tree[0][0].label() for tree in inside.trees(["x z", "y z"])] == ["C", "D"]

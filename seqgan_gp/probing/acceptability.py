@@ -31,6 +31,8 @@ class Acceptability(Result):
         left_out: the number of pairs with a sentence that the critic would cut.
     """
 
+    DRAWN = ("accuracy",)
+
     pairs: Sequence[Pair]
     scores: np.ndarray
     left_out: int
@@ -100,6 +102,10 @@ class ByGroup(Result):
     what: str
 
     @property
+    def drawn(self) -> tuple[str, ...]:
+        return tuple(name for name in self.columns if name not in ("family", "proof"))
+
+    @property
     def title(self) -> str:
         return f"Acceptability by {self.what}"
 
@@ -117,7 +123,7 @@ class ByGroup(Result):
 
         figure = Figure(figsize=(2.5 + len(self.columns), 1.5 + 0.28 * len(self.rows)), layout="constrained")
         axes = figure.subplots()
-        groups = [name for name in self.columns if name not in ("family", "proof")]
+        groups = self.drawn
         values = [[math.nan if row[name] is None else float(row[name] or 0) for name in groups] for row in self.rows]
         image = axes.imshow(np.array(values), vmin=0, vmax=1, cmap="RdBu", aspect="auto")
         axes.set_xticks(range(len(groups)), groups)

@@ -29,6 +29,8 @@ class Against(Result):
         left_out: the number of sentences that the critic would cut.
     """
 
+    DRAWN = ("auc",)
+
     real: np.ndarray
     samples: np.ndarray
     left_out: int

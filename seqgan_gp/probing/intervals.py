@@ -10,19 +10,24 @@ import numpy as np
 
 from .results import HIGH, LOW, Cell, Row
 
-Interval: TypeAlias = "tuple[float, float, float]"
-"""A number, and the lower and the upper end of its interval."""
+Interval: TypeAlias = "tuple[float, float | None, float | None]"
+"""A number, and the lower and the upper end of its interval, None where nothing is known of them."""
 
 Z = NormalDist().inv_cdf(0.975)
 
 
 def accuracy(scores: np.ndarray) -> Interval | None:
-    """How often the first of two scores (N, 2) is the higher one, a tie counting one half; with the interval of Wilson
-    (1927), which stays between 0 and 1. None for no scores."""
-    n = len(scores)
+    """How often the first of two scores (N, 2) is the higher one, a tie counting one half. None for no scores."""
+    return proportion((scores[:, 0] > scores[:, 1]) + 0.5 * (scores[:, 0] == scores[:, 1]))
+
+
+def proportion(hits: np.ndarray) -> Interval | None:
+    """The mean of hits (N,), 0 to 1 each, with the interval of Wilson (1927), which stays between 0 and 1. None for no
+    hits."""
+    n = len(hits)
     if not n:
         return None
-    mean = float(((scores[:, 0] > scores[:, 1]) + 0.5 * (scores[:, 0] == scores[:, 1])).mean())
+    mean = float(hits.mean())
     centre = (mean + Z**2 / (2 * n)) / (1 + Z**2 / n)
     margin = Z / (1 + Z**2 / n) * math.sqrt(mean * (1 - mean) / n + Z**2 / (4 * n**2))
     return mean, max(0.0, min(mean, centre - margin)), min(1.0, max(mean, centre + margin))  # but for rounding
@@ -55,8 +60,11 @@ def _placements(scores: np.ndarray, others: np.ndarray) -> np.ndarray:
 
 def mean(values: np.ndarray) -> Interval:
     """The mean of values (N,), with the interval of a normal distribution."""
-    margin = Z * values.std(ddof=1) / math.sqrt(len(values)) if len(values) > 1 else math.inf
-    return float(values.mean()), float(values.mean() - margin), float(values.mean() + margin)
+    centre = float(values.mean())
+    if len(values) < 2:
+        return centre, None, None
+    margin = Z * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return centre, centre - margin, centre + margin
 
 
 def cells(name: str, interval: Interval | None) -> Row:

@@ -53,25 +53,25 @@ class _Joined(Result):
 
 
 @dataclass(frozen=True)
-class Networks(_Joined):
-    """The same probe of several networks. Build it with `beside`.
+class Beside(_Joined):
+    """One number of a probe, with a column for each network or each method. Build it with `beside` or `pivot`.
 
     Args:
-        value: the column of the probe that is shown; the rows have it in a column for each network.
+        value: the column of the probe that is shown.
     """
 
     value: str
 
     @property
     def title(self) -> str:
-        return f"{self.probe}: {self.value} of each network"
+        return f"{self.probe}: {self.value}"
 
     @property
     def note(self) -> str:
         return self.reading
 
 
-def beside(results: Mapping[str, Result], value: str | None = None) -> Networks:
+def beside(results: Mapping[str, Result], value: str | None = None) -> Beside:
     """Put one column of the same probe of several networks side by side.
 
     Args:
@@ -79,13 +79,31 @@ def beside(results: Mapping[str, Result], value: str | None = None) -> Networks:
         value: the column; by default the first that the probe draws.
     """
     first = next(iter(results.values()))
-    value = value or first.drawn[0]
+    named = [(network, row) for network, result in results.items() for row in result.rows]
+    return _beside(first, named, value or first.drawn[0])
+
+
+def pivot(result: Result, by: str, value: str | None = None) -> Beside:
+    """Give each text in a column of a result a column of its own.
+
+    Args:
+        by: that column, such as the name of a method.
+        value: the column to show; by default the first that the probe draws.
+    """
+    named = [(str(row[by]), {key: cell for key, cell in row.items() if key != by}) for row in result.rows]
+    return _beside(result, named, value or result.drawn[0])
+
+
+def _beside(first: Result, named: Iterable[tuple[str, Row]], value: str) -> Beside:
     rows: dict[tuple[str, ...], Row] = {}
-    for network, result in results.items():
-        for row in result.rows:
-            joined = rows.setdefault(texts(row), {key: cell for key, cell in row.items() if isinstance(cell, str)})
-            joined |= {network + end: row[value + end] for end in ("", LOW, HIGH, SD) if value + end in row}
-    return Networks(list(rows.values()), first.title, first.note, tuple(results), value)
+    columns: dict[str, None] = {}
+    for name, row in named:
+        if row.get(value) is None:
+            continue
+        columns[name] = None
+        joined = rows.setdefault(texts(row), {key: cell for key, cell in row.items() if isinstance(cell, str)})
+        joined |= {name + end: row[value + end] for end in ("", LOW, HIGH, SD) if value + end in row}
+    return Beside(list(rows.values()), first.title, first.note, tuple(columns), value)
 
 
 @dataclass(frozen=True)

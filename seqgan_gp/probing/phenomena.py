@@ -61,6 +61,15 @@ def phenomena(grammar: Grammar, given: Sequence[str] | None) -> dict[str, Phenom
     return {**_contrasts(grammar), CLASS: any_other, ORDER: _swaps, **conditions}
 
 
+def class_of(grammar: Grammar) -> dict[str, str]:
+    """The class of each word that stands alone on a right side: the names of the symbols that derive it."""
+    symbols = defaultdict[str, list[str]](list)
+    for left, right in grammar.probability:
+        if len(right) == 1 and isinstance(right[0], str):
+            symbols[right[0]].append(str(left))
+    return {word: " or ".join(sorted(names)) for word, names in symbols.items()}
+
+
 def groups(grammar: Grammar) -> list[list[str]]:
     """All words of a grammar by class: the same symbols derive the words of a class."""
     found: dict[str, list[str]] = defaultdict(list)

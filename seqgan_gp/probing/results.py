@@ -33,10 +33,11 @@ class Result(ABC):
             row tell it from the other rows.
 
     Attributes:
-        DRAWN: the columns that matter most: figures over runs and along training show them.
+        DRAWN: the columns that matter most: figures over runs and along training show them. A result without any is not
+            joined with those of other runs and checkpoints.
     """
 
-    DRAWN: ClassVar[tuple[str, ...]]
+    DRAWN: ClassVar[tuple[str, ...]] = ()
 
     rows: Sequence[Row]
 

@@ -76,7 +76,8 @@ class Subjects:
         readers: all that have hidden states, by name, the critic first.
         sentences: held-out sentences.
         given: the label or the context of each; None if they have none.
-        generated: generated sentences, for the same labels or contexts in the same order; None if there are none.
+        generated: generated sentences, for the same labels or contexts in the same order.
+        candidates: sentences among which the reranker chooses, for the same ones; empty without a reranker.
         grammar: the grammar of the corpus, if it has one.
         penalty: the gradient penalty that the critic was trained with.
         notes: lines to the user about the text.
@@ -88,6 +89,7 @@ class Subjects:
     sentences: list[str]
     given: list[str] | None
     generated: list[str]
+    candidates: list[str]
     grammar: Grammar | None
     penalty: PenaltyConfig
     notes: list[str] = field(default_factory=list)
@@ -145,11 +147,17 @@ def load(source: str | Path, text: Text, language_model: str | Path | None = Non
     if language_model is not None:
         model = LanguageModel.from_pretrained(language_model, device)
         scorers[MODEL], readers[MODEL] = Likelihood(model), model
+    generator = Generator.from_pretrained(checkpoint, device)
     if text.samples:
         generated = read_sentences(text.samples, text.column)
     else:
-        generated = list(Generator.from_pretrained(checkpoint, device).sample(len(sentences), text.seed, given=given))
-    return Subjects(critic, scorers, readers, sentences, given, generated, grammar, config.penalty, notes)
+        generated = list(generator.sample(len(sentences), text.seed, given=given))
+    candidates: list[str] = []
+    if generator.reranking:
+        cold = generator.reranking.temperature
+        candidates = list(generator.sample(len(sentences), text.seed, cold, given=given, candidates=1))
+    every = (sentences, given, generated, candidates)
+    return Subjects(critic, scorers, readers, *every, grammar, config.penalty, notes)
 
 
 def _held_out(checkpoint: Path, config: TextConfig, grammar: Grammar | None, text: Text) -> Sentences:
@@ -184,7 +192,9 @@ def _fitting(critic: Critic, held_out: Sentences, text: Text) -> tuple[list[str]
             f"{name} has {whole.sum()} sentences of at most {length} tokens, which is the length of the critic: at "
             "least two are needed"
         )
-    notes = [f"{(~whole).sum():,} sentences are longer than {length} tokens and are left out"] if not whole.all() else []
+    notes = (
+        [f"{(~whole).sum():,} sentences are longer than {length} tokens and are left out"] if not whole.all() else []
+    )
     kept = chosen.take(np.flatnonzero(whole))
     return list(kept.text), None if kept.given is None else list(kept.given), notes
 

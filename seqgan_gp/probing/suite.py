@@ -10,19 +10,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from ..artefacts import checkpoints, step_of
 from ..errors import UserError
 from ..files import atomic_write
 from ..machine import prepare
 from ..metrics.bootstrap import subset
+from ..notices import silenced
 from .acceptability import acceptability
 from .against import against
 from .calibration import calibration
 from .corruptions import Pair, corrupt_all
 from .geometry import scores, slopes
-from .joining import across, along, beside
+from .joining import across, along, beside, pivot
 from .linear import probe_layers
 from .minimal_pairs import classes, minimal_pairs
 from .neighbours import neighbours
@@ -37,8 +38,11 @@ from .units import dead_units
 Named: TypeAlias = Iterator[tuple[str, Result]]
 """Results with the names of their files. The first one of a part is the one to read first."""
 
+Key = TypeVar("Key", int, str)
+
 PAIRS = 500  # of each family of corruptions
 POINTED = 100  # pairs of each family for the pointing game, whose saliency takes many passes
+FIRST = ("acceptability", "layers-best", "pointing-game", "generated", "scores", "slopes")  # tables for the terminal
 SHOWN = 12  # sentences whose tokens are coloured
 
 
@@ -70,12 +74,12 @@ class Probing:
     def pairs(self) -> list[Pair]:
         """Real sentences with their corruptions, and the minimal pairs of the grammar, if there is one."""
         subjects, critic = self.subjects, self.subjects.critic
-        text = subjects.sentences, critic.tokenizer, critic.network.length
+        tokenizer, length = critic.tokenizer, critic.network.length
         known = classes(subjects.grammar) if subjects.grammar else None
-        options = {"seed": self.seed, "given": subjects.given, "most": PAIRS}
-        made = corrupt_all(*text, classes=known, **options)
+        made = corrupt_all(subjects.sentences, tokenizer, length, self.seed, subjects.given, known, PAIRS)
         if subjects.grammar:
-            made += minimal_pairs(text[0], subjects.grammar, *text[1:], **options)
+            text = subjects.sentences, subjects.grammar, tokenizer, length
+            made += minimal_pairs(*text, seed=self.seed, given=subjects.given, most=PAIRS)
         return made
 
     @cached_property
@@ -106,18 +110,23 @@ def _layers(run: Probing) -> Named:
     subjects, seed = run.subjects, run.seed
     critic, grammar = subjects.critic, subjects.grammar
     text = subjects.sentences, critic.tokenizer, critic.network.length
-    candidates = of_any(*text, seed=seed) + (of_grammar(grammar, *text) if grammar else [])
+    candidates = of_any(*text, seed=seed, given=subjects.given) + (
+        of_grammar(grammar, *text, given=subjects.given) if grammar else []
+    )
     properties, left_out = sift(candidates)
     for line in left_out:
         print(line, file=sys.stderr)
     probes = probe_layers(subjects.readers, properties, seeds=(seed, seed + 1, seed + 2))
+    yield "layers-best", probes.best()
     yield "layers", probes
 
 
 def _saliency(run: Probing) -> Named:
     subjects, seed = run.subjects, run.seed
     pairs = [pair for pair in run.wrong if pair.place >= 0]
-    yield "pointing-game", pointing_game(subjects.critic, pairs)
+    game = pointing_game(subjects.critic, pairs)
+    yield "pointing-game", pivot(game, "method")
+    yield "pointing-game-in-full", game
     rows = subset(len(pairs), min(SHOWN, len(pairs)), seed)
     changed = [pairs[row] for row in rows.tolist()]
     given = None if subjects.given is None else [str(pair.changed_given) for pair in changed]
@@ -142,7 +151,7 @@ def _scores(run: Probing) -> Named:
     yield "slopes", slopes(critic, subjects.sentences, subjects.generated, subjects.given, subjects.penalty, seed)
     if RERANKER in subjects.scorers:
         reranker = subjects.scorers[RERANKER]
-        text = subjects.sentences, subjects.generated, subjects.given, subjects.given
+        text = subjects.sentences, subjects.candidates, subjects.given, subjects.given
         yield "calibration", calibration(reranker, *text)
     found = neighbours(critic, class_of(grammar) if grammar else None)
     yield "neighbours", found
@@ -171,7 +180,8 @@ def results(subjects: Subjects, parts: Sequence[str] = tuple(PARTS), seed: int =
     run = Probing(subjects, seed)
     for part in parts:
         start = time.perf_counter()
-        found |= dict(PARTS[part].results(run))
+        with silenced():
+            found |= dict(PARTS[part].results(run))
         print(f"  {part}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
     return found
 
@@ -191,14 +201,14 @@ def probe(options: argparse.Namespace) -> int:
         subjects = load(run, text, options.language_model)
         for note in subjects.notes:
             print(note, file=sys.stderr)
+        subjects.critic.tokens([*subjects.sentences, *subjects.generated])  # tells of unknown ones, once
         made = results(subjects, parts, options.seed)
         if options.checkpoints == "all":
             made |= _along_training(run, text, parts, options.seed)
         found[name] = made
         _write(out / name if len(names) > 1 else out, made, f"{run}: {len(subjects.sentences):,} held-out sentences")
     if len(names) > 1:
-        shared = [key for key in found[names[0]] if all(key in made for made in found.values())]
-        averaged = {key: across({name: found[name][key] for name in names}) for key in shared}
+        averaged = {key: across(same) for key, same in _shared(found).items()}
         _write(out, averaged, f"{len(names)} runs: {', '.join(map(str, options.runs))}")
     return 0
 
@@ -214,8 +224,14 @@ def _along_training(run: str, text: Text, parts: Sequence[str], seed: int) -> di
     for folder in folders:
         print(f"probing {folder}", file=sys.stderr)
         each[step_of(folder)] = results(load(folder, text).of_critic(), parts, seed)
-    shared = [key for key in each[min(each)] if all(key in made for made in each.values())]
-    return {f"{key}-along-training": along({step: made[key] for step, made in each.items()}) for key in shared}
+    return {f"{key}-along-training": along(same) for key, same in _shared(each).items()}
+
+
+def _shared(found: Mapping[Key, Mapping[str, Result]]) -> dict[str, dict[Key, Result]]:
+    """The results that all runs or checkpoints have and that can be joined, by their names."""
+    first = next(iter(found.values()))
+    names = [name for name, result in first.items() if result.drawn and all(name in made for made in found.values())]
+    return {name: {key: made[name] for key, made in found.items()} for name in names}
 
 
 def _names(runs: Sequence[str]) -> list[str]:
@@ -242,6 +258,3 @@ def _write(folder: Path, made: Mapping[str, Result], heading: str) -> None:
         if name in made:
             print(f"\n{made[name].title}\n{made[name].table()}")
     print(f"\nwritten: {folder}/probes.md, and {len(made)} results as .md, .json and .png")
-
-
-FIRST = ("acceptability", "layers", "pointing-game", "generated", "scores")

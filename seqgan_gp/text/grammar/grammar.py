@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -16,6 +16,9 @@ from .parser import Parser
 from .records import draw_records, openings_by_label
 from .rules import RightSide, Rules
 from .sampler import Sampler
+
+if TYPE_CHECKING:
+    from nltk.tree import Tree
 
 
 class Grammar(Rules):
@@ -101,6 +104,16 @@ class Grammar(Rules):
             UserError: the parse of a sentence is too deep for Python's stack.
         """
         return self._parser.parse(sentences)
+
+    def trees(self, sentences: Iterable[str]) -> list[Tree | None]:
+        """Find the most probable parse of each of N sentences, and None for one that is not in the language.
+
+        The label of a node is the name of its symbol, and the leaves are the words.
+
+        Raises:
+            UserError: the parse of a sentence is too deep for Python's stack.
+        """
+        return self._parser.trees(sentences)
 
     def label_probability(self, labels: Sequence[str], sentences: Sequence[str]) -> np.ndarray:
         """Compute the probability of each label, given the words of its sentence: float32 (N,).

@@ -15,6 +15,7 @@ from .rules import RightSide, Rules, Symbol
 
 if TYPE_CHECKING:
     from nltk.grammar import Nonterminal
+    from nltk.tree import Tree
 
 FORESTS = 2048  # that stay in memory; each takes some ten kilobytes
 
@@ -41,14 +42,43 @@ class Parser:
             row[:] = seen[sentence][1]
         return np.array([seen[sentence][0] for sentence in order]), usage
 
-    def _parse(self, sentence: tuple[str, ...]) -> tuple[float, np.ndarray]:
-        """Compute the log-probability of one sentence in nats, and its expected usage of the productions (float64)."""
+    def trees(self, sentences: Iterable[str]) -> list[Tree | None]:
+        """Find the most probable parse of each of N sentences; see `Grammar.trees`."""
+        trees = []
+        for sentence in map(self._rules.split, sentences):
+            forest = self._parses(sentence)
+            trees.append(None if forest is None else self._best(sentence, forest))
+        return trees
+
+    def _parses(self, sentence: tuple[str, ...]) -> Forest | None:
+        """Collect the parses of a sentence; None if it is not in the language."""
         rules = self._rules
         if 0 < len(sentence) <= rules.max_length and rules.vocabulary.issuperset(sentence):
             forest = self._forest(tuple(self._representative[word] for word in sentence))
             if forest.roots:
-                return self._inside_outside(sentence, forest)
-        return -math.inf, np.zeros(len(rules.productions))
+                return forest
+        return None
+
+    def _parse(self, sentence: tuple[str, ...]) -> tuple[float, np.ndarray]:
+        """Compute the log-probability of one sentence in nats, and its expected usage of the productions (float64)."""
+        forest = self._parses(sentence)
+        if forest is None:
+            return -math.inf, np.zeros(len(self._rules.productions))
+        return self._inside_outside(sentence, forest)
+
+    def _best(self, sentence: tuple[str, ...], forest: Forest) -> Tree:
+        """Build the most probable parse in a forest; of equally probable ones, the first that the parser found."""
+        from nltk.tree import Tree
+
+        best: list[tuple[float, Tree]] = []  # the most probable parse of each node; children stand before their parents
+        for left, right, start, ways in forest.nodes:
+            production = _production_at(left, right, sentence[start])
+            way = max(ways, key=lambda way: math.prod(best[i][0] for i in way))
+            probability = self._rules.probability[production] * math.prod(best[i][0] for i in way)
+            children = iter(best[i][1] for i in way)
+            parts = [symbol if isinstance(symbol, str) else next(children) for symbol in production[1]]
+            best.append((probability, Tree(str(left), parts)))
+        return max((best[root] for root in forest.roots), key=lambda found: found[0])[1]
 
     def _inside_outside(self, sentence: tuple[str, ...], forest: Forest) -> tuple[float, np.ndarray]:
         """Sum over the parses in a forest.
