@@ -25,6 +25,7 @@ from . import inputs
 from .given import Given, encode
 from .held_out import held_out
 from .reader import WINDOWS, Reader, Sequences
+from .rows import Rows
 
 
 class Critic(Reader):
@@ -118,8 +119,12 @@ class Critic(Reader):
         Raises:
             UserError: a condition is missing, unknown, or given to a critic without one; or as `tokens`.
         """
-        batches = self._encoded(sequences, given, batch_size, progress)
-        return torch.cat([self.network(tokens, condition) for tokens, condition, _ in batches])
+        found = None
+        for tokens, condition, rows in self._encoded(sequences, given, batch_size, progress):
+            found = found or Rows(rows)
+            found.add(self.network(tokens, condition))
+        assert found  # there is one batch at least
+        return found.joined()
 
     def percentiles(
         self,

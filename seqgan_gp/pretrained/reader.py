@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, cast
 
@@ -22,6 +21,7 @@ from ..text.tokenizer import Tokenizer, as_sentences
 from ..text.unknown import Unknowns
 from . import inputs
 from .given import Given, encode
+from .rows import Rows
 
 if TYPE_CHECKING:
     from ..text.conditions import Condition
@@ -157,17 +157,18 @@ class Reader(ABC):
         """The states of some layers. The others are dropped batch by batch."""
         if pool is not None and pool not in POOLS:
             raise UserError(f"pool is {pool!r}: give 'mean', 'last', or None for the state at each position")
-        parts = defaultdict[str, list[Tensor]](list)
+        found: dict[str, Rows] = {}
         conditional = self.SEES_CONDITION or given is not None
         for tokens, condition, rows in self._encoded(sequences, given, batch_size, progress, conditional):
-            mask, found = self._mask(tokens), self._states(tokens, condition)
-            for name in layers:
-                parts[name].append(_pooled(found[name], mask, pool))
-            if tokens.shape[0] < rows and all(len(part) == 1 for part in parts.values()):
-                needed = sum(part.nbytes for (part,) in parts.values()) / len(tokens) * rows
+            mask, states = self._mask(tokens), self._states(tokens, condition)
+            pooled = {name: _pooled(states[name], mask, pool) for name in layers}
+            if not found and len(tokens) < rows:
+                needed = sum(state.nbytes for state in pooled.values()) / len(tokens) * rows
                 remedy = "pool them, take one layer with `features`, or give fewer sequences"
                 check(needed, f"the states of {rows:,} sequences", remedy, self.device)
-        return {name: torch.cat(parts.pop(name)) for name in layers}
+            for name, state in pooled.items():
+                found.setdefault(name, Rows(rows)).add(state)
+        return {name: parts.joined() for name, parts in found.items()}
 
     def _encoded(
         self,
