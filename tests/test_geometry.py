@@ -15,7 +15,7 @@ from seqgan_gp.adversarial import MIXINGS
 from seqgan_gp.config import PenaltyConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.layers import ReLU
-from seqgan_gp.probing.geometry import percentiles, scores, slopes
+from seqgan_gp.probing.geometry import scores, slopes
 from seqgan_gp.probing.neighbours import neighbours
 from seqgan_gp.probing.units import dead_units
 
@@ -59,20 +59,12 @@ def test_scores_are_those_of_the_critic_with_the_conditions_of_each_group(critic
     np.testing.assert_allclose(found.values["generated"], conditional(FAKE, "order").detach().numpy(), rtol=1e-5)
 
 
-def test_percentiles_by_hand():
-    found = percentiles([0.0, 1.0, 2.0, 2.5, 3.0, 9.0], torch.tensor([3.0, 2.0, 1.0, 2.0]))
-    assert found.tolist() == [0, 12.5, 50, 75, 87.5, 100]
-
-
 @pytest.mark.parametrize(
     "call, complaint",
     [
         (lambda c: scores(c, {}), "groups: there are none"),
         (lambda c: scores(c, {"real": REAL, "fake": []}), "'fake' has no sentences"),
         (lambda c: scores(c, {"real": REAL, "fake": FAKE}, {"real": GIVEN}), "no conditions of the group 'fake'"),
-        (lambda c: percentiles([1.0], []), "the list is empty|there are no scores"),
-        (lambda c: percentiles([1.0], torch.zeros(0)), "real: there are no scores"),
-        (lambda c: percentiles([float("nan")], [1.0]), "not a number"),
         (lambda c: slopes(c, [], FAKE), "real: there are none"),
         (lambda c: slopes(c, REAL, []), "generated: there are none"),
         (lambda c: slopes(c, REAL, [LONG]), "generated: all 1 do not end within the critic's 6 tokens"),

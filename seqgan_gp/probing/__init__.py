@@ -8,7 +8,7 @@ from .acceptability import Acceptability, acceptability
 from .against import Against, against
 from .calibration import Calibration, calibration
 from .corruptions import FAMILIES, Corruption, Pair, corrupt, corrupt_all
-from .geometry import Scores, Slopes, percentiles, scores, slopes
+from .geometry import Scores, Slopes, scores, slopes
 from .joining import across, along, beside, pivot
 from .labels import Property
 from .linear import LinearProbes, description_length, probe_layers
@@ -58,7 +58,6 @@ __all__ = [
     "neighbours",
     "of_any",
     "of_grammar",
-    "percentiles",
     "pivot",
     "pointing_game",
     "probe_layers",

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..adversarial.penalty import MIXINGS, interpolate
-from ..arrays import Array, as_tensor
+from ..arrays import as_tensor
 from ..config import PenaltyConfig
 from ..errors import UserError
 from ..pretrained.given import Given
@@ -97,28 +97,6 @@ def scores(critic: Any, groups: Mapping[str, Any], given: Mapping[str, Given] | 
             values[name] = as_tensor(found, "scores").detach().cpu().double().numpy()
     rows: list[Row] = [{"group": name, "sentences": len(v), **_spread(v)} for name, v in values.items()]
     return Scores(rows, values)
-
-
-def percentiles(scores: Array, real: Array) -> np.ndarray:
-    """The place of each score among the scores of real held-out text.
-
-    Args:
-        scores: scores (N,).
-        real: scores (M,) of real text by the same critic.
-
-    Returns:
-        The percentage of real scores that lie below each score, 0 to 100, with ties halfway: float64 (N,).
-
-    Raises:
-        UserError: there are no real scores, or a score is not a number.
-    """
-    ours, real = (as_tensor(s, "scores").detach().cpu().double().numpy() for s in (scores, real))
-    if not real.size:
-        raise UserError("real: there are no scores; give the scores of at least one real sentence")
-    if np.isnan(ours).any() or np.isnan(real).any():
-        raise UserError("scores: one of them is not a number; give finite scores")
-    ordered = np.sort(real)
-    return 50.0 * (np.searchsorted(ordered, ours, "left") + np.searchsorted(ordered, ours, "right")) / len(ordered)
 
 
 @dataclass(frozen=True)

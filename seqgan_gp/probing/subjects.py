@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..arrays import Array
-from ..artefacts import check_data, locate, read_config, saved_networks
+from ..artefacts import locate, read_config, saved_networks
 from ..config import PenaltyConfig
 from ..config.text import TextConfig
 from ..errors import UserError
@@ -22,11 +22,11 @@ from ..metrics.bootstrap import subset
 from ..models.reviser import ReviserNetwork
 from ..networks import load_network
 from ..pretrained import Critic, Discriminator, Generator, LanguageModel, inputs
+from ..pretrained.held_out import held_out
 from ..pretrained.reader import Reader
 from ..text.corpus import load_grammar
 from ..text.grammar import Grammar
 from ..text.lines import Sentences
-from ..text.prepared import CORPUS
 from ..text.reading import read_sentences
 
 CRITIC, RERANKER, RANDOM, REVISER, MODEL = "critic", "reranker", "random critic", "reviser", "language model"
@@ -44,7 +44,10 @@ class Likelihood:
 
 
 class Reviser(Reader):
-    """The reviser of a run. It reads sentences and has no score. Its noise is zero, the mean of all noise."""
+    """The reviser of a run. It reads sentences and has no score. Its noise is zero, which is the mean of the
+    normal noise that it has in training."""
+
+    SEES_CONDITION = True
 
     network: ReviserNetwork
 
@@ -133,8 +136,8 @@ def load(source: str | Path, text: Text, language_model: str | Path | None = Non
     critic = Critic.from_pretrained(checkpoint, device)
     config = read_config(checkpoint, TextConfig)
     grammar = load_grammar(config.corpus.train)
-    held_out = _held_out(checkpoint, config, grammar, text)
-    sentences, given, notes = _fitting(critic, held_out, text)
+    real = _held_out(checkpoint, config, grammar, text)
+    sentences, given, notes = _fitting(critic, real, text)
     random_critic = Critic.random_like(checkpoint, text.seed).to(device)
     scorers: dict[str, Any] = {CRITIC: critic}
     readers: dict[str, Any] = {CRITIC: critic}
@@ -162,7 +165,7 @@ def load(source: str | Path, text: Text, language_model: str | Path | None = Non
 
 def _held_out(checkpoint: Path, config: TextConfig, grammar: Grammar | None, text: Text) -> Sentences:
     """The held-out sentences of the run, or those that the user gives in their place."""
-    given, run = config.corpus.given, checkpoint.parent.parent
+    given = config.corpus.given
     if text.reference:
         if given:
             raise UserError(
@@ -170,9 +173,8 @@ def _held_out(checkpoint: Path, config: TextConfig, grammar: Grammar | None, tex
                 "with the held-out sentences of the run"
             )
         return Sentences([line for line in read_sentences(text.reference, text.column) if line.strip()])
-    if (run / CORPUS / "test.txt").is_file():
-        check_data(run)
-        return Sentences.read(run / CORPUS / "test", given is not None)
+    if (own := held_out(checkpoint)) is not None:
+        return own
     if grammar is None:
         raise UserError(f"{checkpoint} stands without the held-out text of its run: pass --reference FILE")
     if given is None:
@@ -181,9 +183,9 @@ def _held_out(checkpoint: Path, config: TextConfig, grammar: Grammar | None, tex
     return Sentences([record["text"] for record in records], [record[given] for record in records])
 
 
-def _fitting(critic: Critic, held_out: Sentences, text: Text) -> tuple[list[str], list[str] | None, list[str]]:
+def _fitting(critic: Critic, real: Sentences, text: Text) -> tuple[list[str], list[str] | None, list[str]]:
     """Some of the sentences that the critic can read whole, what they are given, and notes about those left out."""
-    chosen = held_out.take(subset(len(held_out), min(text.sentences, len(held_out)), text.seed))
+    chosen = real.take(subset(len(real), min(text.sentences, len(real)), text.seed))
     length = critic.network.length
     whole = critic.tokenizer.fits(chosen.text, length)
     if whole.sum() < 2:
