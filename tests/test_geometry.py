@@ -67,7 +67,7 @@ def test_scores_are_those_of_the_critic_with_the_conditions_of_each_group(critic
         (lambda c: scores(c, {"real": REAL, "fake": FAKE}, {"real": GIVEN}), "no conditions of the group 'fake'"),
         (lambda c: slopes(c, [], FAKE), "real: there are none"),
         (lambda c: slopes(c, REAL, []), "generated: there are none"),
-        (lambda c: slopes(c, REAL, [LONG]), "generated: all 1 do not end within the critic's 6 tokens"),
+        (lambda c: slopes(c, REAL, [LONG]), "generated: all 1 are longer than the critic's 6 tokens"),
         (lambda c: slopes(c, REAL, FAKE, ["order"]), "1 labels or contexts are given for 5 sentences"),
         (lambda c: slopes(c, REAL, FAKE, ["order"] * 6), "6 labels or contexts are given for 5 sentences"),
         (lambda c: dead_units(c, []), "sentences: there are none"),

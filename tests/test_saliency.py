@@ -199,7 +199,7 @@ LONG = "a bee can do even fine good"
     [
         ({"sentences": []}, "sentences: there are none"),
         ({"sentences": np.zeros((0, LENGTH), dtype=int)}, "sentences: there are none"),
-        ({"sentences": [LONG, LONG]}, "sentences: all 2 do not end within the critic's 6 tokens"),
+        ({"sentences": [LONG, LONG]}, "sentences: all 2 are longer than the critic's 6 tokens"),
         ({"sentences": torch.rand(2, LENGTH, 13)}, "not soft tokens"),
         ({"method": "attention"}, "no method 'attention': give gradient times input, integrated gradients"),
         ({"baseline": "zero"}, "no baseline 'zero': give mean or padding"),
@@ -322,7 +322,7 @@ def test_the_game_warns_once_of_what_it_reads(critic):
     with pytest.warns(UserWarning, match="1 sentences are longer than 6 tokens") as caught:
         pointing_game(critic, [*PAIRS, Pair(LONG, 1)])
     assert len(caught) == 1
-    with pytest.raises(UserError, match="pairs: all 1 do not end"), pytest.warns(UserWarning):
+    with pytest.raises(UserError, match="pairs: all 1 are longer"), pytest.warns(UserWarning):
         pointing_game(critic, [Pair(LONG, 1)])
 
 

@@ -14,6 +14,7 @@ from ..artefacts import evaluating
 from ..errors import UserError
 from ..pretrained import inputs
 from ..pretrained.given import Given
+from ..text.tokenizer import as_sentences
 
 BATCH = 256
 
@@ -71,8 +72,8 @@ def read(critic: Probed, sentences: Any, name: str = "sentences") -> Tensor:
     ids = critic.tokens(sentences)
     if ids.dim() != 2:
         raise UserError(f"{name}: sentences or ids are needed, not soft tokens")
-    if inputs.holds_text(sentences) and not (ids == critic.tokenizer.end).any():
-        raise UserError(f"{name}: all {len(ids):,} do not end within the critic's {ids.shape[1]} tokens; shorten them")
+    if inputs.holds_text(sentences) and not critic.tokenizer.fits(as_sentences(sentences), ids.shape[1]).any():
+        raise UserError(f"{name}: all {len(ids):,} are longer than the critic's {ids.shape[1]} tokens; shorten them")
     return ids
 
 
