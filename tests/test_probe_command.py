@@ -8,7 +8,7 @@ from conftest import train
 
 from seqgan_gp import artefacts
 from seqgan_gp.cli import main
-from seqgan_gp.probing import PARTS, across, along, beside, pivot
+from seqgan_gp.probing import FAMILIES, PARTS, across, along, beside, pivot
 from seqgan_gp.probing.results import Result
 
 SMALL = ["--sentences", "30"]
@@ -143,6 +143,37 @@ def test_generated_sentences_of_a_file_take_the_place_of_samples(run, tmp_path):
     assert probe(run, "--parts", "scores", "--samples", samples, "--out", tmp_path / "probes") == 0
     counts = {row["group"]: row["sentences"] for row in rows(tmp_path / "probes", "scores")}
     assert counts["generated"] == 60
+
+
+MINE = """
+from seqgan_gp.probing import FAMILIES, PARTS, Corruption, Part, against
+
+FAMILIES["backwards"] = Corruption(lambda ids, known, rng: ids[::-1])
+
+
+def lengths(run):
+    subjects = run.subjects
+    short = [sentence for sentence in subjects.sentences if len(sentence) < 40]
+    yield "short", against(subjects.critic, subjects.sentences, short)
+
+
+PARTS["short"] = Part("real sentences against the short ones", lengths)
+"""
+
+
+def test_a_module_of_the_users_own_adds_a_corruption_and_a_part(run, tmp_path, monkeypatch):
+    (tmp_path / "my_probes.py").write_text(MINE)
+    monkeypatch.chdir(tmp_path)
+    options = ["--import", "my_probes", "--parts", "short", "acceptability", "--out", "probes"]
+    before = [(registry, dict(registry)) for registry in (FAMILIES, PARTS)]  # other tests go on without them
+    try:
+        assert probe(run, *options) == 0
+    finally:
+        for registry, entries in before:
+            registry.clear()
+            registry.update(entries)
+    assert rows(tmp_path / "probes", "short")[1]["sentences"] == "generated"
+    assert "backwards" in {row["family"] for row in rows(tmp_path / "probes", "acceptability")}
 
 
 def bad(name, options, needle):

@@ -15,7 +15,7 @@ from .linear import LinearProbes, description_length, probe_layers
 from .minimal_pairs import minimal_pairs
 from .neighbours import Neighbours, neighbours
 from .pointing import PointingGame, pointing_game
-from .properties import of_any, of_grammar
+from .properties import of_any, of_grammar, select, sift
 from .results import Result
 from .saliency import METHODS, Saliency, saliency
 from .subjects import Subjects, Text, load
@@ -64,5 +64,7 @@ __all__ = [
     "results",
     "saliency",
     "scores",
+    "select",
+    "sift",
     "slopes",
 ]

@@ -85,6 +85,10 @@ class Result(ABC):
         escaped = ([c.replace("|", r"\|") for c in row] for row in self._cells())
         return "\n".join("| " + " | ".join(row) + " |" for row in [self.columns, rule, *escaped])
 
+    def _repr_markdown_(self) -> str:
+        """The table in a notebook."""
+        return self.markdown()
+
     def to_frame(self) -> Any:
         """The rows as a `pandas.DataFrame`.
 
