@@ -146,9 +146,10 @@ def test_generated_sentences_of_a_file_take_the_place_of_samples(run, tmp_path):
 
 
 MINE = """
+import numpy as np
 from seqgan_gp.probing import FAMILIES, PARTS, Corruption, Part, against
 
-FAMILIES["backwards"] = Corruption(lambda ids, known, rng: ids[::-1])
+FAMILIES["backwards"] = Corruption(lambda ids, known, rng: np.append(ids[-2::-1], ids[-1]))
 
 
 def lengths(run):
