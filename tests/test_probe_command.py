@@ -246,5 +246,6 @@ def test_a_table_shows_intervals_and_deviations_behind_their_number():
         [{"name": "a|b", "score": 0.5, "score_low": 0.25, "score_high": 0.75, "n": 1234, "m": 1.0, "m_sd": 0.1}]
     )
     assert table.table().split("\n")[1] == "a|b   0.500 [0.250, 0.750]  1,234  1.000 ± 0.100"
+    assert repr(table) == f"toy\n{table.table()}"
     assert table.markdown().split("\n")[2] == r"| a\|b | 0.500 [0.250, 0.750] | 1,234 | 1.000 ± 0.100 |"
     assert list(table.to_frame().columns) == ["name", "score", "score_low", "score_high", "n", "m", "m_sd"]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 COLUMNS, BINS = 8, 4  # so many numbers have a column each; more of them go into so many bins
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Acceptability(Result):
     """How often a critic scores the real sentence of a pair higher; a row for each family.
 
@@ -39,7 +39,7 @@ class Acceptability(Result):
 
     @property
     def title(self) -> str:
-        return "Acceptability: real sentences against the same ones with a change"
+        return "Acceptability of real against changed sentences"
 
     @property
     def note(self) -> str:
@@ -91,7 +91,7 @@ class Acceptability(Result):
         return figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ByGroup(Result):
     """The accuracy on the pairs of each family, by a number that each pair has.
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ALL = "all"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Calibration(Result):
     """The sentences of each bin of probabilities, and how many of them are real.
 

@@ -45,7 +45,7 @@ def _histogram(values: Mapping[str, np.ndarray], title: str, name: str) -> Figur
     return figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scores(Result):
     """The scores of several groups of sentences.
 
@@ -99,7 +99,7 @@ def scores(critic: Any, groups: Mapping[str, Any], given: Mapping[str, Given] | 
     return Scores(rows, values)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Slopes(Result):
     """Norms of the critic's gradient.
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 STYLES = ("-", "--", ":", "-.")  # of lines: matplotlib's colours repeat after ten
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class _Joined(Result):
     """One probe, several times.
 
@@ -46,13 +46,13 @@ class _Joined(Result):
             height = places[known] + 0.5 * (0.5 - (number + 0.5) / len(self.drawn))
             axes.errorbar(values, height, xerr=[values - low, high - values], fmt="o", markersize=3, label=column)
         axes.set_yticks(places, names, fontsize="small")
-        axes.set(title=self.title)
+        figure.suptitle(self.title, fontsize="medium")
         axes.grid(alpha=0.3)
         figure.legend(loc="outside lower center", ncols=5, fontsize="small")
         return figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Beside(_Joined):
     """One number of a probe, with a column for each network or each method. Build it with `beside` or `pivot`.
 
@@ -95,18 +95,17 @@ def pivot(result: Result, by: str, value: str | None = None) -> Beside:
 
 
 def _beside(first: Result, named: Iterable[tuple[str, Row]], value: str) -> Beside:
+    named = [(name, row) for name, row in named if row.get(value) is not None]
+    columns = dict.fromkeys(name for name, _ in named)
+    written = dict.fromkeys(key for _, row in named for key, cell in row.items() if isinstance(cell, str))
     rows: dict[tuple[str, ...], Row] = {}
-    columns: dict[str, None] = {}
     for name, row in named:
-        if row.get(value) is None:
-            continue
-        columns[name] = None
-        joined = rows.setdefault(texts(row), {key: cell for key, cell in row.items() if isinstance(cell, str)})
+        joined = rows.setdefault(texts(row), {key: row.get(key) for key in written})
         joined |= {name + end: row[value + end] for end in ("", LOW, HIGH, SD) if value + end in row}
     return Beside(list(rows.values()), first.title, first.note, tuple(columns), value)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Runs(_Joined):
     """The same probe of several runs. Build it with `across`."""
 
@@ -147,7 +146,7 @@ def _averaged(alike: list[Row], columns: Iterable[str]) -> Row:
     return averaged | {"runs": len(alike)}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Checkpoints(_Joined):
     """The same probe of the checkpoints of a run. Build it with `along`."""
 
@@ -173,7 +172,8 @@ class Checkpoints(_Joined):
         axes = figure.subplots()
         for number, (name, points) in enumerate(lines.items()):
             axes.plot(*zip(*points, strict=True), STYLES[number // 10 % 4], marker="o", markersize=3, label=name)
-        axes.set(xlabel="step", ylabel=", ".join(self.drawn), title=self.title)
+        axes.set(xlabel="step", ylabel=", ".join(self.drawn))
+        figure.suptitle(self.title, fontsize="medium")
         axes.grid(alpha=0.3)
         figure.legend(loc="outside right upper", fontsize="x-small")
         return figure

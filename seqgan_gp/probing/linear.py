@@ -30,7 +30,7 @@ Probe: TypeAlias = "Callable[[np.ndarray, np.ndarray, np.ndarray, int], np.ndarr
 probability of each class (m, K)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LinearProbes(Result):
     """How well a linear probe reads properties off the layers of some subjects; see `probe_layers`."""
 
@@ -90,7 +90,7 @@ class LinearProbes(Result):
         return figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class BestLayers(Result):
     """The accuracy of the best layer of each subject, a row for each property."""
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 ALL = "all"  # the row of all classes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Neighbours(Result):
     """The nearest neighbours of each token."""
 
@@ -72,7 +72,7 @@ def _summary(name: str, rows: list[Row]) -> Row:
     return {"class": name, "tokens": len(rows), **cells("same", proportion(same)), "chance": float(chance.mean())}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Classes(Result):
     """How often the nearest neighbour of a token is of its class."""
 

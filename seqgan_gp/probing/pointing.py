@@ -43,7 +43,7 @@ class Changed(Protocol):
         """The condition of the wrong sentence."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class PointingGame(Result):
     """How often the token that lowers the score most is the one that was changed."""
 

@@ -21,7 +21,7 @@ Row: TypeAlias = "dict[str, Cell]"
 LOW, HIGH, SD = "_low", "_high", "_sd"  # endings of the columns with the interval or the deviation of a column
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Result(ABC):
     """The rows of a probe.
 
@@ -65,6 +65,10 @@ class Result(ABC):
         """The names of the columns in print, in the order in which the rows have them."""
         names = dict.fromkeys(name for row in self.rows for name in row)
         return [name for name in names if not _is_bound(name, names)]
+
+    def __repr__(self) -> str:
+        """The title and the table, as an interactive Python shows the result."""
+        return f"{self.title}\n{self.table()}"
 
     def table(self) -> str:
         """The rows as a table for a terminal."""

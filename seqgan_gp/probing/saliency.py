@@ -24,7 +24,7 @@ SHOWN = 8  # sentences in a figure
 BASELINES = ("mean", "padding")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Saliency(Result):
     """The share of each token in the score of its sentence.
 
@@ -83,7 +83,7 @@ class Saliency(Result):
         return figure
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Places(Result):
     """Values of tokens by their positions.
 

@@ -264,5 +264,5 @@ def _write(folder: Path, made: Mapping[str, Result], heading: str) -> None:
         file.write("\n\n".join(page) + "\n")
     for name in FIRST:
         if name in made:
-            print(f"\n{made[name].title}\n{made[name].table()}")
+            print(f"\n{made[name]}")
     print(f"\nwritten: {folder}/probes.md, and {len(made)} results as .md, .json and .png")

@@ -24,7 +24,7 @@ ALMOST = 0.99
 OUTPUT = "output"  # a rectifier behind the blocks
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class DeadUnits(Result):
     """The rectified units of each layer that are zero on all sentences, or on almost all."""
 
