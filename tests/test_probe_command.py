@@ -4,12 +4,14 @@ import json
 import shutil
 
 import pytest
+import torch
 from conftest import train
 
 from seqgan_gp import artefacts
 from seqgan_gp.cli import main
 from seqgan_gp.probing import FAMILIES, PARTS, across, along, beside, pivot
 from seqgan_gp.probing.results import Result
+from seqgan_gp.probing.subjects import BLOCKS, CRITIC, WINDOWS, Text, load
 
 SMALL = ["--sentences", "30"]
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -67,6 +69,18 @@ def test_every_network_of_the_run_is_probed(probed):
     layers = {(row["subject"], row["layer"]) for row in rows(probed, "layers")}
     assert {subject for subject, _ in layers} == scored | {"reviser"}
     assert {("critic", "embedding"), ("critic", "block 3"), ("reviser", "block 2")} <= layers
+
+
+def test_the_windows_and_the_blocks_of_a_critic_are_probed_apart(tmp_path):
+    assert train(tmp_path / "run", "--critic.windows=2") == 0
+    subjects = load(tmp_path / "run", Text(sentences=20))
+    whole, windows, blocks = (subjects.scorers[name](subjects.sentences) for name in (CRITIC, WINDOWS, BLOCKS))
+    torch.testing.assert_close(windows + blocks, whole)
+    embedded = subjects.critic.embed(subjects.sentences)
+    torch.testing.assert_close(windows, subjects.critic.network.window_score(embedded))
+    assert windows.std() > 0 and blocks.std() > 0
+    assert probe(tmp_path / "run", "--parts", "acceptability", "--out", tmp_path / "probes") == 0
+    assert {WINDOWS, BLOCKS} <= rows(tmp_path / "probes", "acceptability")[0].keys()
 
 
 def test_a_seed_gives_the_same_probes(revised, tmp_path):

@@ -30,6 +30,7 @@ from ..text.lines import Sentences
 from ..text.reading import read_sentences
 
 CRITIC, RERANKER, RANDOM, REVISER, MODEL = "critic", "reranker", "random critic", "reviser", "language model"
+WINDOWS, BLOCKS = "its windows alone", "its blocks alone"  # the two terms of the score of a critic with windows
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,20 @@ class Likelihood:
     def __call__(self, sentences: Sequence[str], given: Sequence[str] | None = None) -> np.ndarray:
         """Log-probabilities (N,)."""
         return self.model.log_likelihood(sentences)[0]
+
+
+class Windows:
+    """The score of a critic's windows alone, or what is left of its score without them."""
+
+    def __init__(self, critic: Critic, others: bool = False):
+        assert critic.network.window_score is not None
+        self.critic, self.others = critic, others
+        self.tokenizer, self.network = critic.tokenizer, critic.network
+
+    def __call__(self, sentences: Sequence[str], given: Sequence[str] | None = None) -> Tensor:
+        """Scores (N,)."""
+        windows = self.network.window_score(self.critic.embed(sentences))
+        return self.critic(sentences, given) - windows if self.others else windows
 
 
 class Reviser(Reader):
@@ -141,6 +156,8 @@ def load(source: str | Path, text: Text, language_model: str | Path | None = Non
     random_critic = Critic.random_like(checkpoint, text.seed).to(device)
     scorers: dict[str, Any] = {CRITIC: critic}
     readers: dict[str, Any] = {CRITIC: critic}
+    if critic.network.window_score is not None:
+        scorers |= {WINDOWS: Windows(critic), BLOCKS: Windows(critic, others=True)}
     saved = saved_networks(checkpoint)
     if "discriminator" in saved:
         scorers[RERANKER] = readers[RERANKER] = Discriminator.from_pretrained(checkpoint, device)
