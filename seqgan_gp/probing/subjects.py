@@ -49,12 +49,12 @@ class Windows:
 
     def __init__(self, critic: Critic, others: bool = False):
         assert critic.network.window_score is not None
-        self.critic, self.others = critic, others
+        self.critic, self.windows, self.others = critic, critic.network.window_score, others
         self.tokenizer, self.network = critic.tokenizer, critic.network
 
     def __call__(self, sentences: Sequence[str], given: Sequence[str] | None = None) -> Tensor:
         """Scores (N,)."""
-        windows = self.network.window_score(self.critic.embed(sentences))
+        windows = self.windows(self.critic.embed(sentences))
         return self.critic(sentences, given) - windows if self.others else windows
 
 
