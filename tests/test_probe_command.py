@@ -250,6 +250,8 @@ def test_results_are_joined_by_the_texts_of_their_rows():
     assert [(row["name"], row["score"], row["runs"]) for row in across({"x": one, "y": two}).rows] == [
         *(("a", 1.0, 1), ("b", 4.0, 2), ("c", None, 1)),
     ]
+    twice = Toy([{"name": "a", "number": n, "score": float(n)} for n in (1, 2)])  # a number alone tells them apart
+    assert [row["score"] for row in across({"x": twice, "y": twice}).rows] == [1, 2]
     assert [row["step"] for row in along({10: one, 20: two}).rows] == [10, 10, 20, 20]
     methods = Toy([{"method": m, "family": f, "score": s} for m, f, s in (("x", "f", 1.0), ("y", "f", 2.0))])
     assert pivot(methods, "method").rows == [{"family": "f", "x": 1.0, "y": 2.0}]

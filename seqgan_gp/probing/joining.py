@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -12,6 +13,8 @@ from .results import HIGH, LOW, SD, Result, Row
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Key: TypeAlias = tuple[tuple[str, ...], int]
 
 STYLES = ("-", "--", ":", "-.")  # of lines: matplotlib's colours repeat after ten
 
@@ -98,9 +101,9 @@ def _beside(first: Result, named: Iterable[tuple[str, Row]], value: str) -> Besi
     named = [(name, row) for name, row in named if row.get(value) is not None]
     columns = dict.fromkeys(name for name, _ in named)
     written = dict.fromkeys(key for _, row in named for key, cell in row.items() if isinstance(cell, str))
-    rows: dict[tuple[str, ...], Row] = {}
-    for name, row in named:
-        joined = rows.setdefault(texts(row), {key: row.get(key) for key in written})
+    rows: dict[Key, Row] = {}
+    for name, (key, row) in zip((name for name, _ in named), keyed(named), strict=True):
+        joined = rows.setdefault(key, {column: row.get(column) for column in written})
         joined |= {name + end: row[value + end] for end in ("", LOW, HIGH, SD) if value + end in row}
     return Beside(list(rows.values()), first.title, first.note, tuple(columns), value)
 
@@ -126,9 +129,9 @@ def across(results: Mapping[str, Result]) -> Runs:
             that only some runs have is averaged over these.
     """
     first = next(iter(results.values()))
-    found: dict[tuple[str, ...], list[Row]] = {}
-    for row in (row for result in results.values() for row in result.rows):
-        found.setdefault(texts(row), []).append(row)
+    found: dict[Key, list[Row]] = {}
+    for key, row in keyed((name, row) for name, result in results.items() for row in result.rows):
+        found.setdefault(key, []).append(row)
     rows = [_averaged(alike, first.columns) for alike in found.values()]
     return Runs(rows, first.title, first.note, first.drawn)
 
@@ -193,6 +196,17 @@ def along(results: Mapping[int, Result]) -> Checkpoints:
 def texts(row: Row) -> tuple[str, ...]:
     """The texts of a row, which tell it from the other rows."""
     return tuple(value for value in row.values() if isinstance(value, str))
+
+
+def keyed(named: Iterable[tuple[str, Row]]) -> Iterator[tuple[Key, Row]]:
+    """Rows, each with the key of the rows that it belongs to: its texts, and its place among those of the same result
+    that have the same texts, such as those that only a number tells apart.
+    """
+    seen: Counter[tuple[str, tuple[str, ...]]] = Counter()
+    for name, row in named:
+        own = texts(row)
+        seen[name, own] += 1
+        yield (own, seen[name, own]), row
 
 
 def _numbers(rows: list[Row], column: str, end: str) -> np.ndarray:

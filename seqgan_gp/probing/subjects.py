@@ -153,7 +153,7 @@ def load(source: str | Path, text: Text, language_model: str | Path | None = Non
     grammar = load_grammar(config.corpus.train)
     real = _held_out(checkpoint, config, grammar, text)
     sentences, given, notes = _fitting(critic, real, text)
-    random_critic = Critic.random_like(checkpoint, text.seed).to(device)
+    random_critic = Critic.random_like(checkpoint, config.seed, device)  # the critic that the run began with
     scorers: dict[str, Any] = {CRITIC: critic}
     readers: dict[str, Any] = {CRITIC: critic}
     if critic.network.window_score is not None:
