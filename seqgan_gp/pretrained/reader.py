@@ -108,7 +108,7 @@ class Reader(ABC):
         Args:
             given: the label or the context of each sequence. A critic checks it, and its hidden states do not change.
             pool: "mean" over the positions of the sentence, its end token included, or the state at the "last" of
-                them. Of windows, those count that begin within the sentence.
+                them. Those windows count that begin within the sentence.
             batch_size: sequences to compute at once.
             progress: show a bar on stderr, if it takes some seconds.
 

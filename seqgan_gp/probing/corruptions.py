@@ -125,7 +125,7 @@ def corrupt_all(
     classes: Sequence[Sequence[str]] | None = None,
     most: int | None = None,
 ) -> list[Pair]:
-    """The pairs of all families for which there is what they need; see `corrupt`. A family may give none.
+    """The pairs of all families that have all they need; see `corrupt`. A family may give none.
 
     Raises:
         UserError: fewer than two sentences can be used.

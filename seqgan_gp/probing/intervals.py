@@ -37,7 +37,7 @@ def area(real: np.ndarray, changed: np.ndarray, paired: bool) -> Interval:
     """The area under the ROC curve of scores (N,) and (M,), with the interval of DeLong et al. (1988).
 
     A score's placement is the fraction of scores of the other side that it beats. The variance of the area is that of
-    the mean placements. Of pairs (N = M), the two placements of each are one observation, since they are not
+    the mean placements. In pairs (N = M), the two placements of each are one observation, since they are not
     independent (Obuchowski 1997, with clusters of one real and one changed sentence).
     """
     ours, theirs = _placements(real, changed), 1 - _placements(changed, real)

@@ -28,7 +28,7 @@ class Property:
         labels: the number of the class of each sentence, int64 (N,), or of each token, (N, L); -1 where there is none.
         classes: the names of the classes.
         types: the number of the word type that decides the label of the control task, in the shape of the labels. Of
-            tokens, give their ids. Of sentences, None takes the first word; see `first_difference`.
+            tokens, give their ids. For sentences, None takes the first word; see `first_difference`.
         given: the label or the context of each sentence, for a conditional network.
 
     Raises:

@@ -39,15 +39,15 @@ def of_grammar(
 ) -> list[Property]:
     """Properties of the sentences of a grammar, with labels from their most probable parse.
 
-    Of sentences: the type, which is the label of the opening, and of an opening such as `Answer/person-third/verb-see`
-    each feature; the depth of the parse, in bins of equal counts; and up to four facts of structure, those of the
-    highest entropy that do not say the same again. Two are which production replaced a symbol that the sentence has
-    once (`Statement -> SubjectOne PredicateOne | ...` is the number of the subject), and two whether a symbol is
-    there (`has Object` is transitivity).
+    Sentences have these: the type, which is the label of the opening, and of an opening such as
+    `Answer/person-third/verb-see` each feature; the depth of the parse, in bins of equal counts; and up to four facts
+    of structure, those of the highest entropy that do not say the same again. Two are which production replaced a
+    symbol that the sentence has once (`Statement -> SubjectOne PredicateOne | ...` is the number of the subject), and
+    two whether a symbol is there (`has Object` is transitivity).
 
-    Of tokens: the class of each word; the class of ambiguous words (the noun after it tells whether `the` is singular);
-    and agreement across a phrase: which production replaced a symbol, asked for at those words below it that stand
-    there with any production about equally often. There the word itself says nothing, and its context must.
+    Tokens have these: the class of each word; the class of ambiguous words (the noun after it tells whether `the` is
+    singular); and agreement across a phrase: which production replaced a symbol, asked for at those words below it that
+    stand there with any production about equally often. There the word itself says nothing, and its context must.
 
     Args:
         sentences: those that are not in the language of the grammar have no label.

@@ -54,10 +54,10 @@ def of_any(
     """Properties that the sentences of any text have. Most are as in Conneau et al. 2018, "What you can cram into a
     single vector" (length, word content, shuffled words, order of halves).
 
-    Of sentences: the length in tokens, in bins of equal counts; which one of a few usual words they have; the first
-    word; whether their words are shuffled, and whether their halves are swapped (on sentences of their own, half of
-    which are changed; a last punctuation mark stays). Of tokens: the previous and the next token, where these are among
-    the most frequent. Where words have no spaces between them, characters take the place of words.
+    Sentences have these: the length in tokens, in bins of equal counts; which one of a few usual words they have; the
+    first word; whether their words are shuffled, and whether their halves are swapped (on sentences of their own, half
+    of which are changed; a last punctuation mark stays). Tokens have these: the previous and the next token, where
+    these are among the most frequent. Where words have no spaces between them, characters take the place of words.
 
     Args:
         tokenizer, length: the tokens of the networks that will be probed, and L.

@@ -45,7 +45,7 @@ class Likelihood:
 
 
 class Windows:
-    """The score of a critic's windows alone, or what is left of its score without them."""
+    """The score of a critic's windows alone, or its score without that of its windows."""
 
     def __init__(self, critic: Critic, others: bool = False):
         assert critic.network.window_score is not None
@@ -201,7 +201,7 @@ def _held_out(checkpoint: Path, config: TextConfig, grammar: Grammar | None, tex
 
 
 def _fitting(critic: Critic, real: Sentences, text: Text) -> tuple[list[str], list[str] | None, list[str]]:
-    """Some of the sentences that the critic can read whole, what they are given, and notes about those left out."""
+    """Some of the sentences that the critic can read whole, their conditions, and notes about those left out."""
     chosen = real.take(subset(len(real), min(text.sentences, len(real)), text.seed))
     length = critic.network.length
     whole = critic.tokenizer.fits(chosen.text, length)
