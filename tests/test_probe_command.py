@@ -47,7 +47,8 @@ def probed(revised, model, tmp_path_factory):
     """The folder of all probes of a run with every kind of network."""
     out = tmp_path_factory.mktemp("probes")
     before = {path: path.read_bytes() for path in revised.rglob("*") if path.is_file()}
-    assert main(["probe", str(revised), "--language-model", str(model), "--out", str(out), *SMALL]) == 0
+    options = ["--language-model", str(model), "--out", str(out), "--sentences", "80"]
+    assert main(["probe", str(revised), *options]) == 0
     assert before == {path: path.read_bytes() for path in revised.rglob("*") if path.is_file()}
     return out
 
@@ -71,6 +72,7 @@ def test_every_network_of_the_run_is_probed(probed):
     assert {("critic", "embedding"), ("critic", "block 3"), ("reviser", "block 2")} <= layers
 
 
+@pytest.mark.filterwarnings("ignore::seqgan_gp.notices.Notice")
 def test_the_windows_and_the_blocks_of_a_critic_are_probed_apart(tmp_path):
     assert train(tmp_path / "run", "--critic.windows=2") == 0
     subjects = load(tmp_path / "run", Text(sentences=20))
@@ -117,12 +119,16 @@ CONDITIONAL = {
 
 
 @pytest.mark.parametrize(("options", "parts"), CONDITIONAL.values(), ids=CONDITIONAL)
-def test_conditional_critics_are_probed_with_other_conditions_too(options, parts, tmp_path):
+def test_conditional_critics_are_probed_with_other_conditions_too(options, parts, tmp_path, capsys):
     assert train(tmp_path / "run", *options) == 0
-    assert probe(tmp_path / "run", "--parts", "acceptability", *parts, "--out", tmp_path / "probes") == 0
+    options = ["--parts", "acceptability", *parts, "--out", str(tmp_path / "probes"), "--sentences", "80"]
+    assert main(["probe", str(tmp_path / "run"), *options]) == 0
     families = {(row["family"], row["proof"]) for row in rows(tmp_path / "probes", "acceptability-critic")}
     assert {"wrong condition", "shuffle"} <= {family for family, _ in families}
     assert ("condition", "wrong") in families
+    for option in ("--samples", "--reference"):
+        assert probe(tmp_path / "run", option, "some.txt", "--out", tmp_path / "probes") == 2
+        assert f"leave out {option}" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("kind", "part"), [("grammar", "scores"), ("file", "saliency")])
@@ -208,12 +214,14 @@ def bad(name, options, needle):
         bad("no reference", ["{run}", "--reference", "{tmp}/x.txt"], "x.txt"),
         bad("long text", ["{run}", "--reference", "{tmp}/long.txt"], "0 sentences of at most 16 tokens"),
         bad("unknown text", ["{run}", "--reference", "{tmp}/unknown.txt"], "all known"),
+        bad("few sentences", ["{run}", "--parts", "layers", "--reference", "{tmp}/few.txt"], "too few for layers"),
         bad("one checkpoint", ["{tmp}/one", "--checkpoints", "all", "--parts", "scores"], "needs at least two"),
         bad("a file as folder", ["{run}", "--out", "{tmp}/long.txt"], "long.txt"),
     ],
 )
 def test_bad_input_gets_one_line(options, needle, run, model, tmp_path, capsys):
     (tmp_path / "long.txt").write_text("the dog sleeps near the river " * 9 + "\n")
+    (tmp_path / "few.txt").write_text("the dog sleeps.\nanna sings.\n")
     (tmp_path / "unknown.txt").write_text("xyzzy plugh\nplugh xyzzy\nfoo bar\n" * 9)
     if any("one" in option for option in options):
         shutil.copytree(run, tmp_path / "one")

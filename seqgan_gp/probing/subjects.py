@@ -183,12 +183,13 @@ def load(source: str | Path, text: Text, language_model: str | Path | None = Non
 def _held_out(checkpoint: Path, config: TextConfig, grammar: Grammar | None, text: Text) -> Sentences:
     """The held-out sentences of the run, or those that the user gives in their place."""
     given = config.corpus.given
-    if text.reference:
-        if given:
+    for option, file in (("--reference", text.reference), ("--samples", text.samples)):
+        if given and file:
             raise UserError(
-                f"{checkpoint} is conditional, and {text.reference} has no {given}: leave out --reference, to probe "
-                "with the held-out sentences of the run"
+                f"{checkpoint} is conditional, and {file} has no {given}: leave out {option}, to probe with the "
+                "held-out sentences of the run and its own samples"
             )
+    if text.reference:
         return Sentences([line for line in read_sentences(text.reference, text.column) if line.strip()])
     if (own := held_out(checkpoint)) is not None:
         return own

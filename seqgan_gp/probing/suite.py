@@ -116,6 +116,9 @@ def _layers(run: Probing) -> Named:
     properties, left_out = sift(candidates)
     for line in left_out:
         print(line, file=sys.stderr)
+    if not properties:
+        print(f"layers: left out, {len(subjects.sentences)} sentences are too few", file=sys.stderr)
+        return
     probes = probe_layers(subjects.readers, properties, seeds=(seed, seed + 1, seed + 2))
     yield "layers-best", probes.best()
     yield "layers", probes
@@ -184,6 +187,8 @@ def results(subjects: Subjects, parts: Sequence[str] = tuple(PARTS), seed: int =
         with silenced():
             found |= dict(PARTS[part].results(run))
         print(f"  {part}: {time.perf_counter() - start:.0f} s", file=sys.stderr)
+    if not found:
+        raise UserError(f"{len(subjects.sentences)} sentences are too few for {', '.join(parts)}: give more of them")
     return found
 
 
