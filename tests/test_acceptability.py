@@ -169,18 +169,23 @@ def real_critic():
     return Critic(network(vocabulary=len(tokenizer)), tokenizer)
 
 
+@pytest.mark.filterwarnings("ignore::seqgan_gp.notices.Notice")
+def test_a_sentence_that_fills_the_critic_without_an_end_token_counts(real_critic):
+    assert acceptability(real_critic, [pair("a b c d e f", "a b")]).left_out == 0
+
+
 def test_sentences_that_the_critic_would_cut_are_left_out_and_counted(real_critic, recwarn):
-    pairs = [pair("a b c", "a c"), pair("a b c d e f", "a b", row=1), pair("a b", "a b c d e f", row=2)]
+    pairs = [pair("a b c", "a c"), pair("a b c d e f g", "a b", row=1), pair("a b", "a b c d e f g", row=2)]
     result = acceptability(real_critic, pairs)
     assert result.rows[0]["pairs"] == 1 and result.left_out == 2 and "2 pairs are left out" in result.note
     assert result.scores[0].tolist() == pytest.approx(real_critic(["a b c", "a c"]).tolist(), abs=1e-6)
-    beside = against(real_critic, ["a b", "b", "a b c d e f"], ["c", "d"])
+    beside = against(real_critic, ["a b", "b", "a b c d e f g"], ["c", "d"])
     assert (beside.rows[0]["number"], beside.left_out) == (2, 1) and "1 sentences are left out" in beside.note
     assert not recwarn.list
     with pytest.raises(UserError, match="all 1 pairs have a sentence that the critic would cut"):
         acceptability(real_critic, pairs[1:2])
     with pytest.raises(UserError, match="1 of 2 generated sentences are not cut"):
-        against(real_critic, ["a", "b"], ["a", "a b c d e f"])
+        against(real_critic, ["a", "b"], ["a", "a b c d e f g"])
 
 
 def test_it_changes_no_mode_and_keeps_no_gradient(real_critic):

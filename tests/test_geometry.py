@@ -71,7 +71,7 @@ def test_scores_are_those_of_the_critic_with_the_conditions_of_each_group(critic
         (lambda c: slopes(c, REAL, FAKE, ["order"]), "1 labels or contexts are given for 5 sentences"),
         (lambda c: slopes(c, REAL, FAKE, ["order"] * 6), "6 labels or contexts are given for 5 sentences"),
         (lambda c: dead_units(c, []), "sentences: there are none"),
-        (lambda c: dead_units(c, [LONG]), "sentences: all 1 do not end"),
+        (lambda c: dead_units(c, [LONG]), "sentences: all 1 are longer"),
         (lambda c: neighbours(c, {"bee": "Noun", "dog": "Noun"}), "fewer than two of the critic's tokens"),
         (lambda c: neighbours(c).by_class(), "no class has two tokens"),
     ],

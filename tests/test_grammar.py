@@ -37,10 +37,14 @@ def test_it_samples_the_same_for_the_same_seed_and_only_its_own_language(text):
     assert len(set(sentences)) > 480
 
 
-def test_probabilities_are_those_of_nltk(text):
+def of_nltk():
+    """The grammar text, as nltk alone reads it."""
     lines = (shipped.folder("data") / "text.pcfg").read_text().splitlines()
-    grammar = nltk.PCFG.fromstring("\n".join(line for line in lines if not line.startswith("%contrast")))
-    parser = nltk.InsideChartParser(grammar)
+    return nltk.PCFG.fromstring("\n".join(line for line in lines if not line.startswith("%contrast")))
+
+
+def test_probabilities_are_those_of_nltk(text):
+    parser = nltk.InsideChartParser(of_nltk())
     for sentence in take(text, 25):
         exact = math.log(sum(tree.prob() for tree in parser.parse(words(sentence))))
         assert text.log_probability([sentence])[0] == pytest.approx(exact, rel=1e-3)  # the file rounds to 4 digits
@@ -230,8 +234,7 @@ def test_a_busy_machine_does_not_end_a_parse(monkeypatch):
 
 
 def test_the_tree_of_a_sentence_is_its_most_probable_parse(text):
-    grammar = nltk.PCFG.fromstring((shipped.folder("data") / "text.pcfg").read_text())
-    parser = nltk.ViterbiParser(grammar)
+    parser = nltk.ViterbiParser(of_nltk())
     sentences = ["these dogs near the house see a young book.", "today, anna and tom sing quietly."]
     for sentence, tree in zip(sentences, text.trees(sentences), strict=True):
         assert tree == nltk.Tree.convert(next(parser.parse(words(sentence))))
