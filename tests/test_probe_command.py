@@ -178,11 +178,11 @@ def lengths(run):
     yield "short", against(subjects.critic, subjects.sentences, short)
 
 
-PARTS["short"] = Part("real sentences against the short ones", lengths)
+PARTS["short"] = Part("real sentences against the short ones", lengths, shown=("short",))
 """
 
 
-def test_a_module_of_the_users_own_adds_a_corruption_and_a_part(run, tmp_path, monkeypatch):
+def test_a_module_of_the_users_own_adds_a_corruption_and_a_part(run, tmp_path, monkeypatch, capsys):
     (tmp_path / "my_probes.py").write_text(MINE)
     monkeypatch.chdir(tmp_path)
     options = ["--import", "my_probes", "--parts", "short", "acceptability", "--out", "probes"]
@@ -193,6 +193,7 @@ def test_a_module_of_the_users_own_adds_a_corruption_and_a_part(run, tmp_path, m
         for registry, entries in before:
             registry.clear()
             registry.update(entries)
+    assert "Real sentences against generated ones" in capsys.readouterr().out
     assert rows(tmp_path / "probes", "short")[1]["sentences"] == "generated"
     assert "backwards" in {row["family"] for row in rows(tmp_path / "probes", "acceptability")}
 

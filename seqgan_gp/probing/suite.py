@@ -36,13 +36,12 @@ from .subjects import CRITIC, RERANKER, Subjects, Text, load
 from .units import dead_units
 
 Named: TypeAlias = Iterator[tuple[str, Result]]
-"""Results with the names of their files. The first one of a part is the one to read first."""
+"""Results with the names of their files."""
 
 Key = TypeVar("Key", int, str)
 
 PAIRS = 500  # of each family of corruptions
 POINTED = 100  # pairs of each family for the pointing game, whose saliency takes many passes
-FIRST = ("acceptability", "layers-best", "pointing-game", "generated", "scores", "slopes")  # tables for the terminal
 SHOWN = 12  # sentences whose tokens are coloured
 
 
@@ -53,10 +52,12 @@ class Part:
     Args:
         meaning: for the help.
         results: the results of a run.
+        shown: the names of those whose tables go to the terminal.
     """
 
     meaning: str
     results: Callable[[Probing], Named]
+    shown: tuple[str, ...]
 
 
 class Probing:
@@ -166,10 +167,22 @@ def _scores(run: Probing) -> Named:
 
 
 PARTS: dict[str, Part] = {
-    "acceptability": Part("which changes of a real sentence lower its score, in pairs", _acceptability),
-    "layers": Part("which properties of a sentence linear probes read from each layer", _layers),
-    "saliency": Part("which tokens the score depends on, and whether they are those that are wrong", _saliency),
-    "scores": Part("scores of real and generated text, slopes, calibration, embeddings, dead units", _scores),
+    "acceptability": Part(
+        "which changes of a real sentence lower its score, in pairs", _acceptability, shown=("acceptability",)
+    ),
+    "layers": Part(
+        "which properties of a sentence linear probes read from each layer", _layers, shown=("layers-best",)
+    ),
+    "saliency": Part(
+        "which tokens the score depends on, and whether they are those that are wrong",
+        _saliency,
+        shown=("pointing-game",),
+    ),
+    "scores": Part(
+        "scores of real and generated text, slopes, calibration, embeddings, dead units",
+        _scores,
+        shown=("generated", "scores", "slopes"),
+    ),
 }
 
 
@@ -198,7 +211,7 @@ def _check_parts(parts: Sequence[str]) -> None:
 
 
 def probe(options: argparse.Namespace) -> int:
-    """Probe each run of the options, print the first table of each part, and write all tables and figures."""
+    """Probe each run of the options, print the main tables, and write all tables and figures."""
     parts = tuple(dict.fromkeys(options.parts or PARTS))
     if options.samples and len(options.runs) > 1:
         raise UserError("--samples is for one run: leave it out, and each run draws its own")
@@ -267,7 +280,7 @@ def _write(folder: Path, made: Mapping[str, Result], heading: str) -> None:
         page.append(f"## {result.title}\n\n{result.note}\n\n{result.markdown()}\n\n![{result.title}]({name}.png)")
     with atomic_write(folder / "probes.md") as file:
         file.write("\n\n".join(page) + "\n")
-    for name in FIRST:
+    for name in (name for part in PARTS.values() for name in part.shown):
         if name in made:
             print(f"\n{made[name]}")
     print(f"\nwritten: {folder}/probes.md, and {len(made)} results as .md, .json and .png")
