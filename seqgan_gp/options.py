@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
 from . import __version__, names
@@ -54,30 +54,30 @@ class _Parser(argparse.ArgumentParser):
         return super().format_help() + (f"\n{self.ending()}" if self.ending else "")
 
 
+def _listed(heading: str, meanings: Mapping[str, str]) -> str:
+    """A heading, and names with their meanings below it."""
+    indent = max(map(len, meanings)) + 4
+    width = max(shutil.get_terminal_size().columns - 2, indent + 20)
+    lines = [heading]
+    for name, meaning in meanings.items():
+        first = f"  {name}".ljust(indent)
+        lines += textwrap.wrap(meaning, width, initial_indent=first, subsequent_indent=" " * indent)
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _list_families() -> str:
     """The families of scores and the scores of each."""
     from .evaluation import FAMILIES
 
-    indent = max(map(len, FAMILIES)) + 4
-    width = max(shutil.get_terminal_size().columns - 2, indent + 20)
-    lines = ["families of scores (--metrics), and the scores of each:"]
-    for name, family in FAMILIES.items():
-        first = f"  {name}".ljust(indent)
-        lines += textwrap.wrap(", ".join(family.metrics), width, initial_indent=first, subsequent_indent=" " * indent)
-    return "".join(f"{line}\n" for line in lines)
+    scores = {name: ", ".join(family.metrics) for name, family in FAMILIES.items()}
+    return _listed("families of scores (--metrics), and the scores of each:", scores)
 
 
 def _list_parts() -> str:
     """The parts of the command probe."""
     from .probing.suite import PARTS
 
-    indent = max(map(len, PARTS)) + 4
-    width = max(shutil.get_terminal_size().columns - 2, indent + 20)
-    lines = ["parts (--parts):"]
-    for name, part in PARTS.items():
-        first = f"  {name}".ljust(indent)
-        lines += textwrap.wrap(part.meaning, width, initial_indent=first, subsequent_indent=" " * indent)
-    return "".join(f"{line}\n" for line in lines)
+    return _listed("parts (--parts):", {name: part.meaning for name, part in PARTS.items()})
 
 
 def new_parser() -> argparse.ArgumentParser:

@@ -8,7 +8,7 @@ import pytest
 
 from seqgan_gp.errors import UserError
 from seqgan_gp.probing.changes import Known
-from seqgan_gp.probing.corruptions import FAMILIES, Corruption, corrupt, corrupt_all, fitting
+from seqgan_gp.probing.corruptions import FAMILIES, Corruption, corrupt, corrupt_all
 from seqgan_gp.probing.minimal_pairs import classes
 from seqgan_gp.text.grammar import Grammar
 from seqgan_gp.text.tokenizer import Tokenizer
@@ -160,7 +160,7 @@ def test_the_same_seed_gives_the_same_pairs_whatever_else_is_made(text):
 def test_sentences_that_are_too_long_or_unknown_give_no_pair_and_none_grows_too_long():
     sentences = ["a b c d", "a b c", "a b", "z a", "", "b a c", "c c"]
     tokenizer = Tokenizer.train("word", sentences[:3], 20)
-    assert fitting(sentences, tokenizer, 4).tolist() == [False, True, True, True, True, True, True]
+    assert tokenizer.fits(sentences, 3).tolist() == [False, True, True, True, True, True, True]
     assert {p.row for p in corrupt(sentences, "swap neighbours", tokenizer, 4, seed=3)} == {1, 2, 5}
     assert {p.row for p in corrupt(sentences, "repeat", tokenizer, 4, seed=3)} == {2, 6}  # the others are full
 

@@ -216,7 +216,10 @@ def bad(name, options, needle):
         bad("long text", ["{run}", "--reference", "{tmp}/long.txt"], "0 sentences of at most 16 tokens"),
         bad("unknown text", ["{run}", "--reference", "{tmp}/unknown.txt"], "all known"),
         bad("few sentences", ["{run}", "--parts", "layers", "--reference", "{tmp}/few.txt"], "too few for layers"),
-        bad("one checkpoint", ["{tmp}/one", "--checkpoints", "all", "--parts", "scores"], "needs at least two"),
+        bad(
+            "one checkpoint", ["{tmp}/one", "--checkpoints", "all", "--parts", "scores"], "--checkpoints all needs two"
+        ),
+        bad("a checkpoint", ["{tmp}/one/checkpoints/step-0000006", "--checkpoints", "all"], "is no run folder"),
         bad("a file as folder", ["{run}", "--out", "{tmp}/long.txt"], "long.txt"),
     ],
 )

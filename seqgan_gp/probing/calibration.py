@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import expit
-from scipy.stats import binomtest
 
 from ..errors import UserError
 from ..fields import whole
 from ..metrics.bootstrap import subset
-from .intervals import cells
-from .results import HIGH, LOW, Result, Row
+from .intervals import cells, proportion
+from .results import Result, Row
 from .scores import Scorer, score
 
 if TYPE_CHECKING:
@@ -129,6 +128,4 @@ def _row(name: str, probabilities: np.ndarray, are_real: np.ndarray) -> Row:
     if not len(are_real):
         return row | {"predicted": None, **cells("real", None), "error": None}
     predicted, fraction = float(probabilities.mean()), float(are_real.mean())
-    interval = binomtest(int(are_real.sum()), len(are_real)).proportion_ci(method="wilson")
-    row |= {"predicted": predicted, "real": fraction, "real" + LOW: float(interval.low)}
-    return row | {"real" + HIGH: float(interval.high), "error": abs(predicted - fraction)}
+    return row | {"predicted": predicted, **cells("real", proportion(are_real)), "error": abs(predicted - fraction)}

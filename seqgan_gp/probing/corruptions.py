@@ -135,11 +135,6 @@ def corrupt_all(
     return [pair for name, family in FAMILIES.items() if has[family.needs] for pair in text.pairs(name, seed, most)]
 
 
-def fitting(sentences: Sequence[str], tokenizer: Tokenizer, length: int) -> np.ndarray:
-    """Whether each of N sentences fits into `length` positions with its end token: bool (N,)."""
-    return (tokenizer.encode(sentences, length).ids == tokenizer.end).any(axis=1)
-
-
 class _Corruptible:
     """Sentences as ids, with all that changes may know of them."""
 

@@ -87,7 +87,7 @@ class Property:
 def frequent(values: Sequence[Hashable], most: int) -> tuple[np.ndarray, tuple[str, ...]]:
     """Labels int64 (N,) of the most frequent values, and their names. All others are -1, and so is None."""
     counts = Counter(value for value in values if value is not None)
-    # Of equally frequent values, the first by name: the order of the sentences is of no effect.
+    # Equally frequent values are sorted by name, so that the order of the sentences has no effect.
     ordered = sorted(counts.items(), key=lambda item: (-item[1], str(item[0])))
     numbers = {value: i for i, (value, count) in enumerate(ordered[:most]) if count >= FEWEST}
     return np.array([numbers.get(value, -1) for value in values], dtype=np.int64), tuple(map(str, numbers))

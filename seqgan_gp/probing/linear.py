@@ -21,7 +21,7 @@ from .tasks import Task, by_sentences, keys_of, states_of
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# Of the training data, after which a new probe is fitted (Voita and Titov 2020, section 4.1).
+# Fractions of the training data after which a new probe is fitted (Voita and Titov 2020, section 4.1).
 PORTIONS = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1)
 FIRST = 20  # examples of the first portion: fewer teach a probe nothing, and cost a fit
 

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
-from ..artefacts import evaluating
 from ..errors import UserError
 from ..terminal import progress as bar
+from .passes import untouched
 
 Scorer: TypeAlias = Callable[..., Any]
 """`critic(sentences, given=None)`: sentences to scores (N,), a tensor or an array; higher is more real."""
@@ -35,10 +35,9 @@ def score(critic: Scorer, lists: Iterable[Sequence[Item]], batch_size: int, prog
     different = list(dict.fromkeys(itertools.chain.from_iterable(lists)))
     found: dict[Item, float] = {}
     batches = [different[start : start + batch_size] for start in range(0, len(different), batch_size)]
-    networks = [n for n in (critic, getattr(critic, "network", None)) if isinstance(n, nn.Module)]
     for batch in bar(batches, "scoring") if progress else batches:
         sentences, conditions = map(list, zip(*batch, strict=True))
-        with evaluating(*networks):
+        with untouched(critic):
             scores = critic(sentences) if conditions[0] is None else critic(sentences, given=conditions)
         values = np.asarray(scores.cpu() if isinstance(scores, Tensor) else scores, dtype=np.float64)
         if values.shape != (len(batch),):

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from ..artefacts import checkpoints, step_of
+from ..artefacts import checkpoints, locate, step_of
 from ..errors import UserError
 from ..files import atomic_write
 from ..machine import prepare
@@ -210,6 +210,16 @@ def _check_parts(parts: Sequence[str]) -> None:
         raise UserError(f"--parts {unknown[0]}: no such part; there are {', '.join(PARTS)}")
 
 
+def _check_checkpoints(run: str) -> None:
+    locate(run)  # says if there is no such run
+    if (number := len(checkpoints(Path(run)))) < 2:
+        raise UserError(
+            f"{run} is a run folder with {number} checkpoints: --checkpoints all needs two; train with --train.keep 10"
+            if number
+            else f"{run} is no run folder, so it has no checkpoints to compare: leave out --checkpoints all"
+        )
+
+
 def probe(options: argparse.Namespace) -> int:
     """Probe each run of the options, print the main tables, and write all tables and figures."""
     parts = tuple(dict.fromkeys(options.parts or PARTS))
@@ -218,6 +228,9 @@ def probe(options: argparse.Namespace) -> int:
     _check_parts(parts)
     if (out := Path(options.out)).exists() and not out.is_dir():
         raise UserError(f"--out {out} is a file: give the name of a folder")
+    if options.checkpoints == "all":
+        for run in options.runs:
+            _check_checkpoints(run)
     prepare(None)
     text = Text(options.sentences, options.reference, options.column, options.samples, options.seed)
     names = _names(options.runs)
@@ -241,13 +254,8 @@ def probe(options: argparse.Namespace) -> int:
 
 def _along_training(run: str, text: Text, parts: Sequence[str], seed: int) -> dict[str, Result]:
     """The results of the critic of each checkpoint of a run, joined."""
-    folders = checkpoints(Path(run))
-    if len(folders) < 2:
-        raise UserError(
-            f"{run} has {len(folders)} checkpoint: --checkpoints all needs at least two; train with --train.keep 10"
-        )
     each: dict[int, dict[str, Result]] = {}
-    for folder in folders:
+    for folder in checkpoints(Path(run)):
         print(f"probing {folder}", file=sys.stderr)
         each[step_of(folder)] = results(load(folder, text).of_critic(), parts, seed)
     return {f"{key}-along-training": along(same) for key, same in _shared(each).items()}
@@ -273,7 +281,7 @@ def _names(runs: Sequence[str]) -> list[str]:
 
 
 def _write(folder: Path, made: Mapping[str, Result], heading: str) -> None:
-    """Write each result, and a page with all tables and figures. Print the tables that are short enough."""
+    """Write each result, and a page with all tables and figures. Print the main tables."""
     page = [f"# Probes of {heading}"]
     for name, result in made.items():
         result.save(folder, name)
