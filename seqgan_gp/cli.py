@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import argparse
 import functools
 import os
 import sys
 from collections.abc import Callable
+from pkgutil import resolve_name
 from typing import Any
 
 from . import notices, terminal
@@ -57,47 +57,13 @@ def train(arguments: list[str], prog: str = "seqgan-gp train") -> int:
 
 
 @command
-def sample(options: argparse.Namespace) -> int:
-    """Write samples of a checkpoint: one sentence on each line, or all images in one picture."""
-    from . import extensions, sampling
-
-    extensions.load(options.imports)
-    return sampling.sample(options)
-
-
-@command
-def score(name: str, options: argparse.Namespace) -> int:
-    """Run a command that scores: evaluate, compare or sweep."""
-    from . import extensions
-
-    extensions.load(options.imports)
-    from .evaluation import commands
-
-    return getattr(commands, name)(options)
-
-
-@command
-def probe(options: argparse.Namespace) -> int:
-    """Probe the critics of runs."""
-    from . import extensions
-
-    extensions.load(options.imports)
-    from .probing import suite
-
-    return suite.probe(options)
-
-
-@command
 def main(arguments: list[str] | None = None) -> int:
     """The program `seqgan-gp`."""
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["train"]:  # its options are the keys of the config
         return train(arguments[1:])
     options = new_parser().parse_args(arguments)
-    match options.command:
-        case "sample":
-            return sample(options)
-        case "probe":
-            return probe(options)
-        case name:
-            return score(name, options)
+    from . import extensions
+
+    extensions.load(options.imports)
+    return resolve_name(options.function)(options)

@@ -1,0 +1,89 @@
+"""The parser of the program, its types of values, and options that several commands share."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import textwrap
+from collections.abc import Callable, Mapping
+from typing import Any, NoReturn, TypeAlias
+
+from .. import names
+from ..errors import MOST, UserError, not_at_least, one_line
+
+
+def at_least(least: float, kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    def number(text: str) -> Any:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value < float("inf"):
+            raise argparse.ArgumentTypeError(not_at_least(text, least, kind is int))
+        if value > MOST:
+            raise argparse.ArgumentTypeError(not_at_least(MOST + 1, least, kind is int))
+        return value
+
+    return number
+
+
+def checked(check: Callable[[str], str]) -> Callable[[str], str]:
+    def text(given: str) -> str:
+        try:
+            return check(given)
+        except UserError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+
+    return text
+
+
+a_name, a_path = checked(names.named), checked(names.usable_path)
+
+
+class Parser(argparse.ArgumentParser):
+    """Its help may end with a text that takes long to compute, so that only --help waits for it."""
+
+    ending: Callable[[], str] | None = None
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{one_line(f'error: {message}; {self.prog} --help lists the options')}\n")
+
+    def format_help(self) -> str:
+        return super().format_help() + (f"\n{self.ending()}" if self.ending else "")
+
+
+Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+def listed(heading: str, meanings: Mapping[str, str]) -> str:
+    """A heading, and names with their meanings below it."""
+    indent = max(map(len, meanings)) + 4
+    width = max(shutil.get_terminal_size().columns - 2, indent + 20)
+    lines = [heading]
+    for name, meaning in meanings.items():
+        first = f"  {name}".ljust(indent)
+        lines += textwrap.wrap(meaning, width, initial_indent=first, subsequent_indent=" " * indent)
+    return "".join(f"{line}\n" for line in lines)
+
+
+FILES = "file of lines, .csv, .tsv, .json, .jsonl, .parquet or FASTA (.fa, .fasta, .faa, .fna), also packed (.gz, .zst)"
+CANDIDATES: dict[str, Any] = {
+    "type": at_least(1, int),
+    "metavar": "K",
+    "help": "text only: number of candidates for each sentence, among which the run's discriminator chooses; 1 takes "
+    "each sentence as the generator writes it (default: as trained)",
+}
+IMPORT: dict[str, Any] = {
+    "type": a_name,
+    "dest": "imports",
+    "metavar": "MODULE",
+    "action": "append",
+    "default": [],
+    "help": "import a module of your own, which registers parts that the run was trained with; a checkpoint never "
+    "imports one by itself",
+}
+BOOTSTRAP: dict[str, Any] = {
+    "type": at_least(0, int),
+    "metavar": "N",
+    "help": "intervals from N pairs of random halves of samples and reference; 0 for none (default: %(default)s)",
+}

@@ -1,0 +1,53 @@
+"""The options of sample."""
+
+from __future__ import annotations
+
+from .parsing import CANDIDATES, IMPORT, Commands, a_name, a_path, at_least
+
+
+def add(commands: Commands) -> None:
+    p = commands.add_parser(
+        "sample",
+        help="write samples of a trained generator",
+        description="Write samples of a checkpoint: one sentence on each line, or all images in one picture.",
+    )
+    p.add_argument(
+        "run", type=a_path, metavar="RUN", help="run folder (its last checkpoint), a checkpoint, or a hub id"
+    )
+    p.add_argument("--num", type=at_least(1, int), default=10, help="samples to write (default: %(default)s)")
+    p.add_argument(
+        "--out",
+        type=a_path,
+        metavar="FILE",
+        help="file for the samples: text with one sentence on each line, .jsonl, .csv, .tsv or .fasta; for images .png "
+        "(default: the terminal)",
+    )
+    p.add_argument("--seed", type=at_least(0, int), default=0, help="equal seeds give equal samples (default: 0)")
+    p.add_argument(
+        "--temperature",
+        type=at_least(0, float),
+        help="text only: draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
+    )
+    p.add_argument("--candidates", **CANDIDATES)
+    p.add_argument(
+        "--passes",
+        type=at_least(0, int),
+        metavar="N",
+        help="text only: revisions of each sentence, of a run with a reviser; 0 shows drafts (default: as trained)",
+    )
+    p.add_argument("--batch-size", type=at_least(1, int), default=256, help="samples at a time (default: 256)")
+    p.add_argument("--import", **IMPORT)
+    given = p.add_mutually_exclusive_group()
+    given.add_argument(
+        "--label",
+        type=a_name,
+        metavar="NAME",
+        help="give every sentence this label, for a run trained with corpus.label (default: as in its corpus)",
+    )
+    given.add_argument(
+        "--context",
+        type=a_path,
+        metavar="FILE",
+        help="write an answer to each of its lines, in place of --num sentences, for a run trained with corpus.context",
+    )
+    p.set_defaults(function="seqgan_gp.sampling:sample")
