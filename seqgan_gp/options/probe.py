@@ -65,6 +65,6 @@ def add(commands: Commands) -> None:
 
 def _list_parts() -> str:
     """The parts of the command probe."""
-    from .probing.suite import PARTS
+    from ..probing.suite import PARTS
 
     return listed("parts (--parts):", {name: part.meaning for name, part in PARTS.items()})

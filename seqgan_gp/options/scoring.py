@@ -150,7 +150,7 @@ def real_text_options() -> Parser:
 
 def _list_families() -> str:
     """The families of scores and the scores of each."""
-    from .evaluation import FAMILIES
+    from ..evaluation import FAMILIES
 
     scores = {name: ", ".join(family.metrics) for name, family in FAMILIES.items()}
     return listed("families of scores (--metrics), and the scores of each:", scores)
