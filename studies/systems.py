@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 
 from seqgan_gp.errors import UserError
 
@@ -48,7 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def chosen(names: list[str]) -> dict[str, tuple[str, ...]]:
+def chosen(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """The systems of these names.
 
     Raises:
