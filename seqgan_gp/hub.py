@@ -81,7 +81,7 @@ def upload(
         try:
             found = api.model_info(repo, timeout=TIMEOUT)
         except RepositoryNotFoundError:
-            api.create_repo(repo, private=private, exist_ok=True)
+            api.create_repo(repo, private=private or None, exist_ok=True)
         else:
             if private and not found.private:
                 raise UserError(f"{repo} is public: make it private in its settings on the hub, or give another name")
@@ -105,7 +105,9 @@ def check(repo: str, token: str | bool | None) -> None:
     from huggingface_hub.errors import HFValidationError
     from huggingface_hub.utils import validate_repo_id
 
-    wrong = f"'{repo}' is no name of a repository: give NAME/REPO, where NAME is yours or that of an organisation of yours"
+    wrong = (
+        f"'{repo}' is no name of a repository: give NAME/REPO, where NAME is yours or that of an organisation of yours"
+    )
     try:
         validate_repo_id(repo)
     except HFValidationError as error:
@@ -146,7 +148,7 @@ def _failures_of(repo: str, work: str, revision: str | None) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        if type(error) in (OSError, PermissionError) and error.filename:
+        if isinstance(error, OSError) and error.filename:
             raise
         raise UserError(f"{repo}: {_told(error, work, revision)}") from None
 
@@ -158,7 +160,10 @@ def _told(error: Exception, work: str, revision: str | None) -> str:
     chain = [error]
     while isinstance(cause := chain[-1].__cause__, Exception):
         chain.append(cause)
-    reason = f"({type(chain[-1]).__name__}: {' '.join(str(chain[-1]).split())[:200]})"
+    unreached = any(base.__name__ in UNREACHED for e in chain for base in type(e).__mro__)
+    # The last one is the network's own. Among others, the client wraps the one that tells in a RuntimeError.
+    first = chain[-1] if unreached else next((e for e in chain if not isinstance(e, RuntimeError)), error)
+    reason = f"({type(first).__name__}: {' '.join(str(first).split())[:200]})"
     status = next((e.response.status_code for e in chain if isinstance(e, errors.HfHubHTTPError)), None)
 
     def is_a(*kinds: type[Exception]) -> bool:
@@ -178,8 +183,9 @@ def _told(error: Exception, work: str, revision: str | None) -> str:
         return f"the hub does not know your token: {LOG_IN}"
     if status == 403:
         return f"your token does not allow {work}: give one that does, or another name; {LOG_IN}"
-    if any(base.__name__ in UNREACHED for e in chain for base in type(e).__mro__):
-        return f"{work} failed, since the hub cannot be reached {reason}: check the network, and try again"
+    if unreached:
+        xet = ", or set HF_HUB_DISABLE_XET=1 for a hub without xet" if "xet" in reason else ""
+        return f"{work} failed, since the hub cannot be reached {reason}: check the network, and try again{xet}"
     if is_a(errors.LocalEntryNotFoundError) and len(chain) == 1:
         return "there is no download of before: leave out local_files_only, to ask the hub"
     return f"{work} failed {reason}: try again"

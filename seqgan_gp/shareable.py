@@ -60,9 +60,7 @@ class Shareable(ABC):
                 repository, its revision or the network is missing, or you may not read it.
         """
         device = device_of(device)
-        folder = locate(
-            source, revision=revision, token=token, cache_dir=cache_dir, local_files_only=local_files_only
-        )
+        folder = locate(source, revision=revision, token=token, cache_dir=cache_dir, local_files_only=local_files_only)
         loaded = cls._load(folder, device)
         loaded.checkpoint = folder
         return loaded

@@ -8,10 +8,13 @@ import base64
 import hashlib
 import json
 import re
+import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import unquote
 
 TOKEN, OTHER = "hf_owner", "hf_other"  # that of the user `me`, and that of somebody who may write nowhere
@@ -47,6 +50,7 @@ class Hub:
         asked: the method and the path of each request.
         breaking: where to drop the connection, as a pattern of method and path; it holds until a test changes it.
         refusing: a message that refuses every card.
+        cas: the folder of xet's objects, in which the client puts large files by itself; None for a hub without xet.
     """
 
     def __init__(self) -> None:
@@ -57,6 +61,7 @@ class Hub:
         self.asked: list[str] = []
         self.breaking: str | None = None
         self.refusing: str | None = None
+        self.cas: Path | None = None
         self.address = ""
 
 
@@ -96,13 +101,13 @@ class Handler(BaseHTTPRequestHandler):
         return {TOKEN: "me", OTHER: "other"}.get(given, "" if given else None)
 
     def route(self) -> None:
-        path, _, query = self.path.partition("?")
+        path = self.path.partition("?")[0]
         line, hub = f"{self.command} {path}", self.hub
         hub.asked.append(line)
         if hub.breaking and re.search(hub.breaking, line):
             self.rfile.read(min(1000, int(self.headers.get("Content-Length") or 0)))  # in the middle of the body
             self.close_connection = True
-            self.connection.close()
+            self.connection.shutdown(socket.SHUT_RDWR)
             return
         sent = self.body()
         if self.user == "":
@@ -199,6 +204,11 @@ class Handler(BaseHTTPRequestHandler):
         self.hub.objects[oid] = sent
         self.answer(200, {})
 
+    def xet(self, name: str, revision: str, *, sent: bytes) -> None:
+        if self.hub.cas is None:
+            return self.answer(404, {"error": "no xet here"})
+        self.answer(200, {"casUrl": f"local://{self.hub.cas}", "exp": int(time.time()) + 3600, "accessToken": "token"})
+
     def verify(self, *, sent: bytes) -> None:
         self.answer(200 if json.loads(sent)["oid"] in self.hub.objects else 404, {})
 
@@ -240,7 +250,7 @@ NAME, REVISION = r"([\w.-]+/[\w.-]+)", r"([^/]+)"
 ROUTES = (
     (rf"GET /api/models/{NAME}", Handler.info),
     (rf"GET /api/models/{NAME}/revision/{REVISION}", Handler.info),
-    (rf"GET /api/datasets/(.+)", Handler.data),
+    (r"GET /api/datasets/(.+)", Handler.data),
     (rf"GET /api/models/{NAME}/tree/{REVISION}", Handler.tree),
     (r"POST /api/repos/create", Handler.create),
     (r"POST /api/validate-yaml", Handler.validate),
@@ -250,6 +260,7 @@ ROUTES = (
     (rf"POST /{NAME}\.git/info/lfs/objects/batch", Handler.batch),
     (r"PUT /lfs/(\w+)", Handler.put),
     (r"POST /verify", Handler.verify),
+    (rf"GET /api/models/{NAME}/xet-write-token/{REVISION}", Handler.xet),
     (rf"(?:GET|HEAD) /{NAME}/resolve/{REVISION}/(.+)", Handler.resolve),
 )
 

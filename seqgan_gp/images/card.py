@@ -38,6 +38,7 @@ def describe(checkpoint: Path, run: Path | None) -> Description:
     sides = f"{config.images.height} x {config.images.width}"
     return Description(
         task="unconditional-image-generation",
+        tags=["gan", "wgan-gp"],
         what="a generator of small grey images, trained against a critic (WGAN-GP)",
         source=config.images.train,
         samples="These are the first 64 samples of seed 0. Nobody picked them.\n\n![64 samples](samples.png)",

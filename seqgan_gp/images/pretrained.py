@@ -48,6 +48,8 @@ class ImageGenerator(Shareable):
         network: the network that turns noise into images in [-1, 1].
     """
 
+    network: networks.ImageGeneratorNetwork
+
     def __init__(self, network: networks.ImageGeneratorNetwork):
         self.network = network
 
@@ -102,6 +104,8 @@ class ImageCritic(Shareable):
     Args:
         network: the network that turns images into scores.
     """
+
+    network: networks.ImageCriticNetwork
 
     def __init__(self, network: networks.ImageCriticNetwork):
         self.network = network

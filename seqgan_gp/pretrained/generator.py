@@ -85,6 +85,7 @@ class Generator(Shareable):
 
     kind: ClassVar[type[SequenceModel]] = SequenceModel  # type: ignore[type-abstract]
     what: ClassVar[str] = "generator"
+    network: SequenceModel
 
     def __init__(
         self,

@@ -95,7 +95,7 @@ def make(
     data = ModelCardData(
         library_name="seqgan_gp",
         pipeline_tag=described.task,
-        tags=["seqgan_gp", "wgan-gp", "gan"] if "WGAN" in described.what else ["seqgan_gp"],
+        tags=["seqgan_gp", *described.tags],
         license=license,
         language=described.language,
         datasets=[origin.name] if origin.kind == origin.name else None,
@@ -140,8 +140,8 @@ def _scored(scores: Scores) -> str:
     """What the table compares."""
     count, real = (_number(found.get("count")) for found in (scores.samples, scores.real))
     return (
-        f"The evaluation at step {scores.step:,} scored {count} samples and {real} real ones, both beside held-out data. "
-        "The goal is the better end, or `real` where it is the value of real data."
+        f"The evaluation at step {scores.step:,} scored {count} samples and {real} real ones, both beside held-out "
+        "data. The goal is the better end, or `real` where it is the value of real data."
     )
 
 

@@ -13,6 +13,7 @@ class Description:
 
     Args:
         task: the task in the words of the hub, such as text-generation.
+        tags: words to find it by on the hub.
         what: what it is, in the middle of a sentence.
         source: the name of its training data as the config has it.
         samples: Markdown with samples as they are, and a line that says how they were drawn.
@@ -24,6 +25,7 @@ class Description:
     """
 
     task: str
+    tags: list[str]
     what: str
     source: str
     samples: str
@@ -38,7 +40,7 @@ def fenced(text: str, kind: str = "") -> str:
     """A block of Markdown that shows a text as it is, whatever marks or HTML it has."""
     longest = max((len(run) for run in re.findall("`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
-    return f"{fence}{kind}\n{text.rstrip()}\n{fence}"
+    return f"{fence}{kind}\n{text.removesuffix(chr(10))}\n{fence}"
 
 
 def escaped(text: str) -> str:

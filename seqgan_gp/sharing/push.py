@@ -39,9 +39,7 @@ def push(
         stage(Path(folder), checkpoint, run, repo, revision, license)
         files: dict[str, bytes | Path] = {path.name: path for path in sorted(Path(folder).iterdir())}
         what = f"step {step_of(checkpoint)}" if run else "a checkpoint"
-        return hub.upload(
-            repo, files, message or f"Push {what} with seqgan_gp {__version__}", private, revision, token
-        )
+        return hub.upload(repo, files, message or f"Push {what} with seqgan_gp {__version__}", private, revision, token)
 
 
 def stage(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from pathlib import Path
 
 from ..artefacts import read_config
 from ..config.text import TextConfig
+from ..errors import UserError
 from ..notices import percent, silenced
 from ..pretrained import Generator
 from ..text.conditions import Contexts, Labels
@@ -25,7 +27,7 @@ def describe(checkpoint: Path, run: Path | None) -> Description:
         run: its run folder, which knows how many training sentences were cut.
 
     Raises:
-        UserError: a file of the checkpoint or of its corpus is damaged.
+        UserError: a file of the checkpoint is damaged.
     """
     config = read_config(checkpoint, TextConfig)
     generator = Generator.from_pretrained(checkpoint)
@@ -34,12 +36,16 @@ def describe(checkpoint: Path, run: Path | None) -> Description:
     if not isinstance(generator.condition, Contexts) or given:
         with silenced():
             sentences = list(generator.sample(SAMPLES, seed=0, given=given))
-    lines = sentences if given is None else [f"{g} -> {s}" for g, s in zip(given, sentences or [], strict=True)]
-    how = "These are the first ten samples of seed 0. Nobody picked them."
-    samples = f"{how}\n\n{fenced(chr(10).join(lines or []))}" if sentences else "It answers the contexts that you give it."
+    if sentences is None:
+        samples = "It answers the contexts that you give it."
+    else:
+        lines = sentences if given is None else [f"{g} -> {s}" for g, s in zip(given, sentences, strict=True)]
+        text = "".join(f"{line}\n" for line in lines)
+        samples = f"These are the first ten samples of seed 0. Nobody picked them.\n\n{fenced(text)}"
     adversarial = config.method == "adversarial"
     return Description(
         task="text-generation",
+        tags=["gan", "wgan-gp"] if adversarial else ["language-model"],
         what="a generator of sentences, trained against a critic (WGAN-GP)" if adversarial else "a language model",
         source=config.corpus.train,
         samples=samples,
@@ -100,8 +106,11 @@ def _limits(generator: Generator, config: TextConfig, run: Path | None) -> list[
         f"The vocabulary has {len(generator.tokenizer):,} tokens ({tokens}), and nothing else can be written. All "
         "else is read as the unknown token.",
     ]
+    facts = None
     if run is not None:
-        facts = Prepared.read(run).facts
+        with contextlib.suppress(UserError):  # a corpus that is damaged or deleted does not hold up a push
+            facts = Prepared.read(run).facts
+    if facts is not None:
         limits.append(
             f"{facts.truncated:,} of the training sentences were longer and were cut. {percent(facts.unknown)} of the "
             "training tokens were unknown."
