@@ -14,7 +14,7 @@ import time
 import pytest
 import torch
 import untrained
-from conftest import rows
+from conftest import ROOT, rows
 from hub_server import OTHER, TOKEN, serving
 from huggingface_hub import ModelCard, constants
 from huggingface_hub.utils import close_session
@@ -418,3 +418,15 @@ def test_probes_of_a_repository_need_real_text_of_yours(hub, tmp_path, capsys, m
     options = ("--reference", "mine.txt", "--metrics", "ngrams", "--num", "20", "--temperatures", "1")
     assert main(["sweep", "me/made", *options]) == 0
     assert json.loads((tmp_path / "sweep" / "scores.json").read_text())["settings"]["runs"]
+
+
+def test_the_page_on_sharing_works_as_it_is_printed(hub, words, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(words, "runs/text")
+    page = (ROOT / "docs" / "sharing.md").read_text().replace("NAME/REPO", "me/it")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(code, {})
+    assert hub.repos["me/it"].private and (tmp_path / "downloads").is_dir()
+    for command in re.findall("^seqgan-gp (.*?)(?: +#.*)?$", page, re.MULTILINE):
+        assert main(shlex.split(command)) == 0
+    assert len((tmp_path / "samples.txt").read_text().splitlines()) == 1000
