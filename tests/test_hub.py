@@ -429,4 +429,4 @@ def test_the_page_on_sharing_works_as_it_is_printed(hub, words, tmp_path, monkey
     assert hub.repos["me/it"].private and (tmp_path / "downloads").is_dir()
     for command in re.findall("^seqgan-gp (.*?)(?: +#.*)?$", page, re.MULTILINE):
         assert main(shlex.split(command)) == 0
-    assert len((tmp_path / "samples.txt").read_text().splitlines()) == 1000
+    assert len((tmp_path / "samples.txt").read_text().splitlines()) == 100
