@@ -12,6 +12,7 @@ from ..config.schema import changed
 from ..text.corpus import GRAMMAR
 from ..text.tables import FORMS
 
+UNNAMED = "a data set that is not named here"
 FILE = "tokenizer.file"  # a key that names a file of the user's
 
 
@@ -40,7 +41,7 @@ class Origin:
         missing = "The training data are not in this repository: probes need sentences of yours, `--reference FILE`."
         if sources.is_hub_id(source, FORMS) and hub.is_public_data(source):
             return cls(source, source, f"the data set [{source}](https://huggingface.co/datasets/{source})", missing)
-        return cls("other", "a data set that is not public", "a data set that is not public", missing)
+        return cls("other", UNNAMED, UNNAMED, missing)
 
 
 def is_shipped(source: str) -> bool:

@@ -15,6 +15,7 @@ from ..text.conditions import Contexts, Labels
 from ..text.corpus import GRAMMAR, load_grammar
 from ..text.prepared import Prepared
 from .description import Description, fenced
+from .origin import is_shipped
 
 SAMPLES = 10
 ENGLISH = tuple(f"{GRAMMAR}{name}" for name in ("text", "types", "dialogue"))  # shipped grammars
@@ -43,10 +44,15 @@ def describe(checkpoint: Path, run: Path | None) -> Description:
         text = "".join(f"{line}\n" for line in lines)
         samples = f"These are the first ten samples of seed 0. Nobody picked them.\n\n{fenced(text)}"
     adversarial = config.method == "adversarial"
+    tags, what = (
+        (["gan", "wgan-gp"], "a generator of sentences, trained against a critic (WGAN-GP)")
+        if adversarial
+        else (["language-model"], "a language model of sentences, trained by maximum likelihood")
+    )
     return Description(
         task="text-generation",
-        tags=["gan", "wgan-gp"] if adversarial else ["language-model"],
-        what="a generator of sentences, trained against a critic (WGAN-GP)" if adversarial else "a language model",
+        tags=tags,
+        what=what,
         source=config.corpus.train,
         samples=samples,
         command="--context FILE" if isinstance(generator.condition, Contexts) else "--num 1000",
@@ -57,15 +63,15 @@ def describe(checkpoint: Path, run: Path | None) -> Description:
 
 
 def _given(generator: Generator, config: TextConfig) -> list[str] | None:
-    """Ten labels in the proportions of the training sentences, or ten contexts of the grammar.
+    """Ten labels in the proportions of the training sentences, or ten contexts of a shipped grammar.
 
-    Contexts of a corpus are left out: they are a user's text.
+    Other contexts are left out: they are a user's text.
     """
     if isinstance(generator.condition, Labels):
         import numpy as np
 
         return generator.condition.draw(SAMPLES, np.random.default_rng(0))
-    if isinstance(generator.condition, Contexts) and config.corpus.train.startswith(GRAMMAR):
+    if isinstance(generator.condition, Contexts) and is_shipped(config.corpus.train):
         grammar = load_grammar(config.corpus.train)
         assert grammar and config.corpus.given
         return [record[config.corpus.given] for record in itertools.islice(grammar.records(0), SAMPLES)]
