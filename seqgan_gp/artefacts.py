@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import contextlib
 import re
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, Unpack
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,7 +20,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from . import config as configs
-from . import manifest
+from . import hub, manifest
 from .config import Experiment
 from .errors import UserError
 from .files import PART_ENDING, failing
@@ -80,20 +79,25 @@ def foreign(checkpoint: Path) -> Path | None:
     return checkpoint / min(others) if others else None
 
 
-def locate(source: str | Path) -> Path:
+def locate(source: str | Path, **options: Unpack[hub.Options]) -> Path:
     """Find the checkpoint of a source: a checkpoint, a run folder (its last checkpoint), or a hub id to download.
+
+    Args:
+        options: of the download, `hub.Options`.
 
     Raises:
         UserError: there is no checkpoint, it lacks a file that every checkpoint has, or a file is damaged.
     """
     path = Path(source)
     if path.is_dir():
+        if options.get("revision"):
+            raise UserError(f"{path} is a folder here, which has no revision '{options['revision']}': leave that out")
         if found := checkpoints(path):
             path = found[-1]
     elif path.exists():
         raise UserError(f"{path} is a file: give a run folder, a checkpoint in it, or a hub id")
-    elif re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", str(source)):
-        path = _download(str(source))
+    elif hub.ID.fullmatch(str(source)):
+        path = hub.download(str(source), [*FILES, LABELS, manifest.MANIFEST], **options)
     else:
         raise UserError(
             f"{path}: no such run folder; train one with: accelerate launch run.py --config text.yaml --output {path}"
@@ -109,6 +113,12 @@ def locate(source: str | Path) -> Path:
     return path
 
 
+def run_of(checkpoint: Path) -> Path | None:
+    """The run folder that a checkpoint stands in; None for one that stands alone, such as one from the hub."""
+    run = checkpoint.absolute().parent.parent
+    return run if checkpoint.absolute().parent == run / CHECKPOINTS and (run / CONFIG).is_file() else None
+
+
 def check_data(run: Path) -> None:
     """Raise a UserError if the data of a run folder, its corpus among them, are not those that the run wrote."""
     manifest.check(run, "restore the file, or start anew in another --output")
@@ -122,19 +132,6 @@ def check_complete(folder: Path, names: tuple[str, ...]) -> None:
             f"{folder}: not a complete checkpoint, {', '.join(missing)} missing; "
             "give a run folder or another checkpoint"
         )
-
-
-def _download(repo: str) -> Path:
-    from huggingface_hub import snapshot_download
-
-    print(f"{repo}: no such folder here, asking the hub", file=sys.stderr)
-    try:
-        return Path(snapshot_download(repo, allow_patterns=[*FILES, LABELS, manifest.MANIFEST], etag_timeout=10))
-    except Exception as error:  # no network, no such repository, no access
-        cause = " ".join(str(error).split())[:200]
-        raise UserError(
-            f"{repo}: neither a folder here nor available from the hub ({type(error).__name__}: {cause})"
-        ) from None
 
 
 Kind = TypeVar("Kind", bound=Experiment)

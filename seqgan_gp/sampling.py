@@ -29,7 +29,7 @@ PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", "
 def sample(options: argparse.Namespace) -> int:
     """Write samples of the run or checkpoint `options.run`, as its modality does."""
     prepare(None)
-    checkpoint = locate(options.run)
+    checkpoint = locate(options.run, revision=options.revision)
     return resolve_name(modality(configs.modality_of(checkpoint / CONFIG)).sample)(checkpoint, options)
 
 

@@ -61,10 +61,16 @@ def place_of(source: str, suffixes: Collection[str]) -> Place:
         return "folder"
     if os.path.lexists(path) or suffix_of(path) in suffixes:  # a broken link is no hub id either
         return "file"
-    if HUB_ID.fullmatch(source):
+    if is_hub_id(source, suffixes):
         note(f"{source}: no such file or folder here, asking the hub")
         return "hub"
     return "nowhere"
+
+
+def is_hub_id(source: str, suffixes: Collection[str]) -> bool:
+    """Whether a source that is not here has the form of a hub id, and not that of a file."""
+    path = Path(source)
+    return not (os.path.lexists(path) or suffix_of(path) in suffixes) and HUB_ID.fullmatch(source) is not None
 
 
 def load_hub(kind: Kind, source: str, streaming: bool = False) -> dict[str, Any]:

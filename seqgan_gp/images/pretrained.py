@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import torch
@@ -13,11 +14,11 @@ from torch import Tensor
 from .. import terminal
 from ..adversarial.constraints import PARAMETRIZATIONS
 from ..arrays import Array, as_noise, as_tensor, is_array, show
-from ..artefacts import evaluating, load_weights, locate, read_config
+from ..artefacts import evaluating, load_weights, read_config
 from ..errors import UserError
 from ..fields import whole
-from ..machine import device_of
 from ..memory import FLOAT, LARGER, check, weights
+from ..shareable import Shareable
 from . import networks
 from .config import ImageConfig
 
@@ -40,29 +41,20 @@ def build_critic(config: ImageConfig) -> networks.ImageCriticNetwork:
     return network
 
 
-class ImageGenerator:
+class ImageGenerator(Shareable):
     """A generator that samples images.
 
     Args:
         network: the network that turns noise into images in [-1, 1].
     """
 
+    network: networks.ImageGeneratorNetwork
+
     def __init__(self, network: networks.ImageGeneratorNetwork):
         self.network = network
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> ImageGenerator:
-        """Load a checkpoint.
-
-        Args:
-            source: a run folder, whose last checkpoint is taken, a checkpoint, or a hub id.
-
-        Raises:
-            UserError: there is no checkpoint, it is incomplete, it is of another modality, its files do
-                not belong together, or there is no such device.
-        """
-        device = device_of(device)
-        folder = locate(source)
+    def _load(cls, folder: Path, device: torch.device) -> Self:
         config = read_config(folder, ImageConfig)
         check(weights(lambda: build_generator(config)), f"{folder}: its generator", LARGER)
         network = build_generator(config)
@@ -103,7 +95,7 @@ class ImageGenerator:
             yield pixels
 
 
-class ImageCritic:
+class ImageCritic(Shareable):
     """A trained critic of images (B, 1, H, W), which are uint8, or floating in [-1, 1]; as tensors, as arrays of numpy,
     or as nested lists. Images (B, H, W), as generators sample them, and a single image will do.
 
@@ -113,22 +105,13 @@ class ImageCritic:
         network: the network that turns images into scores.
     """
 
+    network: networks.ImageCriticNetwork
+
     def __init__(self, network: networks.ImageCriticNetwork):
         self.network = network
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> ImageCritic:
-        """Load a checkpoint.
-
-        Args:
-            source: a run folder, whose last checkpoint is taken, a checkpoint, or a hub id.
-
-        Raises:
-            UserError: there is no checkpoint, it is incomplete, it is of another modality, its files do
-                not belong together, or there is no such device.
-        """
-        device = device_of(device)
-        folder = locate(source)
+    def _load(cls, folder: Path, device: torch.device) -> Self:
         config = read_config(folder, ImageConfig)
         check(weights(lambda: build_critic(config)), f"{folder}: its critic", LARGER)
         network = build_critic(config)

@@ -35,6 +35,9 @@ def add(commands: Commands) -> None:
         metavar="N",
         help="text only: revisions of each sentence, of a run with a reviser; 0 shows drafts (default: as trained)",
     )
+    p.add_argument(
+        "--revision", type=a_name, metavar="NAME", help="branch, tag or commit of a hub id (default: the branch main)"
+    )
     p.add_argument("--batch-size", type=at_least(1, int), default=256, help="samples at a time (default: 256)")
     p.add_argument("--import", **IMPORT)
     given = p.add_mutually_exclusive_group()

@@ -18,6 +18,7 @@ from ..machine import device_of
 from ..models.critic import CriticNetwork
 from ..networks import Loaded, initial_network, load_network
 from ..notices import silenced
+from ..shareable import Shareable
 from ..text.conditions import Condition
 from ..text.lines import Sentences
 from ..text.tokenizer import Tokenizer
@@ -28,7 +29,7 @@ from .reader import WINDOWS, Reader, Sequences
 from .rows import Rows
 
 
-class Critic(Reader):
+class Critic(Shareable, Reader):
     """A trained critic with its tokenizer.
 
     Sequences are sentences, ids (N, L) int64, or one-hot or soft tokens (N, L, V) float. Ids and tokens may be arrays
@@ -44,24 +45,13 @@ class Critic(Reader):
 
     part: ClassVar[str] = "critic"  # of a checkpoint
     network: CriticNetwork
-    checkpoint: Path | None = None  # that it was loaded from
 
     def __init__(self, network: CriticNetwork, tokenizer: Tokenizer, condition: Condition | None = None):
         self.network, self.tokenizer, self.condition = network, tokenizer, condition
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Self:
-        """Load a critic from a run folder (its last checkpoint), a checkpoint, or a hub id. No weight wants a gradient.
-
-        Raises:
-            UserError: there is no checkpoint, it is incomplete, its files do not belong together, it needs a module
-                that has not been imported, or there is no such device.
-        """
-        device = device_of(device)
-        folder = locate(source)
-        critic = cls._of(load_network(folder, cls.part, CriticNetwork, cls.part), device)
-        critic.checkpoint = folder
-        return critic
+    def _load(cls, folder: Path, device: torch.device) -> Self:
+        return cls._of(load_network(folder, cls.part, CriticNetwork, cls.part), device)
 
     @classmethod
     def random_like(cls, source: str | Path, seed: int = 0, device: str | torch.device = "cpu") -> Self:
@@ -72,7 +62,8 @@ class Critic(Reader):
         your process stay as they are.
 
         Args:
-            source: a run folder (its last checkpoint), a checkpoint, or a hub id.
+            source: a run folder (its last checkpoint), a checkpoint, such as that of a critic that you have loaded,
+                or a hub id.
             seed: a whole number of at least 0; another one gives other weights.
             device: as of `from_pretrained`.
 
@@ -225,16 +216,10 @@ class Discriminator(Critic):
     part = "discriminator"
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Self:
-        """Load the discriminator from a run folder (its last checkpoint), a checkpoint, or a hub id.
-
-        Raises:
-            UserError: the checkpoint has no discriminator; or as of a `Critic`.
-        """
-        folder = locate(source)
+    def _load(cls, folder: Path, device: torch.device) -> Self:
         if cls.part not in saved_networks(folder):
             raise UserError(
                 f"{folder} has no discriminator: give a run that was trained to its end with reranking.candidates over "
                 "1, or take its Critic"
             )
-        return super().from_pretrained(folder, device)
+        return super()._load(folder, device)

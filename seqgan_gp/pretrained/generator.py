@@ -13,16 +13,17 @@ import torch
 from torch import Tensor
 
 from ..arrays import Array, as_noise, as_tensor
-from ..artefacts import evaluating, locate, saved_networks
+from ..artefacts import evaluating, saved_networks
 from ..errors import UserError
 from ..fields import finite, whole
-from ..machine import device_of, side_by_side
+from ..machine import side_by_side
 from ..memory import FLOAT, WHOLE, check
 from ..models.critic import CriticNetwork
 from ..models.language_model import LanguageModelNetwork
 from ..models.reviser import ReviserNetwork, RevisingGenerator
 from ..models.sequence import SequenceModel
 from ..networks import load_network, revising
+from ..shareable import Shareable
 from ..text.conditions import Condition
 from ..text.tokenizer import Tokenizer
 from . import inputs
@@ -70,7 +71,7 @@ class Sampling:
         )
 
 
-class Generator:
+class Generator(Shareable):
     """A network that samples, trained by any method, with its tokenizer.
 
     Args:
@@ -84,6 +85,7 @@ class Generator:
 
     kind: ClassVar[type[SequenceModel]] = SequenceModel  # type: ignore[type-abstract]
     what: ClassVar[str] = "generator"
+    network: SequenceModel
 
     def __init__(
         self,
@@ -97,15 +99,7 @@ class Generator:
         self.temperature = network.temperature if temperature is None else temperature
 
     @classmethod
-    def from_pretrained(cls, source: str | Path, device: str | torch.device = "cpu") -> Self:
-        """Load a generator from a run folder (its last checkpoint), a checkpoint, or a hub id.
-
-        Raises:
-            UserError: there is no checkpoint, it is incomplete or of another kind, its files do not belong together,
-                it needs a module that has not been imported, or there is no such device.
-        """
-        device = device_of(device)
-        folder = locate(source)
+    def _load(cls, folder: Path, device: torch.device) -> Self:
         network, tokenizer, condition, config = load_network(folder, "generator", cls.kind, cls.what)
         saved = saved_networks(folder)
         if "reviser" in saved:

@@ -6,6 +6,7 @@ MODALITY = Modality(
     config="seqgan_gp.config.text:TextConfig",
     task="seqgan_gp.training.text:TextTask",
     sample="seqgan_gp.sampling:sample_text",
+    card="seqgan_gp.sharing.text:describe",
     public=(
         "seqgan_gp.pretrained:Generator",
         "seqgan_gp.pretrained:Critic",

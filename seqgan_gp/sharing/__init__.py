@@ -1,0 +1,1 @@
+"""What a run shows on the hub: its model card, and the command push."""
