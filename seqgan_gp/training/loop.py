@@ -20,6 +20,7 @@ from .base import BaseTrainer
 from .monitor import Monitor
 from .setup import StopRequest
 from .task import Evaluator
+from .trackers import Trackers
 from .window import Diverged, Window, first_diverged
 
 SHOWN = {"W": "wasserstein", "penalty": "penalty", "|grad|": "gradient_norm", "loss": "loss"}  # beside the bar
@@ -32,15 +33,16 @@ class Loop:
         trainer: the trainer.
         output: the run folder.
         stop: the user's request to stop.
+        trackers: what else the run is logged to.
     """
 
-    def __init__(self, trainer: BaseTrainer, output: Path, stop: StopRequest):
+    def __init__(self, trainer: BaseTrainer, output: Path, stop: StopRequest, trackers: Trackers):
         self.trainer, self.output, self.stop = trainer, output, stop
         self.accelerator, self.config, self.progress = trainer.accelerator, trainer.config, trainer.progress
         self.window = Window(self.accelerator)
         if self.accelerator.is_main_process:
             self.evaluator = trainer.task.evaluator()
-            self.monitor = Monitor(self.accelerator, output, self.progress.step, self.evaluator.PANELS)
+            self.monitor = Monitor(output, self.progress.step, self.evaluator.PANELS, trackers)
             if not self.monitor.file.has_real:
                 self.monitor.log(0, "real", self.evaluator.real)
         self.bar = tqdm(
@@ -119,7 +121,7 @@ class Loop:
                 path.unlink()
             raise
         self.monitor.log(step, "eval", scores)
-        self.monitor.draw()
+        self.monitor.draw(step, samples)
         return "\n    ".join([_summary(step, scores, self.evaluator), *lines])
 
     def _save(self) -> None:

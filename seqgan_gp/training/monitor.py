@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from accelerate import Accelerator
-
 from ..files import atomic_binary
 from .folder import MetricsFile, read_metrics
 from .replacing import CURVES, METRICS
 from .task import Panel
+from .trackers import Trackers
 
 
 class Monitor:
@@ -22,18 +21,21 @@ class Monitor:
         panels: panels of curves.png, besides those of training.
     """
 
-    def __init__(self, accelerator: Accelerator, run: Path, last_step: int, panels: Sequence[Panel]):
-        self.accelerator, self.run, self.panels = accelerator, run, (*TRAINING, *panels)
+    def __init__(self, run: Path, last_step: int, panels: Sequence[Panel], trackers: Trackers):
+        self.run, self.panels, self.trackers = run, (*TRAINING, *panels), trackers
         self.file = MetricsFile(run / METRICS, last_step)
 
     def log(self, step: int, section: str, values: Mapping[str, Any]) -> None:
         """Write a line of metrics.jsonl, its keys prefixed by `section`, and log the same to the trackers."""
         row = {f"{section}/{k}": v for k, v in values.items()}
         self.file.append({"step": step, **row})
-        self.accelerator.log({k: v for k, v in row.items() if v is not None}, step=step)
+        self.trackers.numbers(row, step)
 
-    def draw(self) -> None:
+    def draw(self, step: int, samples: Path) -> None:
+        """Draw curves.png, and show it to the trackers with the samples of an evaluation, in files of that name."""
         draw_curves(read_metrics(self.run / METRICS), self.panels, self.run / CURVES)
+        self.trackers.samples(samples, step)
+        self.trackers.picture("curves", self.run / CURVES, step)
 
 
 TRAINING: tuple[Panel, ...] = (
