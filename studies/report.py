@@ -110,7 +110,7 @@ def draw(results: Results, place: tuple[str, str], curves: Sequence[str], path: 
             if real.get(key) is not None:
                 axes.axhline(real[key], color="k", linestyle=":")
     first.set(xlabel=_title(place[0]), ylabel=_title(place[1]), title="where the runs ended")
-    first.legend(fontsize="small", ncols=2)
+    figure.legend(*first.get_legend_handles_labels(), fontsize="small", loc="outside right upper")
     for axes in others[len(curves) :]:
         axes.set_axis_off()
     for axes, key in zip(others, curves, strict=False):

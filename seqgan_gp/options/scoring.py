@@ -147,8 +147,8 @@ def real_text_options() -> Parser:
     p.add_argument(
         "--unit",
         choices=("word", "character"),
-        help="unit of n-grams; character for DNA and peptides (default: word, or character where real text has no "
-        "spaces between words)",
+        help="unit of n-grams; character for DNA and peptides (default: word); where real text has no spaces "
+        "between words, character is the default",
     )
     p.add_argument(
         "--seed",

@@ -25,6 +25,9 @@ from .window import Diverged, Window, first_diverged
 
 SHOWN = {"W": "wasserstein", "penalty": "penalty", "|grad|": "gradient_norm", "loss": "loss"}  # beside the bar
 
+# The bar of a timed run, whose time is another one than that on the wall.
+TIMED = "{desc}, {n_fmt} steps in {elapsed} [{rate_fmt}{postfix}]"
+
 
 class Loop:
     """Runs a trainer until it has finished or the user stops it. The main process logs and evaluates.
@@ -42,11 +45,13 @@ class Loop:
         self.window = Window(self.accelerator)
         if self.accelerator.is_main_process:
             self.evaluator = trainer.task.evaluator()
-            self.monitor = Monitor(output, self.progress.step, self.evaluator.PANELS, trackers)
+            self.monitor = Monitor(output, self.progress.step, self.evaluator, trackers)
             if not self.monitor.file.has_real:
                 self.monitor.log(0, "real", self.evaluator.real)
+        timed = self.config.train.seconds is not None
         self.bar = tqdm(
-            total=None if self.config.train.seconds else self.config.train.steps,
+            total=None if timed else self.config.train.steps,
+            bar_format=TIMED if timed else None,
             initial=self.progress.step,
             unit="step",
             disable=not self.accelerator.is_main_process,
@@ -64,12 +69,15 @@ class Loop:
         # On a CPU only the time of this thread counts, so other load on the machine does not shorten a run.
         clock = time.thread_time if self.accelerator.device.type == "cpu" else time.perf_counter
         self.start, saved = time.perf_counter(), progress.step
+        first, trained = self.start, progress.seconds
         while not trainer.finished and not self._should_stop():
             began = clock()
             parts = trainer.step()
             progress.seconds += clock() - began
             stepped = time.perf_counter()
             self._end_if(self.window.append(progress.step, parts))
+            if train.seconds:
+                self.bar.set_description_str(f"trained {progress.seconds:.0f} of {train.seconds:g} s", refresh=False)
             self.bar.update()
             if validation := trainer.validate():
                 self._log_validation(validation)
@@ -90,6 +98,9 @@ class Loop:
             self.window.clear()
             self.start = time.perf_counter()
         self.bar.close()
+        if train.seconds and self.accelerator.is_main_process:
+            trained, wall = progress.seconds - trained, time.perf_counter() - first
+            print(f"{trained:.0f} s of training took {wall:.0f} s: the rest is evaluation, saving and other programs")
         return self._finish() if trainer.finished else self._stop(saved)
 
     def _log_validation(self, values: Mapping[str, float]) -> None:
