@@ -26,7 +26,7 @@ from .window import Diverged, Window, first_diverged
 SHOWN = {"W": "wasserstein", "penalty": "penalty", "|grad|": "gradient_norm", "loss": "loss"}  # beside the bar
 
 # The bar of a timed run, whose time is another one than that on the wall.
-TIMED = "{desc}, {n_fmt} steps in {elapsed} [{rate_fmt}{postfix}]"
+TIMED = "{desc}, {n_fmt} steps in {elapsed} of wall-clock [{rate_fmt}{postfix}]"
 
 
 class Loop:
@@ -100,7 +100,8 @@ class Loop:
         self.bar.close()
         if train.seconds and self.accelerator.is_main_process:
             trained, wall = progress.seconds - trained, time.perf_counter() - first
-            print(f"{trained:.0f} s of training took {wall:.0f} s: the rest is evaluation, saving and other programs")
+            others = "the rest is evaluation, saving and other programs"
+            print(f"{trained:.0f} s of training took {wall:.0f} s of wall-clock: {others}")
         return self._finish() if trainer.finished else self._stop(saved)
 
     def _log_validation(self, values: Mapping[str, float]) -> None:
