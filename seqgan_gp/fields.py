@@ -137,9 +137,12 @@ def check(key: str, kind: Any, value: Any) -> Any:
     if get_origin(kind) is list and isinstance(value, list):  # name the wrong entry, not the whole list
         for entry in value:
             check(key, get_args(kind)[0], entry)
-    hint = nearest(str(value), _names(kind))
+    known = _names(kind)
+    hint = nearest(str(value), known)
     if not hint and (registry := _registry(kind)):
         hint = f"; {registry.note or 'a name of your own needs --import MODULE, the module that registers it'}"
+    if known and not isinstance(value, list | dict):
+        raise UserError(f"'{value}' is no {key}; choose {describe(kind).removeprefix('one of ')}{hint}")
     raise UserError(f"{key}: {describe(kind)} is needed, not {value}{hint}")
 
 

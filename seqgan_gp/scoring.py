@@ -63,7 +63,7 @@ NGRAM_METRICS: dict[str, Metric] = {
     **numbered("bleu", range(2, 6), "Quality", "samples against the reference, 0 to 1", "higher"),
     **numbered("backward_bleu", range(2, 6), "Recall", "reference against the samples, 0 to 1", "higher"),
     **numbered("f_bleu", range(2, 6), "Quality and recall", "harmonic mean of the two, 0 to 1", "higher"),
-    **numbered("self_bleu", range(2, 6), "Diversity", "samples against one another, 0 to 1, low is diverse"),
+    **numbered("self_bleu", range(2, 6), "Diversity", "similarity among samples, 0 to 1"),
     **numbered("distinct", range(1, 5), "Diversity", "different {n}-grams over all, 0 to 1, high is diverse"),
     "unique": Metric("Diversity", "different sentences over all, 0 to 1", "real"),
     "novel": Metric("Diversity", "fraction not in the training file", "real"),

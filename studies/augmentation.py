@@ -31,6 +31,8 @@ from seqgan_gp.text.conditions import Labels
 from seqgan_gp.text.words import words
 from seqgan_gp.training.text import TextTask
 
+SIZES = (50, 200, 1000)
+
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", type=Path, metavar="RUN", help="run folder of a generator with labels")
@@ -38,9 +40,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--sizes",
         type=int,
         nargs="+",
-        default=[50, 200, 1000],
         metavar="N",
-        help="numbers of real sentences (default: 50 200 1000)",
+        help="numbers of real sentences (default: those of 50, 200 and 1000 that there are, else half of all)",
     )
     parser.add_argument("--generated", type=int, default=5000, help="sentences to generate (default: %(default)s)")
     parser.add_argument("--draws", type=int, default=5, help="draws of the real sentences (default: %(default)s)")
@@ -109,6 +110,7 @@ def run(options: argparse.Namespace, out: Path) -> tuple[dict[str, Any], str]:
     corpus = TextTask.read(read_config(options.run, TextConfig), options.run).corpus
     assert corpus.train.given and corpus.test.given
     real, test = Labelled(corpus.train.text, corpus.train.given), Labelled(corpus.test.text, corpus.test.given)
+    options.sizes = options.sizes or [size for size in SIZES if size <= len(real)] or [len(real) // 2]
     if max(options.sizes) > len(real):
         raise UserError(f"--sizes: there are {len(real):,} real sentences, not {max(options.sizes):,}")
     labels = generator.condition.draw(options.generated, np.random.default_rng(options.seed))
@@ -134,4 +136,9 @@ def table(results: dict[str, Any], generated: int, test: int) -> str:
             f"{v.mean():.3f} ± {v.std(ddof=1) if len(v) > 1 else 0:.3f}" for v in (alone, both, both - alone)
         )
         lines.append(f"| {size:,} | {cells} |")
-    return "\n".join([*lines, "", "Mean ± standard deviation over the draws of the real sentences."])
+    lines += ["", "Mean ± standard deviation over the draws of the real sentences. Each draw:", ""]
+    lines += ["| real sentences | draw | alone | with generated | gain |", "|---|---|---|---|---|"]
+    for size, values in results["sizes"].items():
+        for draw, (alone, both) in enumerate(zip(values["alone"], values["with generated"], strict=True)):
+            lines.append(f"| {size:,} | {draw} | {alone:.3f} | {both:.3f} | {both - alone:.3f} |")
+    return "\n".join(lines)

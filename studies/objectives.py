@@ -47,7 +47,7 @@ def run(options: argparse.Namespace, out: Path) -> tuple[dict[str, Any], str]:
     table = (
         f"{options.seconds:g} seconds of training on one thread, {options.jobs} runs at a time; "
         f"{options.samples:,} samples; mean ± standard deviation over the seeds that did not diverge.\n\n"
-        f"{report.table(results, SCORES, 'system')}"
+        f"{report.write(results, SCORES, 'system', out)}"
     )
     settings = {key: getattr(options, key) for key in ("seconds", "seeds", "jobs", "samples", "options")}
     return {"settings": settings, "runs": results}, table

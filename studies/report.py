@@ -1,4 +1,6 @@
-"""What runs at equal time come to: a table, means and standard deviations over the seeds, and a figure."""
+"""What runs at equal time come to: tables of means and standard deviations over the seeds, of each seed and of the
+differences of each two systems, and a figure.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from seqgan_gp import tabular
+from seqgan_gp.evaluation import pairs
 from seqgan_gp.evaluation.catalogue import describe
+from seqgan_gp.evaluation.scorer import Scored, over_seeds
+from seqgan_gp.tabular import Cell, Number, Table
 
 Results: TypeAlias = Mapping[str, Sequence[Mapping[str, Any]]]
 """For each system its runs, as `runner.finish` gives them, one for each seed."""
@@ -19,26 +25,57 @@ LOSSES = {
 }
 
 
-def table(results: Results, scores: Sequence[str], first: str) -> str:
-    """A line for each system, and one for real sentences; its runs that did not diverge enter the means.
+def write(results: Results, scores: Sequence[str], first: str, out: Path) -> str:
+    """Write the tables of a study into its folder, as CSV and LaTeX; the same as Markdown.
 
     Args:
         scores: keys of the columns.
         first: head of the column of the names.
     """
-    heads = [first, *scores, "steps", "seconds", "diverged"]
-    rows = []
+    systems = {name: over_seeds([Scored(run["scores"]) for run in good]) for name, good in _good(results).items()}
+    found = pairs.compared(systems, scores)
+    parts = {"table": table(results, scores, first), "seeds": by_seed(results, scores, first)}
+    if found:
+        parts["differences"] = pairs.table(found, scores)
+    for name, part in parts.items():
+        for suffix in (".csv", ".tex"):
+            tabular.write(part, out / f"{name}{suffix}")
+    several = max(map(len, results.values())) > 1
+    lines = [parts["table"].markdown(), *(pairs.notes(found) and ["\n".join(f"- {n}" for n in pairs.notes(found))])]
+    lines += [parts[name].markdown() for name in ("differences", "seeds") if name in parts and several]
+    return "\n\n".join(lines)
+
+
+def table(results: Results, scores: Sequence[str], first: str) -> Table:
+    """A line for each system, and one for real sentences; its runs that did not diverge enter the means."""
+    rows: list[list[Cell]] = []
+    good = _good(results)
     for system, runs in results.items():
-        good = [run for run in runs if not run["diverged"] and run["scores"]]
-        cells = [_spread([run["scores"].get(key) for run in good]) for key in scores]
-        steps = f"{statistics.mean(run['steps'] for run in runs):,.0f}"
-        seconds = f"{statistics.mean(_seconds(run) for run in runs):,.0f}"
+        cells = [_spread([run["scores"].get(key) for run in good.get(system, [])]) for key in scores]
+        steps = round(statistics.mean(run["steps"] for run in runs))
+        seconds = round(statistics.mean(_seconds(run) for run in runs))
         diverged = f"{sum(bool(run['diverged']) for run in runs)} of {len(runs)}"
-        rows.append([system, *cells, steps, seconds, diverged])
+        rows.append([system, *cells, Number(steps), Number(seconds), diverged])
     for system, real in _real(results, scores).items():
         rows.append([system, *(_spread([real.get(key)]) for key in scores), "", "", ""])
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return Table([first, *scores, "steps", "seconds", "diverged"], rows)
+
+
+def by_seed(results: Results, scores: Sequence[str], first: str) -> Table:
+    """A line for each run of each system."""
+    rows: list[list[Cell]] = []
+    for system, runs in results.items():
+        for seed, run in enumerate(runs):
+            cells = [_spread([(run["scores"] or {}).get(key)]) for key in scores]
+            end: list[Cell] = [Number(run["steps"]), Number(round(_seconds(run))), "yes" if run["diverged"] else "no"]
+            rows.append([system, str(seed), *cells, *end])
+    return Table([first, "seed", *scores, "steps", "seconds", "diverged"], rows)
+
+
+def _good(results: Results) -> dict[str, list[Mapping[str, Any]]]:
+    """The runs of each system that did not diverge, where there are any."""
+    good = {system: [run for run in runs if not run["diverged"] and run["scores"]] for system, runs in results.items()}
+    return {system: runs for system, runs in good.items() if runs}
 
 
 def draw(results: Results, place: tuple[str, str], curves: Sequence[str], path: Path) -> None:
@@ -59,7 +96,7 @@ def draw(results: Results, place: tuple[str, str], curves: Sequence[str], path: 
     colours = matplotlib.colormaps["tab20"].colors  # type: ignore[attr-defined]
     for number, (system, runs) in enumerate(results.items()):
         colour, marker = colours[number % len(colours)], "os^Dv"[number // len(colours) % 5]
-        good = [r["scores"] for r in runs if not r["diverged"] and r["scores"]]
+        good = [run["scores"] for run in _good(results).get(system, [])]
         points = [(s[place[0]], s[place[1]]) for s in good if all(s.get(key) is not None for key in place)]
         label = f"{system}{'' if good else ' (diverged)'}"
         first.plot(*zip(*points or [(float("nan"),) * 2], strict=True), marker, color=colour, label=label)
@@ -73,7 +110,7 @@ def draw(results: Results, place: tuple[str, str], curves: Sequence[str], path: 
             if real.get(key) is not None:
                 axes.axhline(real[key], color="k", linestyle=":")
     first.set(xlabel=_title(place[0]), ylabel=_title(place[1]), title="where the runs ended")
-    first.legend(fontsize="small", ncols=2)
+    figure.legend(*first.get_legend_handles_labels(), fontsize="small", loc="outside right upper")
     for axes in others[len(curves) :]:
         axes.set_axis_off()
     for axes, key in zip(others, curves, strict=False):
@@ -100,12 +137,12 @@ def _seconds(run: Mapping[str, Any]) -> float:
     return max((second for curve in run["curves"].values() for second, _ in curve), default=0.0)
 
 
-def _spread(values: Sequence[float | None]) -> str:
+def _spread(values: Sequence[float | None]) -> Cell:
+    """The mean with the standard deviation of several values; empty where there are none."""
     known = [value for value in values if value is not None]
     if not known:
         return ""
-    spread = f" ± {statistics.stdev(known):.4f}" if len(known) > 1 else ""
-    return f"{statistics.mean(known):.4f}{spread}"
+    return Number(statistics.fmean(known), statistics.stdev(known) if len(known) > 1 else None)
 
 
 def _title(key: str) -> str:

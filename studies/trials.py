@@ -107,7 +107,7 @@ def run(options: argparse.Namespace, out: Path) -> tuple[dict[str, Any], str]:
         f"{asked.question}\n\n"
         f"{asked.seconds:g} seconds of training of each run, {options.jobs} at a time; {samples:,} samples, scored on "
         f"{asked.score_on} sentences; mean ± standard deviation over the seeds that did not diverge.\n\n"
-        f"{report.table(results, asked.table, 'trial')}\n\nExpected before:\n\n"
+        f"{report.write(results, asked.table, 'trial', out)}\n\nExpected before:\n\n"
         + "\n".join(f"- {name}: {trial.expect}" for name, trial in asked.trials.items())
     )
     return {"settings": {**dataclasses.asdict(asked), "jobs": options.jobs}, "runs": results}, table

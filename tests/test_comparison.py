@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 import pytest
 from conftest import train
 from scored import QUICK, different, put, read
@@ -119,6 +120,65 @@ def test_a_system_does_not_depend_on_those_beside_it(files):
         assert main(["compare", *systems, *options, "--json", f"{len(systems)}.json"]) == 0
     alone, beside = (read(files / f"{n}.json")["systems"]["samples"] for n in (1, 2))
     assert alone == beside
+
+
+def test_seeds_are_one_column_with_their_deviation_and_the_test_is_named(files, capsys):
+    stream = Grammar.load("text").sentences(9)
+    for name in "abc":
+        put(files / f"{name}.txt", [next(stream) for _ in range(20)])
+        put(files / f"bad,{name}.txt", [f"dog {next(stream)}" for _ in range(20)])
+    given = ["ours=a.txt,b.txt", "ours=c.txt", "50%_bad=bad,a.txt", "50%_bad=bad,b.txt", "50%_bad=bad,c.txt"]
+    options = ["--reference", "reference.txt", *QUICK, "--bootstrap", "0", "--rank", "mean_length"]
+    assert main(["compare", *given, *options, "--out", "seeds"]) == 0
+    scores = read(files / "seeds" / "scores.json")
+    assert main(["compare", "a.txt", "b.txt", "c.txt", *options, "--out", "alone"]) == 0
+    alone = read(files / "alone" / "scores.json")["systems"]
+    lengths = [alone[name]["mean_length"] for name in "abc"]
+    assert [seed["mean_length"] for seed in scores["systems"]["ours"]["seeds"]] == lengths
+    assert scores["systems"]["ours"]["mean_length"] == pytest.approx(np.mean(lengths))
+    assert scores["systems"]["ours"]["deviations"]["mean_length"] == pytest.approx(np.std(lengths, ddof=1))
+    assert scores["settings"]["systems"]["ours"] == ["a.txt", "b.txt", "c.txt"]
+    (pair,) = scores["differences"]
+    assert pair["test"] == "seeds" and sorted(pair["systems"]) == ["50%_bad", "ours"]
+    assert pair["p"]["bleu_4"] >= 0.1 - 1e-9 and "count" not in pair["p"]
+    said = capsys.readouterr().out
+    assert "two-sided permutation test over the seeds; p cannot be below 0.10 with 3 and 3 seeds" in said
+    assert "ours (3 seeds)" in said
+    written = {path.name for path in (files / "seeds").iterdir()}
+    assert {f"{name}.{suffix}" for name in ("table", "differences") for suffix in ("csv", "tex")} <= written
+    assert r"50\%\_bad" in (files / "seeds" / "table.tex").read_text()
+    assert "mean_length" in (files / "seeds" / "differences.csv").read_text()
+    assert "permutation test" in (files / "seeds" / "table.md").read_text()
+    assert "differences" not in read(files / "alone" / "scores.json")  # neither seeds nor halves
+
+
+def test_single_files_are_told_apart_by_their_halves_and_that_is_said(files, capsys):
+    put(files / "bad.txt", [f"{line} dog dog dog" for line in (files / "other.txt").read_text().splitlines()])
+    command = ["compare", "other.txt", "bad.txt", "--reference", "reference.txt", *QUICK, "--bootstrap", "20"]
+    assert main(command) == 0
+    (pair,) = read(files / "comparison" / "scores.json")["differences"]
+    assert pair["test"] == "halves" and pair["p"]["mean_length"] < 1e-3
+    assert "t-test on 20 paired halves" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "given, complaint",
+    [
+        (["ours=samples.txt,samples.txt"], "samples.txt is given twice"),
+        (["ours=samples.txt", "lm=samples.txt"], "samples.txt is given twice"),
+        (["ours=samples.txt", "samples.txt"], "samples.txt is given twice"),
+        (["samples=other.txt", "samples.txt"], "samples=other.txt: give a system a name of its own"),
+        (["real=other.txt"], "real=other.txt: give a system a name of its own"),
+        (["=other.txt"], "=other.txt: give a system a name of its own"),
+        (["ours=other.txt,"], "ours=other.txt,: a file is missing"),
+        (["ours=no.txt,other.txt"], "no.txt"),
+    ],
+)
+def test_seeds_that_are_no_seeds_are_refused(files, capsys, given, complaint):
+    before = set(files.iterdir())
+    assert main(["compare", *given, "--grammar", "text", *QUICK]) == 2
+    said = capsys.readouterr().err
+    assert complaint in said and said.count("\n") == 1 and set(files.iterdir()) == before
 
 
 def test_a_file_named_real_is_a_system_beside_real_text(files):

@@ -76,12 +76,15 @@ def test_values_at_their_limits_are_taken(arguments):
         (["--config", "nonesuch"], "text"),
         (["--config"], "--config: expected one argument"),
         (["--resume", "--overwrite"], "contradict"),
-        (["--objective", "wgan"], "objective: .*relativistic"),
+        (
+            ["--objective", "fgan-kl"],
+            "^'fgan-kl' is no objective; choose wasserstein, minimax.*relativistic; a name of your own",
+        ),
         (["--clipping", "0"], "clipping: a finite number over 0 or null is needed, not 0"),
         (["--clipping", "0.01", "--critic.parametrization", "weight"], "the same weights"),
         (["--penalty.every", "0"], "penalty.every: a whole number of at least 1"),
         (["--penalty.at", "[]"], "penalty.at is empty"),
-        (["--penalty.at", "[fake]"], "penalty.at: .*generated"),
+        (["--penalty.at", "[fake]"], "^'fake' is no penalty.at; choose interpolates, real, generated$"),
         (["--penalty.at", "[real, real]"], "twice"),
         (["--penalty.at", "[real]"], "R1 and R2 have penalty.sided zero"),
         (["--penalty.at", "[real]", "--penalty.sided", "zero", "--penalty.mixing", "crossover"], "has no effect"),
@@ -113,7 +116,7 @@ def test_values_at_their_limits_are_taken(arguments):
         (["--modality=images", "--evaluation.samples=1"], "at least 2 images"),
         (["--modality=images", "--penalty.space=one-hot"], "pixels are no tokens"),
         (["--modality=images", "--penalty.mixing=crossover"], "images have no positions"),
-        (["--modality=sounds"], "modality is 'sounds': there are text, images"),
+        (["--modality=sounds"], "'sounds' is no modality; choose text, images"),
     ],
 )
 def test_errors_are_one_line_that_names_the_key(arguments, complaint):

@@ -41,6 +41,15 @@ def test_evaluate_writes_every_key_beside_real_text_of_the_same_size(files, caps
     assert "±" in table and "95%" in table
 
 
+@pytest.mark.parametrize(
+    "suffix, row", [("md", "| mean_length | 7."), ("csv", "mean_length,7."), ("tex", r"mean\_length & $7.")]
+)
+def test_the_table_is_written_in_the_format_of_its_name(files, suffix, row):
+    command = ["evaluate", "samples.txt", "--grammar", "text", "--metrics", "ngrams", "--table", f"out/t.{suffix}"]
+    assert main(command) == 0
+    assert f"\n{row}" in (files / "out" / f"t.{suffix}").read_text()
+
+
 def test_real_text_is_scored_at_the_size_of_the_samples(files):
     few = files / "few.txt"
     few.write_text("\n".join((files / "samples.txt").read_text().splitlines()[:30]))
@@ -208,6 +217,7 @@ def test_odd_samples_get_defined_values_or_a_dash_that_is_explained(files, capsy
         (["compare", "samples.txt", "--grammar", "text", "--rank", "blue_4"], "--rank blue_4"),
         (["compare", "samples.txt"], "--reference"),
         (["sweep", "no-run"], "no such run"),
+        (["evaluate", "samples.txt", "--grammar", "text", "--table", "t.xlsx"], "--table t.xlsx: its name must end in"),
     ],
 )
 def test_bad_input_is_one_line_and_nothing_is_written(files, capsys, options, complaint):

@@ -143,7 +143,10 @@ def test_names_of_the_command_line_are_those_of_the_module(parts):
 @pytest.mark.parametrize(
     "options, complaint",
     [
-        (["--objective=absolute"], "objective: one of wasserstein.* not absolute; a name of your own needs --import"),
+        (
+            ["--objective=absolute"],
+            "'absolute' is no objective; choose wasserstein.*; a name of your own needs --import",
+        ),
         (["--import=my_parts", "--objective=absolut"], "did you mean absolute"),
         (["--import=my_parts", "--generator.hidden=7"], "generator.hidden is for generator.backbone=mixer"),
         (["--import=my_parts", "--generator.backbone=mixer", "--generator.kernel=3"], "generator.kernel is for .*conv"),

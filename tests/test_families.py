@@ -58,7 +58,7 @@ def test_a_family_of_the_users_own_is_compared_ranked_and_has_intervals(vowels):
     assert done.returncode == 0 and done.stderr.count("\n") == 1
     assert done.stderr.startswith("warning: --reference r.txt and --real r.txt hold the same sentences")
     assert "Vowels\n  vowel_fraction" in done.stdout and "ranked by vowel_fraction" in done.stdout
-    assert "fraction of letters that are vowels; real text is the goal" in done.stdout
+    assert "fraction of letters that are vowels; aim for the `real` column" in done.stdout
     scores = read(vowels / "comparison" / "scores.json")
     nearest = sorted("ab", key=lambda name: abs(fraction(name) - fraction("r")))
     assert list(scores["systems"]) == nearest

@@ -43,7 +43,7 @@ def test_curves_show_every_row_of_the_metrics_and_real_samples_dotted(tmp_path, 
         ("fractions", ("eval/jsd_1", "eval/unique")),
         ("loss", ("train/loss", "validation/loss")),
     ]
-    draw_curves(rows, panels, tmp_path / "curves.png")
+    draw_curves(rows, panels, tmp_path / "curves.png", "real text")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     shown = {axes.get_title(): axes for axes in drawn[0].axes if axes.lines}
     assert list(shown) == ["estimate", "fractions", "loss"]
@@ -56,6 +56,32 @@ def test_curves_show_every_row_of_the_metrics_and_real_samples_dotted(tmp_path, 
     dotted = [line for line in shown["fractions"].lines if line.get_linestyle() == ":"]
     assert [line.get_ydata()[0] for line in dotted] == [0.25, 0.0]
     assert [line.get_color() for line in dotted] == [line.get_color() for line in fractions]
+
+
+def test_no_legend_covers_a_panel_and_the_parts_of_the_training_are_marked(tmp_path, drawn):
+    keys = tuple(f"eval/well_formed_{n}" for n in range(5))
+    rates = [{}, {}, {"train/reviser_lr": 1.0}, {"train/reviser_lr": 0.5}, {"train/discriminator_lr": 0.1}]
+    rows = [{"step": 10 * n, "train/wasserstein": n / 3, **rate} for n, rate in enumerate(rates)]
+    rows += [{"step": 40, **dict.fromkeys(keys, 0.5)}]
+    panels = [("estimate", ("train/wasserstein",)), *((f"fractions {n}", keys) for n in range(4))]
+    draw_curves(rows, panels, tmp_path / "curves.png", "real text")
+    (figure,) = drawn
+    assert figure._suptitle.get_text() == "dotted: real text, same sample size"
+    boxes = [axes.get_tightbbox(for_layout_only=True, bbox_extra_artists=[]) for axes in figure.axes if axes.lines]
+    legends = [axes.get_legend().get_window_extent() for axes in figure.axes if axes.lines]
+    assert len(boxes) == 5 and not any(box.overlaps(legend) for box in boxes for legend in legends)
+    assert all(legend.x1 <= figure.bbox.x1 for legend in legends)
+    for axes in figure.axes[:5]:
+        upright = [
+            line.get_xdata()[0]
+            for line in axes.lines
+            if line.get_label().startswith("_") and len(line.get_xdata()) == 2
+        ]
+        assert upright == [10, 30]
+        assert [(text.get_position()[0], text.get_text()) for text in axes.texts] == [
+            (10, "revising"),
+            (30, "reranking"),
+        ]
 
 
 def scored(quality, diversity, margin=None, **more):
@@ -76,7 +102,7 @@ def test_the_frontier_has_diversity_across_and_quality_up(tmp_path, drawn):
     assert frontier(systems, scored(0.5, 0.2, mauve=1.0), tmp_path / "f.png")
     (axes,) = drawn[0].axes  # one panel: nothing has the scores of the others
     assert axes.get_xlabel().startswith("self_bleu_4") and axes.get_ylabel().startswith("bleu_4")
-    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    labels = [text.get_text() for text in drawn[0].legends[0].get_texts()]
     assert sorted(labels) == ["one", "real text", "two"]
     points = [np.column_stack(line.get_data()).tolist() for line in axes.lines if line.get_marker() in "o*"]
     assert points == [[[0.8, 0.9], [0.6, 0.7]], [[0.3, 0.4]], [[0.2, 0.5]]]

@@ -7,7 +7,7 @@ import pytest
 
 from seqgan_gp.evaluation import Family, Metric
 from seqgan_gp.evaluation.scorer import Scorer
-from seqgan_gp.metrics.bootstrap import halves, intervals, subset
+from seqgan_gp.metrics.bootstrap import halved, halves, interval, subset
 from seqgan_gp.scoring import NGramScores, Real, score
 from seqgan_gp.text.grammar import Grammar
 
@@ -33,7 +33,7 @@ def test_the_interval_of_a_mean_is_that_of_the_central_limit_theorem():
     def mean(rows, _):
         return {"mean": float(x[rows].mean())}
 
-    low, high = intervals(mean, {"mean": x.mean()}, (1000, 10), 2000)["mean"]
+    low, high = interval(x.mean(), halved(mean, (1000, 10), 2000)["mean"])
     expected = 1.96 * x.std() / math.sqrt(1000)
     assert (high - low) / 2 == pytest.approx(expected, rel=0.06)
     assert (high + low) / 2 == pytest.approx(x.mean(), abs=0.1 * expected)
@@ -44,9 +44,9 @@ def test_intervals_have_the_width_of_what_fresh_samples_do():
     stream = Grammar.load("text").sentences(0)
     fresh = [score([next(stream) for _ in range(200)], Real([next(stream) for _ in range(200)])) for _ in range(40)]
     scores = NGramScores([next(stream) for _ in range(200)], Real([next(stream) for _ in range(200)]))
-    ours = intervals(scores, scores(), (200, 200), 200)
+    values, parts = scores(), halved(scores, (200, 200), 200)
     for key in ("self_bleu_3", "bleu_3", "backward_bleu_3", "jsd_1", "distinct_2", "mean_length"):
-        low, high = ours[key]
+        low, high = interval(values[key], parts[key])
         spread = np.std([f[key] for f in fresh], ddof=1)
         assert 0.6 < (high - low) / (2 * 1.96 * spread) < 1.7, key
 
@@ -55,15 +55,17 @@ def test_undefined_scores_have_no_interval():
     def sometimes(samples, reference):
         return {"a": None if 0 in samples else 1.0, "b": 1.0}
 
-    assert intervals(sometimes, {"a": 1.0, "b": None}, (10, 10), 20) == {"a": None, "b": None}
+    assert list(halved(sometimes, (10, 10), 20)) == ["b"]
 
 
 def test_too_few_sentences_have_no_interval():
     def size(samples, reference):
         return {"a": float(len(samples))}
 
-    assert intervals(size, {"a": 3.0}, (3, 10), 5) == intervals(size, {"a": 9.0}, (9, 3), 5) == {"a": None}
-    assert intervals(size, {"a": 7.0}, (4, 4), 5) == {"a": (7.0, 7.0)}  # every half has as many
+    assert halved(size, (3, 10), 5) == halved(size, (9, 3), 5) == {}
+    assert list(halved(size, (4, 4), 5)["a"]) == [2.0] * 5  # every half has as many
+    few = Scorer(MEANS, 5)("few", ["1", "2", "3"], Real(["1", "2", "3", "4"]))
+    assert few.intervals == {"mean_length": None, "fed": None} and few.margin("fed") is None
 
 
 class Means:

@@ -15,7 +15,7 @@ def test_a_table_has_every_score_in_its_row_and_says_what_a_dash_means():
     assert markdown[2:] == [
         "| count | 1,234 | 1,234 |  |",
         "| bleu_4 | - | 0.7500 | higher |",
-        "| unique | 0.5000 ±0.1100 | 0.2500 | real |",
+        "| unique | 0.5000 ± 0.1100 | 0.2500 | real |",
         "| jsd_3 | - | 0.1250 | lower |",
     ]
     lines = tables.terminal(columns).splitlines()
@@ -23,7 +23,7 @@ def test_a_table_has_every_score_in_its_row_and_says_what_a_dash_means():
         *("Sample", "count", "Quality", "bleu_4", "Diversity", "unique", "Distribution", "jsd_3", "-:")
     ]
     assert lines[4].endswith("samples against the reference, 0 to 1; higher is better")
-    assert lines[6].endswith("different sentences over all, 0 to 1; real text is the goal")
+    assert lines[6].endswith("different sentences over all, 0 to 1; aim for the `real` column")
     assert lines[8].endswith("; lower is better") and lines[-1].endswith("without a training file: bleu_4, jsd_3")
 
 

@@ -90,10 +90,12 @@ def test_time_is_shared_out_between_the_game_and_the_reranker(tmp_path, clock):
     assert column(tmp_path / "run", "train/discriminator_lr") == pytest.approx([0.01, 0.0075, 0.005, 0.0025])
 
 
-def test_time_that_other_programs_take_is_not_time_to_train(tmp_path, clock, monkeypatch):
+def test_time_that_other_programs_take_is_not_time_to_train_and_both_are_shown(tmp_path, clock, monkeypatch, capsys):
     clock.before(monkeypatch, trainer.Trainer, "step", clock.wait, 100.0)
     assert train(tmp_path / "run", *LONG, "--train.seconds=4", "--train.log_every=1") == 0
     assert column(tmp_path / "run", "train/seconds") == [1, 2, 3, 4]
+    said = capsys.readouterr()
+    assert "trained 4 of 4 s, 4 steps in " in said.err and "4 s of training took 404 s of wall-clock" in said.out
 
 
 @pytest.mark.parametrize("method", ["adversarial", "likelihood"])

@@ -93,7 +93,7 @@ def test_augmentation_gains_where_generated_sentences_know_more_and_loses_where_
     assert min(few["with generated"]) > max(few["alone"]) and len(few["alone"]) == 5
     assert wrong["sizes"][10]["alone"] == few["alone"]  # the same draws
     assert max(wrong["sizes"][10]["with generated"]) < min(few["alone"])
-    row = augmentation.table(right, 1000, 300).splitlines()[-3]
+    row = next(line for line in augmentation.table(right, 1000, 300).splitlines() if line.startswith("| 200 |"))
     gain = np.mean(right["sizes"][200]["with generated"]) - np.mean(right["sizes"][200]["alone"])
     assert row.startswith("| 200 |") and f"| {gain:.3f} ±" in row
     with pytest.raises(UserError, match="2 sentences drawn have one label only: give larger --sizes"):
@@ -154,6 +154,9 @@ def test_augmentation_of_a_run_ends_in_a_table(tmp_path, run, capsys, monkeypatc
     capsys.readouterr()
     assert main(["augmentation", str(run), f"--out={tmp_path / 'out'}"]) == 2
     assert "has no labels: train one with corpus.label" in capsys.readouterr().err
+    quick = ["--generated", "60", "--draws", "2", f"--out={tmp_path / 'fits'}"]
+    assert main(["augmentation", str(tmp_path / "run"), *quick]) == 0  # of 400 sentences
+    assert set(json.loads((tmp_path / "fits" / "study.json").read_text())["sizes"]) == {"50", "200"}
     assert main(["augmentation", str(tmp_path / "run"), "--sizes", "500", f"--out={tmp_path / 'out'}"]) == 2
     assert "there are 400 real sentences, not 500" in capsys.readouterr().err
 

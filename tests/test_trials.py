@@ -150,15 +150,16 @@ def test_a_result_is_the_last_evaluation_with_curves_over_the_seconds(tmp_path, 
     assert "| one | 0.5000 | 0.7500 | 6 | 4 | 0 of 1 |" in table
 
 
-def test_a_table_has_the_mean_and_the_deviation_of_the_runs_that_did_not_diverge():
-    def ended(unique, steps, seconds, diverged=None):
-        scores = None if unique is None else {"unique": unique, "jsd_4": None}
-        real = {"unique": 1.0, "jsd_4": 0.0}
-        return {"diverged": diverged, "scores": scores, "real": real, "steps": steps, "seconds": seconds}
+def ended(unique, steps, seconds, diverged=None):
+    scores = None if unique is None else {"unique": unique, "jsd_4": None}
+    real = {"unique": 1.0, "jsd_4": 0.0}
+    return {"diverged": diverged, "scores": scores, "real": real, "steps": steps, "seconds": seconds}
 
+
+def test_a_table_has_the_mean_and_the_deviation_of_the_runs_that_did_not_diverge():
     failed = ended(0.9, 500, 4.0, "error: diverged"), ended(None, 0, 0.0)
     runs = {"one": [ended(0.4, 1000, 8.0), ended(0.6, 3000, 9.0), *failed], "two": [ended(0.5, 7, 5.0)]}
-    lines = report.table(runs, ["unique", "jsd_4"], "trial").splitlines()
+    lines = report.table(runs, ["unique", "jsd_4"], "trial").markdown().splitlines()
     assert lines[0] == "| trial | unique | jsd_4 | steps | seconds | diverged |"
     assert lines[2:] == [
         "| one | 0.5000 ± 0.1414 |  | 1,125 | 5 | 1 of 4 |",
@@ -172,6 +173,19 @@ def test_real_sentences_have_a_line_for_each_corpus():
         name: [{"diverged": None, "scores": {"unique": 0.5}, "real": {"unique": real}, "steps": 1, "seconds": 2.0}]
         for name, real in (("one", 0.9), ("two", 0.8), ("three", 0.9))
     }
-    table = report.table(runs, ["unique"], "trial")
+    table = report.table(runs, ["unique"], "trial").markdown()
     assert "| real sentences | 0.9000 |" in table and "| real sentences of two | 0.8000 |" in table
     assert table.count("real sentences") == 2
+
+
+def test_a_study_has_a_line_for_each_seed_and_tests_each_two_trials(tmp_path):
+    runs = {name: [ended(base + seed / 100, 9, 4.0) for seed in range(3)] for name, base in (("a_b", 0.2), ("c", 0.7))}
+    runs["c"].append(ended(0.99, 3, 1.0, "error: diverged"))
+    text = report.write(runs, ["unique"], "trial", tmp_path)
+    assert "| a_b | 0.2100 ± 0.0100 | 9 | 4 | 0 of 3 |" in text and "| c | 3 | 0.9900 | 3 | 1 | yes |" in text
+    assert "| unique | -0.5000 (0.10) |" in text and "a_b - c (seeds)" in text
+    assert "p cannot be below 0.10 with 3 and 3 seeds" in text  # without the one that diverged
+    for name in ("table", "seeds", "differences"):
+        assert r"a\_b" in (tmp_path / f"{name}.tex").read_text() and "a_b" in (tmp_path / f"{name}.csv").read_text()
+    lone = report.write({name: seeds[:1] for name, seeds in runs.items()}, ["unique"], "trial", tmp_path / "lone")
+    assert "seeds)" not in lone and "| a_b | 0.2000 | 9 | 4 | 0 of 1 |" in lone

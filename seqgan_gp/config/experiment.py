@@ -217,7 +217,9 @@ class Experiment:
             and R2).
         clipping: Bound of the critic's weights behind its embedding, clipped after every critic step (the first WGAN);
             none by default.
-        trackers: Trackers of accelerate to log to besides metrics.jsonl, such as [tensorboard] or [wandb].
+        trackers: Where to log besides metrics.jsonl, such as [tensorboard]; also wandb, mlflow and trackio, which
+            pip install 'seqgan_gp[trackers]' brings, and others of accelerate. They show the run by the name of its
+            folder, with config, numbers, sentences and pictures.
     """
 
     SOURCES: ClassVar[tuple[str, ...]] = ()

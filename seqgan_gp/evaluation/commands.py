@@ -12,15 +12,17 @@ from pathlib import Path
 from ..decoding import STANDARD_INPUT
 from ..errors import UserError
 from ..files import atomic_write
+from ..metrics.differences import LEAST_SEEDS
+from ..tabular import check_suffix
 from ..text.reading import read_sentences
 from ..text.words import characters, some, words
-from . import comparison, report
+from . import comparison, pairs, report, tables
 from .catalogue import metrics
 from .comparison import Comparison, Sources
 from .families import nearest
 from .notes import REAL, REFERENCE, SAMPLES, TRAIN, other_case, same_sentences, short_lines
 from .real import random_halves, random_subset
-from .scorer import Scored
+from .scorer import Scored, over_seeds
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -32,6 +34,8 @@ def evaluate(options: argparse.Namespace) -> int:
     many sentences as there are samples.
     """
     _check_standard_input(options, [options.samples])
+    if options.table:
+        check_suffix("--table", options.table)
     samples = _read_samples(options.samples, options.column, options.size)
     compared = comparison.from_options(options)
     scorer = compared.scorer
@@ -50,7 +54,7 @@ def evaluate(options: argparse.Namespace) -> int:
         print(
             f"samples: {len(samples):,} sentences of {_named(options.samples)} against all {len(reference):,} real ones"
         )
-        print(f"matched: {size:,} of those samples against {len(other):,} of the reference, the same as for real")
+        print("matched: as few samples as `real` has; compare these two columns")
         print(f"real:    {size:,} sentences of one half of the reference against the {len(other):,} of the other half")
     else:
         half, other = compared.draw_twice(len(samples))
@@ -58,7 +62,7 @@ def evaluate(options: argparse.Namespace) -> int:
         columns = {"samples": scorer("samples", samples, real), "real": scorer("real", half, real)}
         print(f"samples: {len(samples):,} sentences of {_named(options.samples)} against {len(other):,} real ones")
         print(f"real:    {len(half):,} real sentences against the same")
-    report.print_and_write(columns, report.settings(compared) | notes, options.json)
+    report.print_and_write(columns, report.settings(compared) | notes, options.json, options.table)
     return 0
 
 
@@ -67,27 +71,32 @@ def compare(options: argparse.Namespace) -> int:
 
     Real text is scored like one more system: see `Comparison.real_text`.
     """
-    _check_standard_input(options, options.samples)
-    names = _names(options.samples)
-    systems = {name: _read_samples(file, options.column) for name, file in zip(names, options.samples, strict=True)}
+    systems = _systems(options.samples)
+    files = [file for seeds in systems.values() for file in seeds]
+    _check_standard_input(options, files)
+    texts = {file: _read_samples(file, options.column) for file in files}
     compared = comparison.from_options(options)
     _check_rank(options.rank)
-    fewest = min(options.size or 10**9, *map(len, systems.values()))
+    fewest = min(options.size or 10**9, *map(len, texts.values()))
     real, real_system = compared.real_text(fewest)
-    given = dict(zip(options.samples, systems.values(), strict=True))
-    notes = _notes(given, compared, real_system.sentences if compared.sources.real else None)
+    notes = _notes(texts, compared, real_system.sentences if compared.sources.real else None)
     size = min(fewest, len(real_system.sentences))
     if size < fewest and not options.size:
         print(f"cut to {size:,} sentences of each system: there are no more real ones to compare with")
     scorer = compared.scorer
-    columns = {name: scorer(name, random_subset(samples, size), real) for name, samples in systems.items()}
     real_column = real_system.score(scorer, size, real)
+    if all(len(seeds) >= LEAST_SEEDS for seeds in systems.values()):  # their spread says more than that of halves
+        scorer = replace(scorer, bootstrap=0)
+    columns = {
+        name: over_seeds([scorer(_named(file), random_subset(texts[file], size), real) for file in seeds])
+        for name, seeds in systems.items()
+    }
     columns = _ranked(columns, real_column, options.rank)
     settings = report.settings(compared) | {
         "size": size,
         "reference_size": len(real.reference),
         "rank": options.rank,
-        "systems": dict(zip(names, options.samples, strict=True)),
+        "systems": {name: seeds[0] if len(seeds) == 1 else list(seeds) for name, seeds in systems.items()},
         **notes,
     }
     print(f"{size:,} sentences of each system against {len(real.reference):,} real ones")
@@ -96,7 +105,8 @@ def compare(options: argparse.Namespace) -> int:
     ranked = any(value is not None for value in found)
     print(f"ranked by {options.rank}" if ranked else f"not ranked: {options.rank} {missing}")
     points = {name: [("", column)] for name, column in columns.items()}
-    report.publish(Path(options.out), options.json, columns, real_column, points, settings)
+    differences = pairs.compared(columns, tables.keys(columns))
+    report.publish(Path(options.out), options.json, columns, real_column, points, settings, differences)
     return 0
 
 
@@ -214,6 +224,32 @@ def _names(files: Sequence[str]) -> list[str]:
         if names.count(name) > 1:
             raise UserError(f"{name} is given twice: give each system once")
     return names
+
+
+def _systems(given: Sequence[str]) -> dict[str, list[str]]:
+    """The files of each system: FILE alone, or its seeds as NAME=FILE,FILE; a name may also be given several times.
+
+    Raises:
+        UserError: a file stands for two seeds or systems, or a name is that of real text.
+    """
+    lone = [text for text in given if "=" not in text or Path(text).exists()]
+    systems = {name: [file] for name, file in zip(_names(lone), lone, strict=True)}
+    named: dict[str, list[str]] = {}
+    for text in given:
+        if text not in lone:
+            name, _, files = text.partition("=")
+            named.setdefault(name, []).extend([files] if Path(files).exists() else files.split(","))
+    for name, seeds in named.items():
+        if name in ("", "real") or name in systems:
+            raise UserError(f"{name}={seeds[0]}: give a system a name of its own, such as ours={seeds[0]}")
+        if "" in seeds:
+            raise UserError(f"{name}={','.join(seeds)}: a file is missing: give NAME=FILE,FILE")
+    systems |= named
+    everything = [file for files in systems.values() for file in files]
+    for file in everything:
+        if everything.count(file) > 1:
+            raise UserError(f"{file} is given twice: give each seed of each system once")
+    return systems
 
 
 def _check_rank(key: str) -> None:

@@ -46,7 +46,7 @@ def frontier(systems: Mapping[str, Sequence[tuple[str, Scored]]], real: Scored, 
         axes.plot(real.values[x], real.values[y], "k*", markersize=13, label="real text")
         axes.set(xlabel=_label(x), ylabel=_label(y))
         axes.grid(alpha=0.3)
-    figure.axes[0].legend(fontsize="small")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), fontsize="small", loc="outside right upper")
     figure.suptitle("a perfect generator lands on the star")
     figure.savefig(path, dpi=120)
     return True

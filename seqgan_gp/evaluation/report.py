@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from .. import __version__, tabular
 from ..files import atomic_write
 from ..metrics.bleu import SMOOTHING
-from . import tables
+from . import pairs, tables
 from .comparison import Comparison
 from .figures import frontier
 from .scorer import LEVEL, Scored
@@ -36,15 +36,24 @@ def settings(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-def print_and_write(columns: Mapping[str, Scored], settings: Mapping[str, Any], file: str | None) -> None:
-    """Print the table of evaluate; write its scores to `file`, if there is one, those of `samples` at the top level."""
-    print(_describe(settings), end="\n\n")
+def print_and_write(
+    columns: Mapping[str, Scored], settings: Mapping[str, Any], file: str | None, table: str | None
+) -> None:
+    """Print the table of evaluate, and write its scores.
+
+    Args:
+        file: of the JSON, if there is one, with those of `samples` at the top level.
+        table: file of the table, if there is one, in the format of its suffix.
+    """
+    print(_describe(columns, settings), end="\n\n")
     print(tables.terminal(columns))
     _print_notes(settings)
     if file:
         samples = columns["samples"].as_dict()
         others = {name: scored.as_dict() for name, scored in columns.items() if name != "samples"}
         _write_json(file, {**samples, **others, "settings": settings})
+    if table:
+        tabular.write(tables.table(columns), Path(table))
 
 
 def publish(
@@ -54,8 +63,9 @@ def publish(
     real: Scored,
     points: Mapping[str, Sequence[tuple[str, Scored]]],
     settings: Mapping[str, Any],
+    found: Sequence[pairs.Pair] = (),
 ) -> None:
-    """Print the table of compare or sweep, and write table.md, scores.json and frontier.png into a folder.
+    """Print the table of compare or sweep, and write it, scores.json and frontier.png into a folder.
 
     Args:
         folder: created if it is not there.
@@ -64,26 +74,47 @@ def publish(
         real: the scores of real text.
         points: the points of each line of the figure (`figures.frontier`).
         settings: of the comparison, for the table and the JSON.
+        found: the differences of the systems, which get tables of their own.
     """
     everything = {**columns, "real": real}
-    print(_describe(settings), end="\n\n")
+    differences, about = pairs.table(found, tables.keys(columns)), pairs.notes(found)
+    print(_describe(everything, settings), end="\n\n")
     print(tables.terminal(everything))
     _print_notes(settings)
-    scores = {"settings": settings, "systems": {n: c.as_dict() for n, c in columns.items()}, "real": real.as_dict()}
+    if found:
+        print("", *about, "", differences.terminal(), sep="\n")
+    scores: dict[str, Any] = {
+        "settings": settings,
+        "systems": {n: c.as_dict() for n, c in columns.items()},
+        "real": real.as_dict(),
+    }
+    if found:
+        scores["differences"] = [pair.as_dict() for pair in found]
     _write_json(folder / "scores.json", scores)
     if extra:
         _write_json(extra, scores)
-    with atomic_write(folder / "table.md") as table:
+    with atomic_write(folder / "table.md") as file:
         notes = "".join(f"\n{note}\n" for note in [*settings["warnings"], *settings["notes"]])
-        table.write(f"{_describe(settings)}\n\n{tables.markdown(everything)}\n{notes}")
-    drawn = frontier(points, real, folder / "frontier.png")
-    print(f"\nwritten: {folder}/table.md, scores.json" + (", frontier.png" if drawn else ""))
+        file.write(f"{_describe(everything, settings)}\n\n{tables.markdown(everything)}\n{notes}")
+        if found:
+            file.write("".join(f"\n{line}\n" for line in (*about, differences.markdown())))
+    written = [folder / "table.md", folder / "scores.json"]
+    for name, table in {"table": tables.table(everything), **({"differences": differences} if found else {})}.items():
+        for suffix in (".csv", ".tex"):
+            written.append(folder / f"{name}{suffix}")
+            tabular.write(table, written[-1])
+    if frontier(points, real, folder / "frontier.png"):
+        written.append(folder / "frontier.png")
+    print(f"\nwritten: {written[0]}, {', '.join(path.name for path in written[1:])}")
 
 
-def _describe(settings: Mapping[str, Any]) -> str:
+def _describe(columns: Mapping[str, Scored], settings: Mapping[str, Any]) -> str:
     lines = [f"n-grams of {settings['n_grams']}; BLEU with smoothing {settings['bleu_smoothing']}"]
-    if settings["bootstrap"]:
+    if any(scored.intervals for scored in columns.values()):
         lines.append(f"±: half of the {LEVEL:.0%} interval over {settings['bootstrap']} pairs of random halves")
+    seeds = [f"{name} ({len(scored.seeds)} seeds)" for name, scored in columns.items() if scored.seeds]
+    if seeds:
+        lines.append(f"{', '.join(seeds)}: mean ± standard deviation over the seeds")
     return "\n".join(lines)
 
 

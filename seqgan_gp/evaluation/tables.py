@@ -1,25 +1,21 @@
-"""Scores as tables, for a terminal and as Markdown."""
+"""Scores as tables, for a terminal and for files."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from ..tabular import Cell, Number, Table
 from .catalogue import metrics
 from .families import FAMILIES
 from .scorer import Scored
 
-ARROWS = {"higher": "higher is better", "lower": "lower is better", "real": "real text is the goal"}
+ARROWS = {"higher": "higher is better", "lower": "lower is better", "real": "aim for the `real` column"}
 
 
-def number(scored: Scored, key: str) -> str:
-    """A score in print, with half the width of its interval."""
+def number(scored: Scored, key: str) -> Number:
+    """A score in print, with its standard deviation over seeds or half the width of its interval."""
     value = scored.values.get(key)
-    if value is None:
-        return "-"
-    if isinstance(value, int):
-        return f"{value:,}"
-    margin = scored.margin(key)
-    return f"{value:.4f}" if margin is None else f"{value:.4f} ±{margin:.4f}"
+    return Number(value, None if value is None or isinstance(value, int) else scored.margin(key))
 
 
 def keys(columns: Mapping[str, Scored]) -> list[str]:
@@ -65,7 +61,7 @@ def terminal(columns: Mapping[str, Scored]) -> str:
                 ["  sentences", *fewer[key][1], "samples/real ones that the next rows score, at random (--cap)"]
             )
         goal = "" if key == "count" else f"; {ARROWS[metric.better]}"
-        rows.append([f"  {key}", *(number(c, key) for c in columns.values()), metric.meaning + goal])
+        rows.append([f"  {key}", *(str(number(c, key)) for c in columns.values()), metric.meaning + goal])
     widths = [max(len(row[i]) for row in rows if i < len(row)) for i in range(len(columns) + 1)]
 
     def line(row: list[str]) -> str:
@@ -75,13 +71,22 @@ def terminal(columns: Mapping[str, Scored]) -> str:
     return "\n".join([*map(line, rows), *filter(None, [undefined(columns)])])
 
 
-def markdown(columns: Mapping[str, Scored]) -> str:
-    """The same table as Markdown."""
-    rows, fewer = [["", *columns, "goal"], ["---", *["---:"] * len(columns), "---"]], capped(columns)
+def table(columns: Mapping[str, Scored]) -> Table:
+    """The same as a table for files."""
+    rows: list[list[Cell]] = []
     for key in keys(columns):
-        if key in fewer:
-            name, cells = fewer[key]
-            rows.append([f"random sentences for {name}, samples/real (`--cap`)", *cells, ""])
         goal = "" if key == "count" else metrics()[key].better
         rows.append([key, *(number(c, key) for c in columns.values()), goal])
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return Table(["", *columns, "goal"], rows)
+
+
+def markdown(columns: Mapping[str, Scored]) -> str:
+    """The same table as Markdown, with the numbers of sentences that a family has scored of more."""
+    whole, fewer = table(columns), capped(columns)
+    rows: list[Sequence[Cell]] = []
+    for row in whole.rows:
+        if str(row[0]) in fewer:
+            name, cells = fewer[str(row[0])]
+            rows.append([f"random sentences for {name}, samples/real (`--cap`)", *cells, ""])
+        rows.append(row)
+    return Table(whole.heads, rows).markdown()

@@ -29,6 +29,7 @@ class Evaluator(task.Evaluator):
     SEED = 0  # the same noise at every evaluation: curves show the generator, not the draw
     SHOWN = 100  # images in the picture of an evaluation
     HEADLINE = ("frechet", "frechet_pixels", "confidence", "smallest_class", "largest_class")
+    REAL = "real images"
     PANELS = (
         ("Frechet distance, classifier's features", ("eval/frechet",)),
         ("Frechet distance, pixels", ("eval/frechet_pixels",)),

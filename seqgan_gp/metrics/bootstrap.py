@@ -19,49 +19,50 @@ def halves(total: int) -> tuple[np.ndarray, np.ndarray]:
     return order[: total // 2], order[total // 2 : 2 * (total // 2)]
 
 
-def intervals(
+def halved(
     statistic: Statistic,
-    values: Mapping[str, float | None],
     sizes: tuple[int, int],
     repetitions: int,
-    level: float = 0.95,
     seed: int = 0,
     after_each: Callable[[], object] = lambda: None,
-) -> dict[str, tuple[float, float] | None]:
-    """Bootstrap intervals for every score, from random halves that are drawn without replacement.
+) -> dict[str, np.ndarray]:
+    """The scores of pairs of random halves that are drawn without replacement, (repetitions,) for each key.
 
     The usual bootstrap draws with replacement. That plants duplicates, which self-BLEU, distinct-n and the unique
     fraction would count as a collapse. Scores of random halves of n sentences spread as much as scores of n fresh ones:
-    var(half) = s^2 / (n / 2) * (1 - 1 / 2) = s^2 / n (the delete-half jackknife, Shao and Wu 1989). So an interval is
-    the score plus the quantiles of the halves around their mean.
+    var(half) = s^2 / (n / 2) * (1 - 1 / 2) = s^2 / n (the delete-half jackknife, Shao and Wu 1989).
+
+    Systems of equal sizes have the same halves of the reference, so that their scores are paired.
 
     Args:
         statistic: the scores of some samples and some references, by their row numbers.
-        values: the scores of all samples and references; None where undefined.
         sizes: the numbers of samples and of references.
         repetitions: the number of pairs of halves.
-        level: the fraction of scores that an interval holds.
         after_each: called after each repetition.
 
     Returns:
-        (low, high) for each key. It is None where the score is undefined for all sentences or for any half, and where
-        there are fewer than four sentences, because a half then has fewer than two.
+        The keys that are defined for all halves. There are none where there are fewer than four sentences, because a
+        half then has fewer than two.
     """
     if min(sizes) < 4:
-        return dict.fromkeys(values)
+        return {}
     # The stream differs from that of `halves`: no half may be the very one that a classifier was trained on.
     rng = np.random.default_rng((seed, 1))
     rows = []
     for _ in range(repetitions):
         rows.append(statistic(*(np.sort(rng.permutation(n)[: n // 2]) for n in sizes)))
         after_each()
-    result: dict[str, tuple[float, float] | None] = {}
-    for key, value in values.items():
-        halved = [row[key] for row in rows]
-        if value is None or any(h is None for h in halved):
-            result[key] = None
-            continue
-        deviations = np.array(halved, dtype=float) - np.mean(np.array(halved, dtype=float))
-        low, high = np.quantile(deviations, [(1 - level) / 2, (1 + level) / 2])
-        result[key] = (value + float(low), value + float(high))
-    return result
+    keys = rows[0].keys() if rows else ()
+    return {key: np.array([row[key] for row in rows]) for key in keys if all(row[key] is not None for row in rows)}
+
+
+def interval(value: float, halves: np.ndarray, level: float = 0.95) -> tuple[float, float]:
+    """The bootstrap interval of a score: the score plus the quantiles of the halves around their mean.
+
+    Args:
+        value: the score of all samples and references.
+        halves: those of random halves; see `halved`.
+        level: the fraction of scores that an interval holds.
+    """
+    low, high = np.quantile(halves - halves.mean(), [(1 - level) / 2, (1 + level) / 2])
+    return value + float(low), value + float(high)

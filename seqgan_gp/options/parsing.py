@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import textwrap
 from collections.abc import Callable, Mapping
@@ -46,6 +47,8 @@ class Parser(argparse.ArgumentParser):
     ending: Callable[[], str] | None = None
 
     def error(self, message: str) -> NoReturn:
+        if wrong := re.fullmatch(r"argument (\S+): invalid choice: (.*) \(choose from (.*)\)", message, re.DOTALL):
+            message = f"{wrong[2]} is no {wrong[1].lstrip('-').lower()}; choose {wrong[3].replace(chr(39), '')}"
         self.exit(2, f"{one_line(f'error: {message}; {self.prog} --help lists the options')}\n")
 
     def format_help(self) -> str:

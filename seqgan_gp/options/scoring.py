@@ -17,6 +17,9 @@ def add(commands: Commands) -> None:
         "samples", type=a_path, metavar="SAMPLES", help=f"samples of any system: {FILES}; - is standard input"
     )
     p.add_argument("--size", type=at_least(2, int), help="number of samples to score (default: all)")
+    p.add_argument(
+        "--table", type=a_path, metavar="FILE", help="also write the table here: .md, .csv, or .tex (LaTeX, booktabs)"
+    )
     p.add_argument("--bootstrap", **BOOTSTRAP, default=0)
     p.ending = _list_families
     p.set_defaults(function="seqgan_gp.evaluation.commands:evaluate")
@@ -26,10 +29,18 @@ def add(commands: Commands) -> None:
         parents=[real],
         help="rank the samples of several systems beside real text",
         description="Rank the samples of several systems at equal numbers of sentences, beside real text: the "
-        "sentences of --real, else of --train, else one half of the reference. Writes table.md, scores.json and "
-        "frontier.png.",
+        "sentences of --real, else of --train, else one half of the reference. Several seeds of a system are one "
+        "column with mean and standard deviation. Each two systems are tested for a difference: by a permutation test "
+        "over the seeds where both have three or more, else by the halves of --bootstrap. Writes table.md, .csv and "
+        ".tex (LaTeX, booktabs), the same of differences, scores.json and frontier.png.",
     )
-    p.add_argument("samples", type=a_path, nargs="+", metavar="SAMPLES", help=f"{FILES}; - is standard input")
+    p.add_argument(
+        "samples",
+        type=a_path,
+        nargs="+",
+        metavar="SAMPLES",
+        help=f"samples of a system, or NAME=FILE,FILE,FILE for those of its seeds: {FILES}; - is standard input",
+    )
     p.add_argument("--real", type=a_path, metavar="FILE", help="real sentences to score like a system")
     p.add_argument("--size", type=at_least(2, int), help="sentences of each system (default: the fewest of any)")
     p.add_argument(
@@ -53,7 +64,7 @@ def add(commands: Commands) -> None:
         help="draw the quality-diversity frontier of runs over temperatures",
         description="Sample runs at several temperatures, score the samples beside real text, and draw quality against "
         "diversity (Caccia et al. 2020). The corpus of the first run is the real text unless another is given. Writes "
-        "the samples, table.md, scores.json and frontier.png.",
+        "the samples, table.md, .csv and .tex (LaTeX, booktabs), scores.json and frontier.png.",
     )
     p.add_argument("runs", type=a_path, nargs="+", metavar="RUN", help="run folders, checkpoints or hub ids")
     p.add_argument(
@@ -136,7 +147,8 @@ def real_text_options() -> Parser:
     p.add_argument(
         "--unit",
         choices=("word", "character"),
-        help="tokens of n-grams (default: word); where real text has no spaces between words, character is the default",
+        help="unit of n-grams; character for DNA and peptides (default: word); where real text has no spaces "
+        "between words, character is the default",
     )
     p.add_argument(
         "--seed",

@@ -21,9 +21,10 @@ from . import checkpoint, folder, lock, replacing
 from .base import BaseTrainer
 from .fitting import check_fits
 from .loop import Loop, safe
-from .setup import StopRequest, check_trackers, make_optimizer
+from .setup import StopRequest, make_optimizer
 from .several import agreed, check_shared
 from .task import Task, task_of
+from .trackers import Trackers, check_trackers
 
 
 def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool = False) -> int:
@@ -47,9 +48,7 @@ def run(config: Experiment, output: Path, resume: bool = False, overwrite: bool 
         for key, optimizer in method.optimizers(config).items():
             make_optimizer(key, optimizer, [torch.nn.Parameter(torch.zeros(1))], method.BETAS)
     # Without cpu=True, accelerate treats each process of torchrun on a CPU as a separate run.
-    accelerator = Accelerator(
-        cpu=best_device().type == "cpu", log_with=config.trackers or None, project_dir=str(output)
-    )
+    accelerator = Accelerator(cpu=best_device().type == "cpu")
     prepare(config.train.threads)  # not before: accelerate sets a number of threads where a host has one process
     size, processes = config.train.batch_size, accelerator.num_processes
     if size % processes:
@@ -73,8 +72,12 @@ def _train(accelerator: Accelerator, config: Experiment, output: Path, resume: b
     begun = resume
     try:
         trainer = _build(accelerator, config, output, resume, notes)
-        with StopRequest().listening() as stop:
-            loop = Loop(trainer, output, stop)
+        names = config.trackers if accelerator.is_main_process else []
+        with (
+            Trackers(output, names, configs.flat(trainer.config), trainer.progress.step, resume) as trackers,
+            StopRequest().listening() as stop,
+        ):
+            loop = Loop(trainer, output, stop, trackers)
             begun = True
             code = loop.run()
     except OSError as error:
@@ -145,7 +148,6 @@ def _build(accelerator: Accelerator, config: Experiment, output: Path, resume: b
         if accelerator.device.type == "cpu" and (crowd := crowded()):
             rest.append(crowd)
         print(f"{output}: {first}, from step {trainer.progress.step}", *rest, sep="\n")
-    accelerator.init_trackers("seqgan_gp", config={k: _trackable(v) for k, v in configs.flat(config).items()})
     return trainer
 
 
@@ -185,7 +187,3 @@ def _chosen(asked: Experiment, config: Experiment) -> list[str]:
     open_, values = configs.flat(asked), configs.flat(config)
     chosen = [f"{key}={values[key]}" for key in values if open_[key] is None and values[key] is not None]
     return [f"chosen from the data: {', '.join(chosen)}; options of the same names set them"] if chosen else []
-
-
-def _trackable(value: Any) -> Any:
-    return value if isinstance(value, int | float | str | bool) else str(value)

@@ -6,6 +6,7 @@ runs/NAME/
   manifest.json    the data's sizes and hashes; it marks the folder as a run of ours
   metrics.jsonl    one JSON object a line
   curves.png       the metrics as a picture
+  trackers.json    the names by which trackers know the run
   samples/         the samples of every evaluation
   checkpoints/     step-NNNNNNN, the last few
 """

@@ -20,9 +20,13 @@ from .base import BaseTrainer
 from .monitor import Monitor
 from .setup import StopRequest
 from .task import Evaluator
+from .trackers import Trackers
 from .window import Diverged, Window, first_diverged
 
 SHOWN = {"W": "wasserstein", "penalty": "penalty", "|grad|": "gradient_norm", "loss": "loss"}  # beside the bar
+
+# The bar of a timed run, whose time is another one than that on the wall.
+TIMED = "{desc}, {n_fmt} steps in {elapsed} of wall-clock [{rate_fmt}{postfix}]"
 
 
 class Loop:
@@ -32,19 +36,22 @@ class Loop:
         trainer: the trainer.
         output: the run folder.
         stop: the user's request to stop.
+        trackers: what else the run is logged to.
     """
 
-    def __init__(self, trainer: BaseTrainer, output: Path, stop: StopRequest):
+    def __init__(self, trainer: BaseTrainer, output: Path, stop: StopRequest, trackers: Trackers):
         self.trainer, self.output, self.stop = trainer, output, stop
         self.accelerator, self.config, self.progress = trainer.accelerator, trainer.config, trainer.progress
         self.window = Window(self.accelerator)
         if self.accelerator.is_main_process:
             self.evaluator = trainer.task.evaluator()
-            self.monitor = Monitor(self.accelerator, output, self.progress.step, self.evaluator.PANELS)
+            self.monitor = Monitor(output, self.progress.step, self.evaluator, trackers)
             if not self.monitor.file.has_real:
                 self.monitor.log(0, "real", self.evaluator.real)
+        timed = self.config.train.seconds is not None
         self.bar = tqdm(
-            total=None if self.config.train.seconds else self.config.train.steps,
+            total=None if timed else self.config.train.steps,
+            bar_format=TIMED if timed else None,
             initial=self.progress.step,
             unit="step",
             disable=not self.accelerator.is_main_process,
@@ -62,12 +69,15 @@ class Loop:
         # On a CPU only the time of this thread counts, so other load on the machine does not shorten a run.
         clock = time.thread_time if self.accelerator.device.type == "cpu" else time.perf_counter
         self.start, saved = time.perf_counter(), progress.step
+        first, trained = self.start, progress.seconds
         while not trainer.finished and not self._should_stop():
             began = clock()
             parts = trainer.step()
             progress.seconds += clock() - began
             stepped = time.perf_counter()
             self._end_if(self.window.append(progress.step, parts))
+            if train.seconds:
+                self.bar.set_description_str(f"trained {progress.seconds:.0f} of {train.seconds:g} s", refresh=False)
             self.bar.update()
             if validation := trainer.validate():
                 self._log_validation(validation)
@@ -88,6 +98,10 @@ class Loop:
             self.window.clear()
             self.start = time.perf_counter()
         self.bar.close()
+        if train.seconds and self.accelerator.is_main_process:
+            trained, wall = progress.seconds - trained, time.perf_counter() - first
+            others = "the rest is evaluation, saving and other programs"
+            print(f"{trained:.0f} s of training took {wall:.0f} s of wall-clock: {others}")
         return self._finish() if trainer.finished else self._stop(saved)
 
     def _log_validation(self, values: Mapping[str, float]) -> None:
@@ -119,7 +133,7 @@ class Loop:
                 path.unlink()
             raise
         self.monitor.log(step, "eval", scores)
-        self.monitor.draw()
+        self.monitor.draw(step, samples)
         return "\n    ".join([_summary(step, scores, self.evaluator), *lines])
 
     def _save(self) -> None:

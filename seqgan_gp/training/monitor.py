@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-
-from accelerate import Accelerator
 
 from ..files import atomic_binary
 from .folder import MetricsFile, read_metrics
 from .replacing import CURVES, METRICS
-from .task import Panel
+from .task import Evaluator, Panel
+from .trackers import Trackers
 
 
 class Monitor:
     """Writes the measurements of the main process.
 
     Args:
-        panels: panels of curves.png, besides those of training.
+        evaluator: has the panels of curves.png, besides those of training.
+        trackers: what else the run is logged to.
     """
 
-    def __init__(self, accelerator: Accelerator, run: Path, last_step: int, panels: Sequence[Panel]):
-        self.accelerator, self.run, self.panels = accelerator, run, (*TRAINING, *panels)
+    def __init__(self, run: Path, last_step: int, evaluator: Evaluator, trackers: Trackers):
+        self.run, self.evaluator, self.trackers = run, evaluator, trackers
         self.file = MetricsFile(run / METRICS, last_step)
 
     def log(self, step: int, section: str, values: Mapping[str, Any]) -> None:
         """Write a line of metrics.jsonl, its keys prefixed by `section`, and log the same to the trackers."""
         row = {f"{section}/{k}": v for k, v in values.items()}
         self.file.append({"step": step, **row})
-        self.accelerator.log({k: v for k, v in row.items() if v is not None}, step=step)
+        self.trackers.numbers(row, step)
 
-    def draw(self) -> None:
-        draw_curves(read_metrics(self.run / METRICS), self.panels, self.run / CURVES)
+    def draw(self, step: int, samples: Path) -> None:
+        """Draw curves.png, and show it to the trackers with the samples of an evaluation, in files of that name."""
+        rows, panels = read_metrics(self.run / METRICS), (*TRAINING, *self.evaluator.PANELS)
+        draw_curves(rows, panels, self.run / CURVES, self.evaluator.REAL)
+        self.trackers.samples(samples, step)
+        self.trackers.picture("curves", self.run / CURVES, step)
 
 
 TRAINING: tuple[Panel, ...] = (
@@ -44,17 +48,25 @@ TRAINING: tuple[Panel, ...] = (
 )
 
 
-def draw_curves(rows: list[dict[str, Any]], panels: Sequence[Panel], path: Path) -> None:
-    """Draw the metrics of a run. Dotted lines show the scores of real samples."""
+PARTS = {"train/reviser_lr": "revising", "train/discriminator_lr": "reranking"}  # of a training, by what they log
+
+
+def draw_curves(rows: list[dict[str, Any]], panels: Sequence[Panel], path: Path, real_samples: str) -> None:
+    """Draw the metrics of a run. Dotted lines show the scores of real samples, and upright ones the steps after which
+    another part of the training begins.
+
+    Args:
+        real_samples: the word for real samples, such as "real text".
+    """
     from matplotlib.figure import Figure  # the import takes a second, and only evaluations need it
 
     real = {k.removeprefix("real/"): v for row in rows for k, v in row.items() if k.startswith("real/")}
     measured = {k for row in rows for k, v in row.items() if v is not None}
     panels = [panel for panel in panels if measured.intersection(panel[1])]  # each method has its own panels
     lines = max(2, math.ceil(len(panels) / 3))
-    figure = Figure(figsize=(13, 3.25 * lines))
+    figure = Figure(figsize=(15, 3.25 * lines))
     # Fixed margins: an automatic layout would draw everything a second time while training waits.
-    figure.subplots_adjust(left=0.04, right=0.99, bottom=0.08, top=0.89, wspace=0.14, hspace=0.34)
+    figure.subplots_adjust(left=0.035, right=0.905, bottom=0.08, top=0.89, wspace=0.5, hspace=0.34)
     grid = figure.subplots(lines, 3).flat
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
@@ -67,8 +79,22 @@ def draw_curves(rows: list[dict[str, Any]], panels: Sequence[Panel], path: Path)
                 (line,) = axes.plot(*zip(*points, strict=True), label=label, marker="" if section == "train" else ".")
                 if real.get(name) is not None and not math.isnan(real[name]):
                     axes.axhline(real[name], color=line.get_color(), linestyle=":")
+        for step, part in _begun(rows):
+            axes.axvline(step, color="0.7", linewidth=0.8, zorder=0)
+            place = {"transform": axes.get_xaxis_transform(), "rotation": 90, "va": "bottom", "ha": "right"}
+            axes.text(step, 0.02, part, color="0.4", fontsize="x-small", clip_on=True, **place)
         axes.set(title=title, xlabel="step")
-        axes.legend(fontsize="small")
-    figure.suptitle("dotted lines: scores of as many real samples")
+        shape = {"fontsize": "x-small", "handlelength": 1.0, "borderaxespad": 0.2, "frameon": False}
+        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), **shape)  # beside the curves
+    figure.suptitle(f"dotted: {real_samples}, same sample size")
     with atomic_binary(path) as file:
         figure.savefig(file, format="png", dpi=110)
+
+
+def _begun(rows: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """The last logged step before each part of the training after the first, and the name of the part."""
+    before: dict[str, Any] = {"step": 0}
+    for row in rows:
+        if any(key.startswith("train/") for key in row):
+            yield from ((before["step"], part) for key, part in PARTS.items() if key in row and key not in before)
+            before = row

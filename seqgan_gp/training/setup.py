@@ -1,9 +1,8 @@
-"""Sets up optimisers, trackers and the request to stop."""
+"""Sets up optimisers and the request to stop."""
 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import inspect
 import signal
 from collections.abc import Iterable, Iterator
@@ -11,8 +10,6 @@ from types import FrameType
 from typing import Any
 
 import torch
-from accelerate.tracking import get_available_trackers
-from accelerate.utils import LoggerType
 
 from ..config import OptimizerConfig
 from ..errors import UserError
@@ -69,19 +66,6 @@ def states(config: OptimizerConfig) -> int:
     optimizer = make_optimizer("", config, [matrix], (0.0, 0.9))
     optimizer.step()
     return sum(torch.is_tensor(value) and value.shape == matrix.shape for value in optimizer.state[matrix].values())
-
-
-def check_trackers(names: list[str]) -> None:
-    """Raise a UserError for a tracker that accelerate does not know or whose package is not installed."""
-    known = [str(t.value) for t in LoggerType if t != LoggerType.ALL]
-    available = [str(getattr(t, "value", t)) for t in get_available_trackers()]
-    for name in names:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"accelerate has {', '.join(known)}"
-            raise UserError(f"trackers: there is no tracker {name}; {remedy}")
-        if name not in available:
-            raise UserError(f"trackers: {name} is not installed; install its package with pip, or leave it out")
 
 
 URGENT: dict[int, Any] = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}

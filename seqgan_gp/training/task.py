@@ -36,6 +36,7 @@ class Evaluator(ABC):
 
     PANELS: ClassVar[tuple[Panel, ...]]
     HEADLINE: ClassVar[tuple[str, ...]]  # the scores that the terminal shows
+    REAL: ClassVar[str]  # the word for real samples
 
     real: Mapping[str, Any]
     """Scores of real samples, under the same keys as those of generated samples."""

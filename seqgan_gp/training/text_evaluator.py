@@ -34,6 +34,7 @@ class Evaluator(task.Evaluator):
 
     SEED = 0  # the same noise at every evaluation: curves show the generator, not the draw
     HEADLINE = ("jsd_4", "self_bleu_4", "unique", "grammatical", "obedience", "agreement")
+    REAL = "real text"
     PANELS = (
         ("n-gram JSD (bits)", ("eval/jsd_1", "eval/jsd_2", "eval/jsd_3", "eval/jsd_4")),
         ("self-BLEU", ("eval/self_bleu_2", "eval/self_bleu_3", "eval/self_bleu_4", "eval/self_bleu_5")),

@@ -1,0 +1,330 @@
+"""Trackers: where a run is logged besides its own folder, through the classes of accelerate.
+
+A tracker never ends a run. One that fails is left out from then on, and a line says so. `trackers.json` in the run
+folder has the name by which each tracker knows the run, so that a resumed run goes on where it was.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import re
+import secrets
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Self, TypeAlias
+
+from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_available_trackers
+
+from ..errors import UserError, one_line
+from ..files import atomic_write
+from .replacing import IDENTITIES, TRACKED
+
+PROJECT = TRACKED
+SHOWN = 50  # samples of an evaluation
+
+Options: TypeAlias = dict[str, Any]
+
+
+class Tracker:
+    """A tracker that shows the config and the numbers of a run, as accelerate logs them.
+
+    Args:
+        name: of the run.
+        known: the name by which the tracker knows the run that is resumed, if it does.
+    """
+
+    package = ""
+    """What pip installs."""
+
+    def __init__(self, name: str, known: str | None):
+        self.name, self.known = name, known
+        self.own: Any = None  # the object of accelerate
+
+    def attempts(self, step: int) -> Iterator[Options]:
+        """Options to start with after `step`, each for the case that the one before fails."""
+        yield {}
+
+    @property
+    def identity(self) -> str | None:
+        """The name by which the tracker knows the run; None if it needs none."""
+        return None
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Show the config."""
+        self.own.store_init_configuration(config)
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        """Show numbers."""
+        self.own.log(values, step=step)
+
+    def texts(self, columns: Mapping[str, Sequence[str]], step: int) -> None:
+        """Show a table of texts, such as sentences and their conditions."""
+
+    def picture(self, name: str, path: Path, step: int) -> None:
+        """Show a PNG."""
+
+    def finish(self, failed: bool) -> None:
+        """Close the tracker's run."""
+        self.own.finish()
+
+
+class TensorBoard(Tracker):
+    """Writes into the run folder, so that `tensorboard --logdir runs` shows its name."""
+
+    package = "tensorboard"
+
+    def attempts(self, step: int) -> Iterator[Options]:
+        yield {"purge_step": step + 1}  # of an earlier start, which came further than its last checkpoint
+
+    def texts(self, columns: Mapping[str, Sequence[str]], step: int) -> None:
+        for name, lines in columns.items():
+            self.own.tracker.add_text(name, "\n".join(f"    {line}" for line in lines), step)  # literal, in Markdown
+        self.own.tracker.flush()
+
+    def picture(self, name: str, path: Path, step: int) -> None:
+        import numpy as np
+        from PIL import Image
+
+        with Image.open(path) as image:
+            self.own.tracker.add_image(name, np.asarray(image.convert("RGB")), step, dataformats="HWC")
+        self.own.tracker.flush()
+
+
+class WandB(Tracker):
+    """Logs offline, into ./wandb, where the user has not logged in: a run must not wait for an answer."""
+
+    package = "wandb"
+
+    def attempts(self, step: int) -> Iterator[Options]:
+        import wandb
+
+        options = {"name": self.name, "id": self.known or secrets.token_hex(4), "resume": "allow"}
+        if "WANDB_MODE" not in os.environ and not wandb.login(prompt=False, verify=False):
+            print("wandb: nobody is logged in, so this run is logged offline; `wandb login` before the next one")
+        else:
+            yield options
+        yield options | {"mode": "offline"}
+
+    @property
+    def identity(self) -> str:
+        return self.own.tracker.id
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        super().configure(config)
+        # Its own steps only grow, while a resumed run goes back to its last checkpoint.
+        self.own.tracker.define_metric("step")
+        self.own.tracker.define_metric("*", step_metric="step")
+
+    def numbers(self, values: Mapping[str, Any], step: int) -> None:
+        self.own.log({"step": step, **values})
+
+    def texts(self, columns: Mapping[str, Sequence[str]], step: int) -> None:
+        import wandb
+
+        rows = [list(row) for row in zip(*columns.values(), strict=True)]
+        self.numbers({"samples": wandb.Table(columns=list(columns), data=rows)}, step)
+
+    def picture(self, name: str, path: Path, step: int) -> None:
+        import wandb
+
+        self.numbers({name: wandb.Image(str(path))}, step)
+
+    def finish(self, failed: bool) -> None:
+        self.own.tracker.finish(exit_code=int(failed))
+
+
+class MLflow(Tracker):
+    """Logs to MLFLOW_TRACKING_URI, or into ./mlflow.db and ./mlruns."""
+
+    package = "mlflow"
+
+    def attempts(self, step: int) -> Iterator[Options]:
+        if self.known:
+            yield {"run_id": self.known}
+        self.known = None
+        yield {"run_name": self.name}
+
+    @property
+    def identity(self) -> str:
+        return self.own.tracker.info.run_id
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        import mlflow
+
+        known = mlflow.get_run(self.identity).data.params  # MLflow allows no changes of these
+        super().configure({key: value for key, value in config.items() if key not in known})
+
+    def numbers(self, values: Mapping[str, float], step: int) -> None:
+        super().numbers({re.sub(r"[^\w\-. :/]", "_", key, flags=re.ASCII): v for key, v in values.items()}, step)
+
+    def texts(self, columns: Mapping[str, Sequence[str]], step: int) -> None:
+        import mlflow
+
+        for name, lines in columns.items():
+            mlflow.log_text("".join(f"{line}\n" for line in lines), f"{name}/step-{step:07d}.txt")
+
+    def picture(self, name: str, path: Path, step: int) -> None:
+        import mlflow
+
+        mlflow.log_artifact(str(path), name)
+
+    def finish(self, failed: bool) -> None:
+        import mlflow
+
+        mlflow.end_run("FAILED" if failed else "FINISHED")
+
+
+class Trackio(Tracker):
+    """Logs to TRACKIO_DIR, or into the cache of Hugging Face; `trackio show` opens it."""
+
+    package = "trackio"
+
+    def attempts(self, step: int) -> Iterator[Options]:
+        yield {"name": self.identity, "resume": "allow" if self.known else "never", "embed": False}
+
+    @property
+    def identity(self) -> str:
+        return self.known or self.name
+
+    def texts(self, columns: Mapping[str, Sequence[str]], step: int) -> None:
+        import pandas as pd
+        import trackio
+
+        self.own.log({"samples": trackio.Table(dataframe=pd.DataFrame(columns))}, step=step)
+
+    def picture(self, name: str, path: Path, step: int) -> None:
+        import trackio
+
+        self.own.log({name: trackio.Image(str(path))}, step=step)
+
+
+def _plain(pip: str) -> type[Tracker]:
+    return type(pip, (Tracker,), {"package": pip})
+
+
+TRACKERS: dict[str, type[Tracker]] = {
+    "tensorboard": TensorBoard,
+    "wandb": WandB,
+    "mlflow": MLflow,
+    "trackio": Trackio,
+    **{name: _plain(name) for name in ("aim", "clearml", "comet_ml", "dvclive", "swanlab")},
+}
+
+
+def check_trackers(names: Sequence[str]) -> None:
+    """Raise a UserError for a tracker that accelerate does not know or whose package is not installed."""
+    available = [str(getattr(tracker, "value", tracker)) for tracker in get_available_trackers()]
+    for name in names:
+        if name not in TRACKERS:
+            close = difflib.get_close_matches(name, TRACKERS, n=1)
+            remedy = f"did you mean {close[0]}?" if close else f"choose some of {', '.join(TRACKERS)}"
+            raise UserError(f"trackers: there is no tracker {name}; {remedy}")
+        if name not in available:
+            package = TRACKERS[name].package
+            raise UserError(f"trackers: {name} is not installed: pip install {package}, or leave it out")
+
+
+class Trackers:
+    """The trackers of a run, in its main process.
+
+    Args:
+        run: the run folder, whose name is that of the run.
+        names: of the trackers, which `check_trackers` has seen.
+        config: the keys and values of the experiment.
+        step: the last step of the run.
+        resumed: whether the run is resumed; a new one is never mixed with an older one of the same folder.
+    """
+
+    def __init__(self, run: Path, names: Sequence[str], config: Mapping[str, Any], step: int, resumed: bool):
+        self.followers: dict[str, Tracker] = {}
+        if not names:
+            return
+        file = run / IDENTITIES
+        known = _read(file) if resumed else {}
+        shown = {key: value if isinstance(value, int | float | str) else str(value) for key, value in config.items()}
+        for name in dict.fromkeys(names):
+            self.followers[name] = TRACKERS[name](run.resolve().name, known.get(name))
+            self._do(name, partial(_start, name=name, run=run, step=step))
+            self._do(name, lambda tracker: tracker.configure(shown))
+        known |= {name: t.identity for name, t in self.followers.items() if t.identity is not None}
+        if known:
+            with atomic_write(file) as opened:
+                json.dump(known, opened)
+
+    def numbers(self, values: Mapping[str, Any], step: int) -> None:
+        """Log numbers; one that is not defined, None, is left out."""
+        known = {key: value for key, value in values.items() if value is not None}
+        self._all(lambda tracker: tracker.numbers(known, step))
+
+    def samples(self, path: Path, step: int) -> None:
+        """Log the samples of an evaluation.
+
+        Args:
+            path: of their files, without their suffixes: texts with one sample on each line, or pictures.
+        """
+        columns = {}
+        for file in sorted(path.parent.glob(f"{path.name}.*"), reverse=True):  # .txt, then .given.txt
+            name = "samples" + file.name.removeprefix(path.name).removesuffix(file.suffix).replace(".", "_")
+            if file.suffix == ".png":
+                self.picture(name, file, step)
+            elif file.suffix == ".txt":
+                with file.open(encoding="utf-8", newline="\n") as lines:
+                    columns[name] = [line.rstrip("\n") for line, _ in zip(lines, range(SHOWN), strict=False)]
+        if columns:
+            self._all(lambda tracker: tracker.texts(columns, step))
+
+    def picture(self, name: str, path: Path, step: int) -> None:
+        """Log a PNG."""
+        self._all(lambda tracker: tracker.picture(name, path, step))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._all(lambda tracker: tracker.finish(failed=kind is not None))
+
+    def _all(self, act: Callable[[Any], object]) -> None:
+        for name in list(self.followers):
+            self._do(name, act)
+
+    def _do(self, name: str, act: Callable[[Any], object]) -> None:
+        """Let a tracker do something, and leave it out from then on if it fails, whatever it raises."""
+        if name not in self.followers:
+            return
+        try:
+            act(self.followers[name])
+        except Exception as error:
+            del self.followers[name]
+            cause = f"{type(error).__name__}: {error}"
+            rest = "the run goes on without it, and metrics.jsonl has all numbers"
+            print(one_line(f"warning: the tracker {name} has failed, {rest} ({cause[:300]})"), file=sys.stderr)
+
+
+def _start(tracker: Tracker, name: str, run: Path, step: int) -> None:
+    """Start a tracker, by the first options that work."""
+    cls: Any = LOGGER_TYPE_TO_CLASS[name]
+    place = {"logging_dir": str(run)} if cls.requires_logging_directory else {}
+    failed: Exception | None = None
+    for options in tracker.attempts(step):
+        try:
+            own: GeneralTracker = cls(PROJECT, **place, **options)
+            own.start()
+            tracker.own = own
+            return
+        except Exception as error:
+            failed = error
+    assert failed
+    raise failed
+
+
+def _read(file: Path) -> dict[str, str]:
+    """The names by which trackers know a run; none of a file that is damaged or not there."""
+    try:
+        known = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return {}
+    return {str(k): v for k, v in known.items() if isinstance(v, str)} if isinstance(known, dict) else {}
