@@ -12,7 +12,7 @@ from ..files import atomic_write
 from ..metrics.bleu import SMOOTHING
 from . import tables
 from .comparison import Comparison
-from .figures import frontier
+from .figures import frontier, guesses
 from .scorer import LEVEL, Scored
 
 UNITS = {"word": "lower-cased words, punctuation marks apart", "character": "characters"}
@@ -31,6 +31,7 @@ def settings(comparison: Comparison) -> dict[str, Any]:
         "grammar": comparison.sources.grammar,
         "train": comparison.sources.train,
         "column": comparison.sources.column,
+        "valid": comparison.rule.name if comparison.rule else None,
         "seed": comparison.seed,
         "version": __version__,
     }
@@ -55,14 +56,14 @@ def publish(
     points: Mapping[str, Sequence[tuple[str, Scored]]],
     settings: Mapping[str, Any],
 ) -> None:
-    """Print the table of compare or sweep, and write table.md, scores.json and frontier.png into a folder.
+    """Print the table of compare or sweep, and write table.md, scores.json and the figures of these scores.
 
     Args:
-        folder: created if it is not there.
+        folder: for the files; created if it is not there.
         extra: another file for the same JSON.
         columns: the scores of each system.
         real: the scores of real text.
-        points: the points of each line of the figure (`figures.frontier`).
+        points: the points of each line of the frontier (`figures.frontier`).
         settings: of the comparison, for the table and the JSON.
     """
     everything = {**columns, "real": real}
@@ -76,8 +77,10 @@ def publish(
     with atomic_write(folder / "table.md") as table:
         notes = "".join(f"\n{note}\n" for note in [*settings["warnings"], *settings["notes"]])
         table.write(f"{_describe(settings)}\n\n{tables.markdown(everything)}\n{notes}")
-    drawn = frontier(points, real, folder / "frontier.png")
-    print(f"\nwritten: {folder}/table.md, scores.json" + (", frontier.png" if drawn else ""))
+    written = ["table.md", "scores.json"]
+    written += ["frontier.png"] * frontier(points, real, folder / "frontier.png")
+    written += ["guesses.png"] * guesses(everything, folder / "guesses.png")
+    print(f"\nwritten: {folder}/{', '.join(written)}")
 
 
 def _describe(settings: Mapping[str, Any]) -> str:

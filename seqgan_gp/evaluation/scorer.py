@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from ..errors import UserError
 from ..metrics.bootstrap import intervals
+from ..metrics.metric import find
 from ..scoring import Rows, Scores, Values, defined
 from .families import Family
 from .real import FittedReal, random_subset
@@ -85,7 +86,7 @@ class Scorer:
         """The scores of one family. What it prepares for them takes much memory, and is gone afterwards."""
         family, given = self.families[name], (len(samples), len(real.reference))
         if family.cap:
-            samples, real = random_subset(samples, family.cap), real.at_most(family.cap)
+            samples, real = random_subset(samples, family.cap), real.at_most(family.cap, family.whole_training)
         sizes = len(samples), len(real.reference)
         scores = _Defined(family.build(samples, real))
         values = scores()
@@ -108,7 +109,7 @@ class _Defined:
 
 
 def _check_described(name: str, family: Family, values: Values) -> None:
-    if unknown := [key for key in values if key not in family.metrics]:
+    if unknown := [key for key in values if not find(key, family.metrics)]:
         raise UserError(
             f"--metrics {name}: the family returns {', '.join(unknown)} and describes only "
             f"{', '.join(family.metrics)}: give each score a Metric"
