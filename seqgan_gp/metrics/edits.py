@@ -56,5 +56,5 @@ def nearest(sequences: Sequence[str], others: Sequence[str]) -> Neighbours:
             found = pairs[np.arange(len(best)), best]
             nearer = found < distances[part]
             rows[part][nearer], distances[part][nearer] = start + best[nearer], found[nearer]
-    longer = np.array([max(len(one), len(others[row]), 1) for one, row in zip(sequences, rows, strict=True)])
+    longer = np.array([max(len(one), len(others[int(row)]), 1) for one, row in zip(sequences, rows, strict=True)])
     return Neighbours(rows, distances, 100 * (1 - distances / longer))
