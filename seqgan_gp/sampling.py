@@ -47,7 +47,11 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     num = options.num if given is None else len(given)
     price = Price()
     drawn: dict[str, Any] = {
-        name: getattr(options, name) for name in ("seed", "temperature", "batch_size", "candidates", "passes")
+        "seed": options.seed,
+        "temperature": options.temperature,
+        "batch_size": options.batch_size,
+        "candidates": options.candidates,
+        "passes": options.passes,
     }
     if options.fix is None:
         sentences = generator.sample(num, given=given, **drawn)

@@ -162,7 +162,8 @@ def test_the_discriminator_chooses(genes, monkeypatch):
     discriminator = generator.reranking.discriminator
 
     def likes_short(ids, condition=None):
-        return 1e6 * (ids == generator.tokenizer.pad).sum(dim=1).float()
+        stops = (ids == generator.tokenizer.pad) | (ids == generator.tokenizer.end)
+        return -1e6 * (stops.cumsum(dim=1) == 0).sum(dim=1).float()
 
     plain = list(infill(generator, "A?C", 12, candidates=8, seed=2))
     monkeypatch.setattr(discriminator, "forward", likes_short)
