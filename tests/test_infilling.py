@@ -8,8 +8,8 @@ from conftest import SIZES, TINY
 from seqgan_gp import Generator
 from seqgan_gp.cli import main
 from seqgan_gp.errors import UserError
-from seqgan_gp.pretrained import Price, draw_until, infill
-from seqgan_gp.pretrained.infilling import _places
+from seqgan_gp.pretrained import Price, draw_until, infill, infilling
+from seqgan_gp.pretrained.placing import places, surprise_of
 from seqgan_gp.text import fasta
 from seqgan_gp.text.patterns import FREE, Pattern
 from seqgan_gp.text.tokenizer import Tokenizer
@@ -72,21 +72,25 @@ def test_a_bad_pattern_is_one_line(pattern, tokenizer, complaint):
     assert complaint in str(error.value) and str(error.value).startswith("--fix")
 
 
+def by_token(log):
+    return dict(enumerate(np.moveaxis(log, 2, 0)))
+
+
 def test_a_pattern_stands_where_it_is_likeliest_and_its_pieces_keep_their_order():
     pattern = Pattern("", ((3, FREE, 4), (5,)), False, False, GENES)
     log = np.full((2, 8, 6), -9.0)
     log[0, 2, 3] = log[0, 4, 4] = log[0, 3, 5] = log[0, 6, 5] = 0  # the 5 at place 3 is within the first piece
     log[1, 5, 3] = log[1, 7, 4] = log[1, 1, 5] = log[1, 1, 3] = 0  # nothing can follow a piece at the end
     going, none = np.zeros((2, 8)), np.zeros((2, 2, 8))
-    found = _places(pattern, log, going, GENES.end, none)
+    found = places(pattern, by_token(log), going, none)
     assert found[0].tolist() == [2, 6] and found[1, 0] == 1 and found[1, 1] >= 4
     # An end that is likely at place 3 makes all later places dear.
     going[:, 3] = -50
     log[0, 0, 3] = -1
     early = Pattern("", ((3,),), False, False, GENES)
-    assert _places(early, log[:1], going[:1], GENES.end, none[:1, :1]).tolist() == [[2]]
+    assert places(early, by_token(log[:1]), going[:1], none[:1, :1]).tolist() == [[2]]
     first = Pattern("", ((3,),), True, False, GENES)
-    assert _places(first, log[:1], going[:1], GENES.end, none[:1, :1]).tolist() == [[0]]
+    assert places(first, by_token(log[:1]), going[:1], none[:1, :1]).tolist() == [[0]]
 
 
 def test_places_are_drawn_in_proportion_to_their_probabilities():
@@ -95,8 +99,8 @@ def test_places_are_drawn_in_proportion_to_their_probabilities():
     log = np.zeros((20_000, 3, 2))
     log[:, :, 1] = np.log(p)
     gumbel = np.random.default_rng(3).gumbel(size=(20_000, 1, 3))
-    places = _places(pattern, log, np.zeros((20_000, 3)), 0, gumbel)[:, 0]
-    np.testing.assert_allclose(np.bincount(places) / 20_000, p, atol=0.02)
+    found = places(pattern, by_token(log), np.zeros((20_000, 3)), gumbel)[:, 0]
+    np.testing.assert_allclose(np.bincount(found) / 20_000, p, atol=0.02)
 
 
 @pytest.fixture(scope="module")
@@ -147,12 +151,10 @@ def test_steps_make_the_pattern_likelier(genes):
     noise = generator.network.sample_noise(6, np.random.default_rng(2))
     allowed = torch.zeros(6, 48, 7, dtype=torch.bool)
     allowed[:, :, 3] = True
-    from seqgan_gp.pretrained import infilling
-
     pattern = Pattern.read("A", generator.tokenizer, 48)
     filler = infilling._Filler(generator, generator.network, pattern, None, 2, 20, 0.0, Price())
     moved = filler._moved(generator.network, noise, allowed, None)
-    before, after = (infilling._surprise(generator.network(z), allowed).sum(1) for z in (noise, moved))
+    before, after = (surprise_of(generator.network(z), allowed).sum(1) for z in (noise, moved))
     assert (after < before).all()
     torch.testing.assert_close(moved.norm(dim=1), noise.norm(dim=1))
 

@@ -19,10 +19,11 @@ from ..models.generator import NoiseModel
 from ..models.relaxations import draw_chance, most_probable, sample_ids
 from ..models.reviser import RevisingGenerator
 from ..models.sequence import finish
-from ..text.patterns import FREE, Pattern
+from ..text.patterns import Pattern
 from .critic import Critic
 from .generator import Generator
 from .given import Given, encode
+from .placing import allowed_tokens, surprise_of
 
 STEPS, RATE = 5, 0.1  # of Adam, on the noise
 CANDIDATES = 32
@@ -173,41 +174,15 @@ class _Filler:
         choice = chance.standard_exponential((size, self.candidates))
         with evaluating(self.network):
             logits = first(latent, repeated)
-            allowed = self._allowed(logits, gumbel)
+            allowed = allowed_tokens(logits, self.pattern, gumbel)
             latent = self._moved(first, latent, allowed, repeated)
             logits = first(latent, repeated)
-            surprise = _surprise(logits, allowed).sum(dim=1)
+            surprise = surprise_of(logits, allowed).sum(dim=1)
             ids = self._written(logits, latent, allowed, chances, repeated)
             ids = finish(ids, tokenizer.end, tokenizer.pad)
             kept = self._chosen(ids, surprise, choice, repeated)
         self.price.candidates += rows
         return ids.unflatten(0, choice.shape)[torch.arange(size, device=device), kept].cpu().numpy()
-
-    def _allowed(self, logits: Tensor, gumbel: np.ndarray) -> Tensor:
-        """Which tokens may stand at each position, bool (N, L, V): the fixed ones alone at their places, no end before
-        the last of them, and an end behind it where the pattern is tied to the end.
-        """
-        tokenizer, pattern = self.generator.tokenizer, self.pattern
-        stops = [tokenizer.end, tokenizer.pad]
-        log = logits.log_softmax(dim=-1).double().cpu().numpy()
-        going = np.log1p(-np.exp(log[:, :, stops]).sum(axis=-1).clip(max=1 - 1e-12))
-        offsets = _places(pattern, log, going, tokenizer.end, gumbel)
-        allowed = torch.ones(logits.shape, dtype=torch.bool)
-        rows = torch.arange(len(logits))
-        last = torch.from_numpy(offsets[:, -1]) + len(pattern.pieces[-1])
-        before = torch.arange(logits.shape[1]) < last[:, None]
-        for stop in stops:
-            allowed[:, :, stop] &= ~before
-        for piece, starts in zip(pattern.pieces, offsets.T, strict=True):
-            for place, token in enumerate(piece):
-                if token != FREE:
-                    allowed[rows, torch.from_numpy(starts) + place] = False
-                    allowed[rows, torch.from_numpy(starts) + place, token] = True
-        if pattern.last:
-            inside = last < logits.shape[1]  # a sequence may also end because it is full
-            allowed[rows[inside], last[inside]] = False
-            allowed[rows[inside], last[inside], tokenizer.end] = True
-        return allowed.to(logits.device)
 
     def _moved(self, network: NoiseModel, latent: Tensor, allowed: Tensor, condition: Tensor | None) -> Tensor:
         """The noise after steps that make the allowed tokens likelier. Its length stays, since the generator knows
@@ -218,7 +193,7 @@ class _Filler:
         optimizer = torch.optim.Adam([latent], lr=RATE)
         for _ in range(self.steps):
             with torch.enable_grad():
-                loss = _surprise(network(latent, condition), allowed).sum()
+                loss = surprise_of(network(latent, condition), allowed).sum()
                 (latent.grad,) = torch.autograd.grad(loss, latent)
             optimizer.step()
             latent.data *= norm / latent.data.norm(dim=1, keepdim=True)
@@ -256,49 +231,3 @@ class _Filler:
             with evaluating(self.judge.network):
                 return self.judge.network(ids, condition).view(choice.shape).argmax(dim=1)
         return surprise.view(choice.shape).argmin(dim=1)
-
-
-def _surprise(logits: Tensor, allowed: Tensor) -> Tensor:
-    """Minus the log-probability that the token at each position of logits (N, L, V) is an allowed one, (N, L)."""
-    return logits.logsumexp(dim=-1) - logits.masked_fill(~allowed, -torch.inf).logsumexp(dim=-1)
-
-
-def _places(pattern: Pattern, log: np.ndarray, going: np.ndarray, end: int, gumbel: np.ndarray) -> np.ndarray:
-    """Where each piece of a pattern begins in each of N sequences: int64 (N, pieces). The place with the largest
-    log-probability plus Gumbel noise is a draw from the places in proportion to their probabilities; of several pieces
-    the sum is the largest.
-
-    Args:
-        log: log-probabilities of tokens (N, L, V).
-        going: those of no end (N, L).
-        gumbel: Gumbel noise (N, pieces, L).
-    """
-    rows, length, _ = log.shape
-    runs = np.concatenate([np.zeros((rows, 1)), going.cumsum(axis=1)], axis=1)
-    best, came = np.zeros((rows, length + 1)), []  # by the position where the next piece may begin
-    for number, piece in enumerate(pattern.pieces):
-        count = length - len(piece) + 1
-        gain = gumbel[:, number, :count].copy()
-        for place, token in enumerate(piece):
-            if token != FREE:
-                gain += log[:, place : place + count, token]
-        gain += best[:, :count]
-        if number == 0 and pattern.first:
-            gain[:, 1:] = -np.inf
-        if number == len(pattern.pieces) - 1:
-            stops = np.arange(len(piece), length + 1)
-            gain += runs[:, stops]
-            if pattern.last:
-                gain += np.concatenate([log[:, :, end], np.zeros((rows, 1))], axis=1)[:, stops]
-        came.append(np.maximum.accumulate(gain, axis=1))
-        best = np.full((rows, length + 1), -np.inf)
-        best[:, len(piece) :] = came[-1]
-        came[-1] = gain
-    offsets = np.zeros((rows, len(came)), dtype=np.int64)
-    limit = np.full(rows, length)
-    for number in reversed(range(len(came))):
-        gain, size = came[number], len(pattern.pieces[number])
-        fits = np.arange(gain.shape[1]) + size <= limit[:, None]
-        offsets[:, number] = np.where(fits, gain, -np.inf).argmax(axis=1)
-        limit = offsets[:, number]
-    return offsets
