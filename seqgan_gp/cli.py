@@ -1,4 +1,4 @@
-"""The commands train, sample, evaluate, compare, sweep, probe and push. Each imports what is slow only when it runs."""
+"""The commands, each of which does its slow imports only when it runs."""
 
 from __future__ import annotations
 

@@ -10,8 +10,9 @@ import importlib
 import os
 import sys
 import traceback
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import ModuleType
+from typing import Any
 
 from .errors import UserError
 
@@ -33,6 +34,24 @@ def load(names: Iterable[str], option: str = "--import") -> list[ModuleType]:
     if here not in sys.path and "" not in sys.path:  # a console script's path lacks it
         sys.path.insert(0, here)
     return [_load(name, option) for name in names]
+
+
+def function(name: str, option: str, hint: str) -> Callable[..., Any]:
+    """The function of the user's own that is named `module:function`.
+
+    Args:
+        option: the user's option for it.
+        hint: says what the function is to be. Errors end with it.
+
+    Raises:
+        UserError: there is no such module or function, or the module fails.
+    """
+    module_name, _, attribute = name.partition(":")
+    (module,) = load([module_name], option)
+    own = getattr(module, attribute, None)
+    if not callable(own):
+        raise UserError(f"{option} {name}: the module {module_name} has no function '{attribute}'; {hint}")
+    return own
 
 
 def _load(name: str, option: str) -> ModuleType:

@@ -8,18 +8,19 @@ import sys
 from contextlib import nullcontext
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from . import config as configs
-from .artefacts import CONFIG, locate
+from .artefacts import CONFIG, locate, saved_networks
 from .errors import UserError
 from .files import atomic_write
 from .machine import best_device, prepare
 from .modality import modality
 
 if TYPE_CHECKING:
+    from .pretrained import Critic, Generator
     from .text.conditions import Condition
 
 
@@ -35,7 +36,7 @@ def sample(options: argparse.Namespace) -> int:
 
 def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     """Write one sentence on each line, with the label that the options give, or as answers to the lines of a file."""
-    from .pretrained import Generator
+    from .pretrained import Generator, Price, draw_until, infill
     from .text.writing import form_of, written
 
     if Path(options.out or "").suffix.lower() in PICTURES:
@@ -44,8 +45,22 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     generator = Generator.from_pretrained(checkpoint, best_device())
     given = _given(generator.condition, options)
     num = options.num if given is None else len(given)
-    drawn = options.seed, options.temperature, options.batch_size, given, options.candidates, options.passes
-    sentences = generator.sample(num, *drawn)
+    price = Price()
+    drawn: dict[str, Any] = {
+        "seed": options.seed,
+        "temperature": options.temperature,
+        "batch_size": options.batch_size,
+        "candidates": options.candidates,
+        "passes": options.passes,
+    }
+    if options.fix is None:
+        sentences = generator.sample(num, given=given, **drawn)
+    elif options.fix_by == "draw":
+        sentences = draw_until(generator, options.fix, num, price, given=options.label, **drawn)
+    else:
+        sentences = infill(
+            generator, options.fix, num, _critic(checkpoint, generator), given=given, price=price, **drawn
+        )
     pieces = written(sentences, form, given)
     to_file = options.out not in (None, "-")
     with atomic_write(options.out) if to_file else nullcontext(sys.stdout) as file:
@@ -54,7 +69,18 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
             file.writelines(chunk)
             bar.update(len(chunk))
         bar.close()
+    if options.fix is not None:
+        print(f"--fix {options.fix}: {price.of(num)}", file=sys.stderr)
     return 0
+
+
+def _critic(checkpoint: Path, generator: Generator) -> Critic | None:
+    """The critic, where no discriminator chooses among candidates; None if the run has none."""
+    from .pretrained import Critic
+
+    if generator.reranking or "critic" not in saved_networks(checkpoint):
+        return None
+    return Critic.from_pretrained(checkpoint, best_device())
 
 
 def _given(condition: Condition | None, options: argparse.Namespace) -> list[str] | None:

@@ -18,7 +18,7 @@ def names(grammar):
     return [(c.name, *map(str, c.sides)) for c in grammar.contrasts]
 
 
-@pytest.mark.parametrize("name", ["text", "types", "dna", "dialogue"])
+@pytest.mark.parametrize("name", ["text", "types", "dna", "dialogue", "peptides", "passwords"])
 def test_contrasts_change_no_sentence_that_a_grammar_draws(name):
     source = (shipped.folder("data") / f"{name}.pcfg").read_text()
     plain = Grammar("\n".join(line for line in source.splitlines() if not line.startswith("%contrast")))

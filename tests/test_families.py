@@ -96,7 +96,7 @@ def test_an_encoder_of_the_users_own_is_found_in_the_working_directory(vowels):
             ["--metrics", "vowel"],
             "--metrics vowel: there is no such family of scores (did you mean vowels?); give ",
         ),
-        (["--metrics", "nothing like it"], "of ngrams, embedding, classifier, language-model, oracle, vowels, or all"),
+        (["--metrics", "nothing like it"], "oracle, valid, neighbours, guesses, composition, vowels, or all"),
         (["--metrics", "all", "ngrams"], "--metrics all is every family"),
         (["--import", "no_scores"], "--import no_scores: there is no module no_scores"),
         (["--import", "broken"], "line 3 fails (ZeroDivisionError: division by zero)"),
@@ -151,7 +151,10 @@ def test_defaults_are_the_families_whose_needs_are_met():
     usual = ["ngrams", "embedding", "classifier"]
     assert list(choose_families(None, False, True)) == usual
     assert list(choose_families(None, True, False)) == [*usual, "oracle"]
-    assert list(choose_families(["all"], False, True)) == [*usual, "language-model"]
+    opt_in = ["neighbours", "guesses", "composition"]
+    assert list(choose_families(["all"], False, True)) == [*usual, "language-model", *opt_in]
+    assert list(choose_families(["all"], True, True, True)) == list(FAMILIES)
+    assert list(choose_families(None, False, False, True)) == [*usual, "valid"]
     assert list(choose_families(["oracle", "ngrams", "oracle"], True, False)) == ["oracle", "ngrams"]
     with pytest.raises(UserError, match="--train"):
         choose_families(["all"], True, False)

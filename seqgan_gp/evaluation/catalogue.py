@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..metrics.metric import Metric
+from ..metrics.metric import Metric, find
 from .families import FAMILIES
 
 RUN_METRICS: dict[str, Metric] = {
@@ -33,5 +33,6 @@ def metrics() -> dict[str, Metric]:
 
 def describe(key: str) -> Metric | None:
     """The description of a score of a family or of a run; None where there is no such score."""
-    known, pattern = RUN_METRICS | metrics(), f"{key.partition('_')[0]}_*"
-    return known.get(key) or (known.get(pattern) if "_" in key else None)
+    known = RUN_METRICS | metrics()
+    found = find(key, known)
+    return known[found] if found else None

@@ -17,7 +17,7 @@ from ..tabular import check_suffix
 from ..text.reading import read_sentences
 from ..text.words import characters, some, words
 from . import comparison, pairs, report, tables
-from .catalogue import metrics
+from .catalogue import describe, metrics
 from .comparison import Comparison, Sources
 from .families import nearest
 from .notes import REAL, REFERENCE, SAMPLES, TRAIN, other_case, same_sentences, short_lines
@@ -253,13 +253,15 @@ def _systems(given: Sequence[str]) -> dict[str, list[str]]:
 
 
 def _check_rank(key: str) -> None:
-    if key not in metrics():
+    if describe(key) is None or key.endswith("*"):
         raise UserError(f"--rank {key}: no such score{nearest(key, metrics())}; give one of {', '.join(metrics())}")
 
 
 def _ranked(columns: Mapping[str, Scored], real: Scored, key: str) -> dict[str, Scored]:
     """The columns with the best first. Those without that score are last, in the order in which they were given."""
-    better, goal = metrics()[key].better, real.values.get(key) or 0.0
+    metric = describe(key)
+    assert metric
+    better, goal = metric.better, real.values.get(key) or 0.0
 
     def place(name: str) -> tuple[bool, float]:
         value = columns[name].values.get(key)

@@ -13,9 +13,10 @@ from ..errors import UserError
 from ..text.grammar import Grammar
 from ..text.reading import read_sentences as read_rows
 from .encoders import FitEncoder, load_encoder, lsa
-from .families import Family, choose_families, with_cap
+from .families import ALL, VALID, Family, choose_families, with_cap
 from .notes import choose_unit
 from .real import FittedReal, draw_twice, random_halves, random_subset
+from .rules import Rule, load_rule
 from .scorer import Scored, Scorer
 from .training_model import TrainingModel
 
@@ -122,6 +123,7 @@ class Comparison:
         bootstrap: repetitions for the intervals; 0 for none.
         model: the language model of the training sentences, which all systems share. It is trained at its first use.
         reference: the sentences of the file of the reference, if there is one.
+        rule: says which sentences are valid, if the user gives one.
     """
 
     sources: Sources
@@ -135,6 +137,7 @@ class Comparison:
     bootstrap: int
     model: TrainingModel | None
     reference: list[str] | None = None
+    rule: Rule | None = None
 
     @property
     def scorer(self) -> Scorer:
@@ -143,7 +146,7 @@ class Comparison:
 
     def against(self, reference: Sequence[str]) -> FittedReal:
         """Real text with this reference."""
-        return FittedReal(reference, self.training, self.grammar, self.unit, self.fit_encoder, self.model)
+        return FittedReal(reference, self.training, self.grammar, self.unit, self.fit_encoder, self.model, self.rule)
 
     def draw_twice(self, size: int) -> tuple[list[str], list[str]]:
         """Two independent lists of `size` sentences of the grammar.
@@ -193,10 +196,13 @@ def from_options(options: argparse.Namespace, sources: Sources | None = None) ->
     sources = sources or Sources.of(options)
     if not (sources.reference or sources.grammar):
         raise UserError(NO_REAL_TEXT)
+    rule = load_rule(options.valid) if options.valid is not None else None  # bad ones are refused before files are read
     grammar = Grammar.load(sources.grammar) if sources.grammar else None
     reference = sources.read(sources.reference) if sources.reference else None
     training = sources.read(sources.train) if sources.train else None
-    families = choose_families(options.metrics, grammar is not None, training is not None)
+    # A rule is given for its scores, whatever other ones are asked for.
+    asked = [*options.metrics, VALID] if rule and options.metrics and options.metrics != [ALL] else options.metrics
+    families = choose_families(asked, grammar is not None, training is not None, rule is not None)
     families = with_cap(families, options.cap)
     unit = _unit(options.unit, reference, grammar, sources)
     needs_encoder = any(family.needs == "encoder" for family in families.values())
@@ -212,6 +218,7 @@ def from_options(options: argparse.Namespace, sources: Sources | None = None) ->
         bootstrap=_checked_bootstrap(options.bootstrap),
         model=TrainingModel(training, unit) if training else None,
         reference=reference,
+        rule=rule,
     )
 
 

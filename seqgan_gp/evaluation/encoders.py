@@ -94,10 +94,7 @@ def load_encoder(name: str) -> FitEncoder:
     if not (module_name and function):
         known = ", ".join(ENCODERS)
         raise UserError(f"--encoder {name}: no encoder; give {known} or package.module:function; {ENCODER}")
-    (module,) = extensions.load([module_name], "--encoder")
-    own = getattr(module, function, None)
-    if not callable(own):
-        raise UserError(f"--encoder {name}: the module {module_name} has no function '{function}'; {ENCODER}")
+    own = extensions.function(name, "--encoder", ENCODER)
     return lambda real: _checked(name, own)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from .catalogue import metrics
+from .guessing import GUESSES
 from .scorer import Scored
 
 # The horizontal and the vertical score of each panel. A panel is drawn where every system has both.
@@ -48,6 +49,31 @@ def frontier(systems: Mapping[str, Sequence[tuple[str, Scored]]], real: Scored, 
         axes.grid(alpha=0.3)
     figure.legend(*figure.axes[0].get_legend_handles_labels(), fontsize="small", loc="outside right upper")
     figure.suptitle("a perfect generator lands on the star")
+    figure.savefig(path, dpi=120)
+    return True
+
+
+def guesses(columns: Mapping[str, Scored], path: Path) -> bool:
+    """Draw the fraction of held-out passwords that each system finds against the number of its guesses.
+
+    Returns:
+        Whether a figure was written. There is none where nobody counted guesses.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, column in columns.items():
+        values = column.values
+        points = [(n, values.get(f"match_{n}")) for n in GUESSES] + [(values.get("guesses"), values.get("match"))]
+        known = [(n, value) for n, value in points if n and value is not None]
+        if known:
+            axes.plot(*zip(*sorted(known), strict=True), marker="o", markersize=4, label=name)
+    if not axes.lines:
+        return False
+    axes.set(xscale="log", xlabel="guesses (different samples)", ylabel="fraction of held-out ones found")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
     figure.savefig(path, dpi=120)
     return True
 

@@ -15,6 +15,7 @@ from ..metrics.bootstrap import halves, subset
 from ..scoring import Real
 from ..text.grammar import Grammar
 from .encoders import FitEncoder, SentenceEncoder, lsa
+from .rules import Rule
 from .training_model import TrainingModel
 
 
@@ -26,28 +27,31 @@ class FittedReal(Real):
     Args:
         fit_encoder: fits the sentence encoder to the reference.
         model: the language model of the training sentences, if they are known.
+        rule: of the user's own, which says what sentences are valid.
     """
 
     fit_encoder: FitEncoder = lsa
     model: TrainingModel | None = None
+    rule: Rule | None = None
 
-    def at_most(self, size: int) -> FittedReal:
-        """The same real text with random subsets of its reference and its training sentences, where they have more
-        than `size`. The models that are fitted to it are fitted once for each size.
+    def at_most(self, size: int, whole_training: bool = False) -> FittedReal:
+        """The same real text with random subsets of its reference and, perhaps, of its training sentences, where they
+        have more than `size`. The models that are fitted to it are fitted once for each size.
         """
-        if max(len(self.reference), len(self.training or ())) <= size:
+        training = None if whole_training else self.training
+        if max(len(self.reference), len(training or ())) <= size:
             return self
-        if size not in self._subsets:
-            self._subsets[size] = replace(
+        if (size, whole_training) not in self._subsets:
+            self._subsets[size, whole_training] = replace(
                 self,
                 reference=random_subset(self.reference, size),
-                training=self.training and random_subset(self.training, size),
+                training=random_subset(training, size) if training else self.training,
                 model=self.model and self.model.at_most(size),
             )
-        return self._subsets[size]
+        return self._subsets[size, whole_training]
 
     @cached_property
-    def _subsets(self) -> dict[int, FittedReal]:
+    def _subsets(self) -> dict[tuple[int, bool], FittedReal]:
         return {}
 
     @cached_property

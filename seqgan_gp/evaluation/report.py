@@ -12,7 +12,7 @@ from ..files import atomic_write
 from ..metrics.bleu import SMOOTHING
 from . import pairs, tables
 from .comparison import Comparison
-from .figures import frontier
+from .figures import frontier, guesses
 from .scorer import LEVEL, Scored
 
 UNITS = {"word": "lower-cased words, punctuation marks apart", "character": "characters"}
@@ -31,6 +31,7 @@ def settings(comparison: Comparison) -> dict[str, Any]:
         "grammar": comparison.sources.grammar,
         "train": comparison.sources.train,
         "column": comparison.sources.column,
+        "valid": comparison.rule.name if comparison.rule else None,
         "seed": comparison.seed,
         "version": __version__,
     }
@@ -65,14 +66,14 @@ def publish(
     settings: Mapping[str, Any],
     found: Sequence[pairs.Pair] = (),
 ) -> None:
-    """Print the table of compare or sweep, and write it, scores.json and frontier.png into a folder.
+    """Print the table of compare or sweep, and write it, scores.json and the figures of these scores into a folder.
 
     Args:
-        folder: created if it is not there.
+        folder: for the files; created if it is not there.
         extra: another file for the same JSON.
         columns: the scores of each system.
         real: the scores of real text.
-        points: the points of each line of the figure (`figures.frontier`).
+        points: the points of each line of the frontier (`figures.frontier`).
         settings: of the comparison, for the table and the JSON.
         found: the differences of the systems, which get tables of their own.
     """
@@ -105,6 +106,8 @@ def publish(
             tabular.write(table, written[-1])
     if frontier(points, real, folder / "frontier.png"):
         written.append(folder / "frontier.png")
+    if guesses(everything, folder / "guesses.png"):
+        written.append(folder / "guesses.png")
     print(f"\nwritten: {written[0]}, {', '.join(path.name for path in written[1:])}")
 
 

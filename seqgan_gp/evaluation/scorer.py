@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from ..errors import UserError
 from ..metrics.bootstrap import halved, interval
+from ..metrics.metric import find
 from ..scoring import Rows, Scores, Values, defined
 from .families import Family
 from .real import FittedReal, random_subset
@@ -125,7 +126,7 @@ class Scorer:
         """The scores of one family. What it prepares for them takes much memory, and is gone afterwards."""
         family, given = self.families[name], (len(samples), len(real.reference))
         if family.cap:
-            samples, real = random_subset(samples, family.cap), real.at_most(family.cap)
+            samples, real = random_subset(samples, family.cap), real.at_most(family.cap, family.whole_training)
         sizes = len(samples), len(real.reference)
         scores = _Defined(family.build(samples, real))
         values = scores()
@@ -151,7 +152,7 @@ class _Defined:
 
 
 def _check_described(name: str, family: Family, values: Values) -> None:
-    if unknown := [key for key in values if key not in family.metrics]:
+    if unknown := [key for key in values if not find(key, family.metrics)]:
         raise UserError(
             f"--metrics {name}: the family returns {', '.join(unknown)} and describes only "
             f"{', '.join(family.metrics)}: give each score a Metric"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ..metrics.metric import Metric, find
 from ..tabular import Cell, Number, Table
-from .catalogue import metrics
+from .catalogue import describe, metrics
 from .families import FAMILIES
 from .scorer import Scored
 
@@ -20,8 +21,9 @@ def number(scored: Scored, key: str) -> Number:
 
 def keys(columns: Mapping[str, Scored]) -> list[str]:
     """The scores that any column has, in the order of the families."""
-    order = list(metrics())
-    return sorted({key for c in columns.values() for key in c.values}, key=order.index)
+    known = metrics()
+    order = list(known)
+    return sorted({k for c in columns.values() for k in c.values}, key=lambda k: (order.index(str(find(k, known))), k))
 
 
 def capped(columns: Mapping[str, Scored]) -> dict[str, tuple[str, list[str]]]:
@@ -31,7 +33,7 @@ def capped(columns: Mapping[str, Scored]) -> dict[str, tuple[str, list[str]]]:
     rows = {}
     for name, family in FAMILIES.items():
         if any(name in column.capped for column in columns.values()):
-            first = next(key for key in keys(columns) if key in family.metrics)
+            first = next(key for key in keys(columns) if find(key, family.metrics))
             pairs = [column.capped.get(name) for column in columns.values()]
             rows[first] = name, ["all" if pair is None else "{:,}/{:,}".format(*pair) for pair in pairs]
     return rows
@@ -52,7 +54,7 @@ def terminal(columns: Mapping[str, Scored]) -> str:
     rows = [["", *columns, ""]]
     group, fewer = "", capped(columns)
     for key in keys(columns):
-        metric = metrics()[key]
+        metric = _described(key)
         if metric.group != group:
             group = metric.group
             rows.append([group])
@@ -71,11 +73,17 @@ def terminal(columns: Mapping[str, Scored]) -> str:
     return "\n".join([*map(line, rows), *filter(None, [undefined(columns)])])
 
 
+def _described(key: str) -> Metric:
+    metric = describe(key)
+    assert metric  # the scorer refuses others
+    return metric
+
+
 def table(columns: Mapping[str, Scored]) -> Table:
     """The same as a table for files."""
     rows: list[list[Cell]] = []
     for key in keys(columns):
-        goal = "" if key == "count" else metrics()[key].better
+        goal = "" if key == "count" else _described(key).better
         rows.append([key, *(number(c, key) for c in columns.values()), goal])
     return Table(["", *columns, "goal"], rows)
 

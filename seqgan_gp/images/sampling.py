@@ -25,6 +25,8 @@ def sample_images(checkpoint: Path, options: argparse.Namespace) -> int:
         raise UserError("--candidates is for text: nothing chooses among images; leave it out")
     if options.passes is not None:
         raise UserError("--passes is for text: nothing revises images; leave it out")
+    if options.fix is not None:
+        raise UserError("--fix is for text: images have no tokens to hold; leave it out")
     if options.temperature is not None:
         raise UserError("--temperature is for text: pixels are not drawn from a softmax; leave it out")
     if options.label is not None or options.context is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -27,3 +27,9 @@ class Metric:
 def numbered(key: str, orders: Iterable[int], group: str, meaning: str, better: Better = "real") -> dict[str, Metric]:
     """One score for each n-gram order n, under the key `key_n`; `{n}` in `meaning` becomes the order."""
     return {f"{key}_{n}": Metric(group, meaning.format(n=n), better) for n in orders}
+
+
+def find(key: str, known: Mapping[str, Metric]) -> str | None:
+    """The key that describes a score: its own, or one that ends in *, such as `class_*` for `class_7`; or None."""
+    pattern = f"{key.partition('_')[0]}_*"
+    return key if key in known else pattern if "_" in key and pattern in known else None

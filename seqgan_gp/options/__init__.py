@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 
 from .. import __version__
-from . import probe, push, sample, scoring
+from . import probe, push, sample, score, scoring
 from .parsing import Parser
 
-COMMANDS = (sample, scoring, probe, push)
+COMMANDS = (sample, score, scoring, probe, push)
 
 
 def new_parser() -> argparse.ArgumentParser:

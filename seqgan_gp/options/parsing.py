@@ -74,7 +74,7 @@ CANDIDATES: dict[str, Any] = {
     "type": at_least(1, int),
     "metavar": "K",
     "help": "text only: number of candidates for each sentence, among which the run's discriminator chooses; 1 takes "
-    "each sentence as the generator writes it (default: as trained)",
+    "each sentence as the generator writes it (default: as trained; with --fix 32)",
 }
 IMPORT: dict[str, Any] = {
     "type": a_name,

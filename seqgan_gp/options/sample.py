@@ -38,6 +38,22 @@ def add(commands: Commands) -> None:
     p.add_argument(
         "--revision", type=a_name, metavar="NAME", help="branch, tag or commit of a hub id (default: the branch main)"
     )
+    p.add_argument(
+        "--fix",
+        type=a_name,
+        metavar="PATTERN",
+        help="text only: hold these tokens fixed, such as the motif 'A???C' or 'the ? dog sleeps': ? is any one token, "
+        "* any number of them. The pattern may stand anywhere; ^ in front ties it to the beginning and $ behind to the "
+        "end. A backslash takes its meaning from each of them",
+    )
+    p.add_argument(
+        "--fix-by",
+        choices=("noise", "draw"),
+        default="noise",
+        help="noise moves the noise of candidates towards the pattern, holds its tokens, and chooses by the "
+        "discriminator, else by the critic; draw keeps the samples that have the pattern by themselves: a rare one "
+        "needs many (default: %(default)s)",
+    )
     p.add_argument("--batch-size", type=at_least(1, int), default=256, help="samples at a time (default: 256)")
     p.add_argument("--import", **IMPORT)
     given = p.add_mutually_exclusive_group()

@@ -130,12 +130,19 @@ def real_text_options() -> Parser:
         "embedding, classifier, and oracle with a grammar; language-model trains two models and takes minutes)",
     )
     p.add_argument(
+        "--valid",
+        type=a_name,
+        metavar="RULE",
+        help="score how many samples are valid by your rule: a regular expression, which must match the whole sample, "
+        "such as 'M[ACDEFGHIKLMNPQRSTVWY]+', or module:function, a function of yours from a sample to True or False",
+    )
+    p.add_argument(
         "--cap",
         type=at_least(0, int),
         metavar="N",
-        help="let embedding, classifier, language-model and oracle, whose time grows fast, score at most N random "
-        "samples beside N random real sentences; the table says where there were more; ngrams counts all sentences; 0 "
-        "for no cap (default: 10000)",
+        help="let embedding, classifier, language-model, oracle and neighbours, whose time grows fast, score at most N "
+        "random samples beside N random real sentences; the table says where there were more; the others count all "
+        "sentences; 0 for no cap (default: 10000, of neighbours 2000)",
     )
     p.add_argument(
         "--encoder",

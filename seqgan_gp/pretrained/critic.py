@@ -136,19 +136,26 @@ class Critic(Shareable, Reader):
         Raises:
             UserError: the run folder is not there, so that `real` is needed; or as for scores.
         """
-        if real is None:
-            if self._held_out is None:
-                raise UserError("the held-out text of the run is not beside this critic: give real sentences as `real`")
-            real, real_given = self._held_out.text, self._held_out.given
         with torch.no_grad():
             scores = self(sequences, given, batch_size)
-            with silenced():  # of real text, whose words the user does not choose
-                ordered = self(real, real_given, batch_size).sort().values
+        return self.places(scores, real, real_given, batch_size)
+
+    def places(
+        self, scores: Tensor, real: Sequences | None = None, real_given: Given = None, batch_size: int = 256
+    ) -> Tensor:
+        """The place of each score (N,) among those of real sentences, as `percentiles` gives it."""
+        if real is None:
+            if self.held_out is None:
+                raise UserError("the held-out text of the run is not beside this critic: give real sentences as `real`")
+            real, real_given = self.held_out.text, self.held_out.given
+        with torch.no_grad(), silenced():  # of real text, whose words the user does not choose
+            ordered = self(real, real_given, batch_size).sort().values
         below = torch.searchsorted(ordered, scores) + torch.searchsorted(ordered, scores, right=True)
         return 50 * below / len(ordered)
 
     @functools.cached_property
-    def _held_out(self) -> Sentences | None:
+    def held_out(self) -> Sentences | None:
+        """Held-out text of the run; None where it is not beside the checkpoint."""
         return held_out(self.checkpoint) if self.checkpoint else None
 
     def embed(self, sequences: Sequences, grad: bool = False) -> Tensor:

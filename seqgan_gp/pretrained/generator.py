@@ -182,7 +182,7 @@ class Generator(Shareable):
     def _batches(self, read: Callable[[np.ndarray], Read], num: int, options: Sampling) -> Iterator[Read]:
         """`read` of each batch of ids (<= batch_size, L)."""
         num = whole("num", num, 0)
-        network = self._revising(options.passes)
+        network = self.revising(options.passes)
         candidates = 1 if options.passes == 0 and options.candidates is None else options.candidates
         reranking = self._reranking(candidates)
         temperature, given = options.temperature, options.given
@@ -231,7 +231,7 @@ class Generator(Shareable):
         if self.condition is not None:
             check(2 * WHOLE * num, f"the conditions of {num:,} sentences", "lower num")
 
-    def _revising(self, passes: int | None) -> SequenceModel:
+    def revising(self, passes: int | None) -> SequenceModel:
         """The network with a number of passes."""
         if passes is None:
             return self.network

@@ -49,6 +49,10 @@ def read(lines: Iterable[str], name: str) -> Iterator[Record]:
 
 def write(number: int, sequence: str, given: str | None = None) -> str:
     """Write the record of a sample; what it is given stands behind its name."""
-    header = f">sample-{number}" + (f" {given}" if given else "")
+    return record(f"sample-{number}" + (f" {given}" if given else ""), sequence)
+
+
+def record(header: str, sequence: str) -> str:
+    """Write a record."""
     lines = [sequence[start : start + WIDTH] for start in range(0, len(sequence), WIDTH)] or [""]
-    return "\n".join([header, *lines, ""])
+    return "\n".join([f">{header}", *lines, ""])

@@ -9,13 +9,14 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
 from ..errors import UserError
 from .cutting import Pair
 
+Item = TypeVar("Item")
 BATCH = 10_000  # lines that are read at a time
 BLOCK = 1 << 20  # bytes that are searched for line ends at a time
 
@@ -143,8 +144,8 @@ def _take(texts: Sequence[str], rows: np.ndarray) -> Sequence[str]:
     return texts.take(rows) if isinstance(texts, Lines) else [texts[row] for row in rows]
 
 
-def batches(texts: Iterable[str], size: int = BATCH) -> Iterator[list[str]]:
-    """Texts in lists of at most `size`."""
-    texts = iter(texts)
-    while batch := list(itertools.islice(texts, size)):
+def batches(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
+    """Texts or other items in lists of at most `size`."""
+    items = iter(items)
+    while batch := list(itertools.islice(items, size)):
         yield batch

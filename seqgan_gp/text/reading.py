@@ -13,7 +13,7 @@ from ..errors import UserError
 from . import cutting
 from .cutting import Pair
 from .tables import LINES, Row, Wanted, form_of, of_batches, of_json, read_table
-from .words import one_line, read_lines, without_ends
+from .words import one_line, without_ends
 
 
 class ReadingOptions(Protocol):
@@ -65,17 +65,29 @@ def read_sentences(file: str, column: str) -> list[str]:
     Raises:
         UserError: the file cannot be read, a row is bad, or the column is missing.
     """
-    wanted = Wanted(column, option="--column")
+    return [row.text or "" for row in read_rows(file, Wanted(column, option="--column"))]
+
+
+def read_rows(file: str, wanted: Wanted) -> Iterator[Row]:
+    """Read the rows of a file, one after another, each text on one line; - is standard input.
+
+    Raises:
+        UserError: the file cannot be read, a row is bad, or a column is missing.
+    """
     if file == decoding.STANDARD_INPUT:
         lines = decoding.read_lines(file, newline="\n")
         head = list(itertools.islice(lines, 100))
         lines = itertools.chain(head, lines)
-        if "".join(head).lstrip().startswith("{"):
-            return [one_line(row.text or "") for row in of_json(lines, "standard input", wanted)]
-        return list(without_ends(lines))
-    if form_of(file) == LINES:
-        return read_lines(file)
-    return [one_line(row.text or "") for row in read_table(Path(file), wanted)]
+        if not "".join(head).lstrip().startswith("{"):
+            yield from map(Row, without_ends(lines))
+            return
+        rows = of_json(lines, "standard input", wanted)
+    elif form_of(file) == LINES and wanted.given is None:
+        yield from map(Row, without_ends(decoding.read_lines(file, newline="\n")))
+        return
+    else:
+        rows = read_table(Path(file), wanted)
+    yield from (row._replace(text=one_line(row.text or "")) for row in rows)
 
 
 def _sentences(rows: Iterable[Row], name: str, options: ReadingOptions) -> Iterator[Pair]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from .. import decoding
 from ..errors import UserError
@@ -42,9 +43,31 @@ def written(sentences: Iterable[str], form: str, given: Sequence[str] | None = N
         elif form == ".jsonl":
             yield json.dumps({"text": sentence}, ensure_ascii=False) + "\n"
         elif form in MARKS:
-            rows = [["text"], [sentence]] if number == 1 else [[sentence]]
-            lines = io.StringIO()
-            csv.writer(lines, delimiter=MARKS[form], lineterminator="\n").writerows(rows)
-            yield lines.getvalue()
+            yield _delimited([["text"], [sentence]] if number == 1 else [[sentence]], MARKS[form])
         else:
             yield f"{sentence}\n"
+
+
+def ranked(rows: Iterable[tuple[str, Mapping[str, Any]]], form: str) -> Iterator[str]:
+    """Write each row, with its scores where the form has a place for them.
+
+    Args:
+        rows: the header of a record of FASTA, and the cells by column, `id` and `text` among them.
+        form: the suffix of the file. Lines hold the texts alone.
+    """
+    for number, (header, cells) in enumerate(rows, 1):
+        if form in fasta.SUFFIXES:
+            scores = (f"{name}={value}" for name, value in cells.items() if name not in ("id", "text"))
+            yield fasta.record(" ".join([header, *scores]), cells["text"])
+        elif form == ".jsonl":
+            yield json.dumps(dict(cells), ensure_ascii=False) + "\n"
+        elif form in MARKS:
+            yield _delimited([[*cells], [*cells.values()]] if number == 1 else [[*cells.values()]], MARKS[form])
+        else:
+            yield f"{cells['text']}\n"
+
+
+def _delimited(rows: Iterable[Sequence[Any]], mark: str) -> str:
+    lines = io.StringIO()
+    csv.writer(lines, delimiter=mark, lineterminator="\n").writerows(rows)
+    return lines.getvalue()
