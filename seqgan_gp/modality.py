@@ -33,7 +33,7 @@ class Modality:
         config: a `config.Experiment`, with its keys and their defaults.
         task: a `training.task.Task`, with its data, networks and scores.
         sample: the function of the command `sample`. It takes a checkpoint and the options.
-        card: the function that describes a checkpoint for its model card: a `sharing.description.Description`. It takes
+        card: the function that describes a checkpoint for its model card: a `description.Description`. It takes
             the checkpoint, and its run folder or None.
         public: the classes that load a checkpoint. They are also in the package's namespace.
         methods: the methods of training, by name.

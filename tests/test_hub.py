@@ -22,9 +22,9 @@ from untrained import checkpoint, choosing, of_contexts, of_labels
 
 from seqgan_gp import Critic, Discriminator, Generator, ImageCritic, ImageGenerator, LanguageModel, artefacts, config
 from seqgan_gp.cli import main
+from seqgan_gp.description import fenced
 from seqgan_gp.errors import UserError
 from seqgan_gp.images.pretrained import build_critic, build_generator
-from seqgan_gp.sharing.description import fenced
 
 PUSHED = {"README.md", "config.yaml", "manifest.json", "model.safetensors", "tokenizer.json"}
 

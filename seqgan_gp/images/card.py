@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..artefacts import read_config
-from ..sharing.description import Description
+from ..description import Description
 from .config import ImageConfig
 from .grid import grid
 from .pretrained import ImageGenerator

@@ -14,9 +14,9 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from .. import __version__
 from ..artefacts import step_of
+from ..description import Description, escaped, fenced
 from ..evaluation.catalogue import describe
 from ..training.folder import METRICS, read_metrics
-from .description import Description, escaped, fenced
 from .origin import Origin
 
 TEMPLATE = Path(__file__).with_name("card.md")

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from ..artefacts import read_config
 from ..config.text import TextConfig
+from ..description import Description, fenced
 from ..errors import UserError
 from ..notices import percent, silenced
 from ..pretrained import Generator
 from ..text.conditions import Contexts, Labels
 from ..text.corpus import GRAMMAR, load_grammar
 from ..text.prepared import Prepared
-from .description import Description, fenced
 from .origin import is_shipped
 
 SAMPLES = 10
