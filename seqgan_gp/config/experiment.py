@@ -218,6 +218,7 @@ class Experiment:
         clipping: Bound of the critic's weights behind its embedding, clipped after every critic step (the first WGAN);
             none by default.
         trackers: Trackers of accelerate to log to besides metrics.jsonl, such as [tensorboard] or [wandb].
+        report: Write report.html, a page to look at, at the end of the run.
     """
 
     SOURCES: ClassVar[tuple[str, ...]] = ()
@@ -230,6 +231,7 @@ class Experiment:
     objective: Annotated[str, OneOf(OBJECTIVES)] = "wasserstein"
     clipping: PositiveFloat | None = None
     trackers: list[Name] = field(default_factory=list)
+    report: bool = True
     generator: Any  # each modality has its own
     critic: Any
     penalty: PenaltyConfig = field(default_factory=PenaltyConfig)

@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 
 from .. import __version__
-from . import probe, sample, scoring
+from . import probe, report, sample, scoring
 from .parsing import Parser
 
-COMMANDS = (sample, scoring, probe)
+COMMANDS = (sample, scoring, probe, report)
 
 
 def new_parser() -> argparse.ArgumentParser:

@@ -26,13 +26,13 @@ from ..artefacts import CHECKPOINTS, CONFIG
 from ..errors import UserError
 from ..files import PART, sync
 
-METRICS, CURVES, SAMPLES = "metrics.jsonl", "curves.png", "samples"
+METRICS, CURVES, REPORT, SAMPLES = "metrics.jsonl", "curves.png", "report.html", "samples"
 OLD = Path(artefacts.REPLACED)
 WORK = OLD.parent
 NEW, MOVED = WORK / "new", WORK / "moved"
 
 # The names of a run's files besides those of its data, which its manifest lists.
-_TOP = re.compile(rf"{CONFIG}|{METRICS}|{CURVES}|{manifest.MANIFEST}|{PART}")
+_TOP = re.compile(rf"{CONFIG}|{METRICS}|{CURVES}|{REPORT}|{manifest.MANIFEST}|{PART}")
 _SAMPLES = re.compile(rf"step-\d{{7,}}\.[\w.]+|{PART}")
 _TRACKED = re.compile(r"events\.out\.tfevents\..*|hparams\.yml")  # of tensorboard; other trackers write elsewhere
 TRACKED = "seqgan_gp"  # their folder
