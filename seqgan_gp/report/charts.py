@@ -79,18 +79,17 @@ def _figure(x: str, y: str = "", **options: Any) -> Any:
     return plot
 
 
-def lines(title: str, drawn: Sequence[Line], marks: Iterable[tuple[str, float]] = (), note: str = "") -> Chart:
+def lines(title: str, drawn: Sequence[Line], last: float, marks: Iterable[tuple[str, float]] = ()) -> Chart:
     """Draw lines against the step.
 
     Args:
+        last: the end of the axis, which begins at 0.
         marks: names and steps of vertical lines.
     """
     from bokeh.models import ColumnDataSource, HoverTool, Label, NumeralTickFormatter, Range1d, Span
 
-    ends = [end for line in drawn for end in (line.x[0], line.x[-1])]
-    low, high = min(ends), max(ends)
-    plot = _figure("step", x_range=Range1d(low, high if high > low else low + 1))
-    plot.xaxis.formatter = NumeralTickFormatter(format="0,0" if high < 10_000 else "0a")
+    plot = _figure("step", x_range=Range1d(0, max(last, 1)))
+    plot.xaxis.formatter = NumeralTickFormatter(format="0,0" if last < 10_000 else "0a")
     for line, colour in zip(drawn, itertools.cycle(COLOURS), strict=False):
         source = ColumnDataSource({"x": list(line.x), "y": list(line.y), "label": [line.label] * len(line.x)})
         renderer = plot.line("x", "y", source=source, line_color=colour, line_width=2)
@@ -103,14 +102,14 @@ def lines(title: str, drawn: Sequence[Line], marks: Iterable[tuple[str, float]] 
         plot.add_tools(HoverTool(renderers=[renderer], tooltips=told, mode="vline", attachment="horizontal"))
     for name, step in marks:
         plot.add_layout(Span(location=step, dimension="height", line_color=INK, line_dash="dashed"))
-        side = "left" if step < (low + high) / 2 else "right"
+        side = "left" if step < last / 2 else "right"
         offset = 4 if side == "left" else -4
         label = Label(x=step, y=2, y_units="screen", x_offset=offset, text=name, text_color=INK, text_align=side)
         label.text_font_size, label.text_font = "10px", "system-ui, sans-serif"
         plot.add_layout(label)
     legend = [(line.label, colour) for line, colour in zip(drawn, itertools.cycle(COLOURS), strict=False)]
     _see(plot, [line.real for line in drawn if line.real is not None])
-    return Chart(plot, title, legend, note)
+    return Chart(plot, title, legend)
 
 
 def _see(plot: Any, values: Sequence[float]) -> None:

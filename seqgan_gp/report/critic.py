@@ -14,6 +14,7 @@ from .content import LeftOut, few
 from .runs import Run
 
 SHOWN = 8  # sentences whose tokens are coloured
+POINTS = 64  # of the integral; twice as many would change no colour
 SCORED = 1000  # sentences of each side of a histogram
 
 
@@ -74,7 +75,7 @@ def tokens(run: Run) -> list[Coloured]:
         texts += [(kind, text, given[i] if given else None) for i, text in enumerate(sentences[:number])]
     conditions = None if critic.condition is None else [str(given) for *_, given in texts]
     with silenced():
-        found = saliency(critic, [text for _, text, _ in texts], conditions)
+        found = saliency(critic, [text for _, text, _ in texts], conditions, steps=POINTS, tolerance=float("inf"))
     largest = float(np.abs(found.values).max()) or 1.0
     rows = []
     for (kind, _, given), row, words, values, mask in zip(

@@ -28,7 +28,7 @@ def curves(run: Run) -> Charts:
     for title, keys in (*TRAINING, *run.evaluator.PANELS):
         series = [line for key in keys if (line := _line(run, key, _name(key)))]
         if series:
-            drawn.append(lines(title, series, marks))
+            drawn.append(lines(title, series, run.steps, marks))
     if not drawn:
         raise LeftOut("nothing has been logged")
     return Charts(_note(run, marks), drawn)
@@ -49,7 +49,7 @@ def together(runs: Sequence[Run]) -> Charts:
     for key in keys:
         series = [line for run in runs if (line := _line(run, key, run.name))]
         if series:
-            drawn.append(lines(_name(key), series))
+            drawn.append(lines(_name(key), series, max(run.steps for run in runs)))
     if not drawn:
         raise LeftOut("the runs have no score in common")
     return Charts("Dotted: as many real samples, the line to reach.", drawn)

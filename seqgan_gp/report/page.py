@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..evaluation.catalogue import describe
 from .charts import Chart
 from .content import number
 from .story import Story
@@ -36,7 +37,7 @@ def render(stories: Sequence[Story], title: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["number"] = number
+    environment.filters |= {"number": number, "meaning": lambda key: metric.meaning if (metric := describe(key)) else ""}
     templates = Path(__file__).parent / "templates"
     return environment.get_template("page.html").render(
         title=title,

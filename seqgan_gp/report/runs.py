@@ -13,6 +13,7 @@ from .. import artefacts, manifest
 from .. import config as configs
 from ..config import Experiment
 from ..errors import UserError
+from ..text.choices import kind_of
 from ..training import folder
 from ..training.replacing import METRICS, SAMPLES, is_run
 from ..training.task import Evaluator, Task, task_of
@@ -119,6 +120,11 @@ class Run:
         artefacts.check_data(self.folder)
         return task_of(self.config).read(self.config, self.folder)
 
+    @cached_property
+    def unit(self) -> str:
+        """What a reader of its text compares: "word", or "character" where it has no words."""
+        return kind_of(self.task.corpus.train.text)
+
     @property
     def evaluator(self) -> type[Evaluator]:
         """The class of the evaluator of its modality."""
@@ -180,7 +186,7 @@ def read_all(paths: Iterable[str | Path]) -> list[Run]:
     resolved = [path.resolve() for path in folders]
     if repeated := [path for path, place in zip(folders, resolved, strict=True) if resolved.count(place) > 1]:
         raise UserError(f"{repeated[0]} is given twice: give each run once")
-    short = [path.name for path in resolved]
+    short = [path.absolute().name for path in folders]
     names = [n if short.count(n) == 1 else str(p) for n, p in zip(short, folders, strict=True)]
     runs = [Run.read(path, name) for path, name in zip(folders, names, strict=True)]
     first, *others = runs

@@ -14,7 +14,7 @@ from .content import number
 from .runs import Run
 
 WORK = 100_000  # sentences to score for intervals: a few seconds
-GOALS = {"higher": "higher is better", "lower": "lower is better", "real": "aim for real"}
+GOALS = {"higher": "higher is better", "lower": "lower is better", "real": "as real"}
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ def table(run: Run) -> Table:
         group, meaning, better = (metric.group, metric.meaning, metric.better) if metric else ("Other", "", "real")
         cells = [_cell(v, b.get(key)) for v, b in zip((value, real.get(key)), bounds, strict=True)]
         goal = "" if key == "count" else GOALS[better]
-        groups.setdefault(group, []).append(Row(key, *cells, goal, meaning, _main(key)))
+        groups.setdefault(group, []).append(Row(key, *cells, goal, meaning, is_main(key)))
     return Table(run.last.step, note, list(groups.items()))
 
 
-def _main(key: str) -> bool:
+def is_main(key: str) -> bool:
     """Of scores that differ by the length of n-grams only, the one of four stands for all."""
     order = key.rpartition("_")[2]
     return not order.isdecimal() or order == "4"

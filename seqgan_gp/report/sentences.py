@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from ..text.choices import kind_of
 from ..training.text_evaluator import compared
 from .content import LeftOut, Spans, few, pieces, shared, spans
 from .runs import Run
@@ -42,7 +41,7 @@ def through_time(run: Run) -> list[Frame]:
     frames: list[Frame] = []
     before: list[list[str]] = []
     chosen, phase = [run.evaluations[i] for i in few(len(run.evaluations), FRAMES)], None
-    unit = unit_of(run)
+    unit = run.unit
     for number, evaluation in enumerate(chosen):
         now = run.phase_at(evaluation.step)
         renewed, phase = (now if now != phase else None), now
@@ -58,11 +57,6 @@ def through_time(run: Run) -> list[Frame]:
         frames.append(Frame(evaluation.step, scores, rows, renewed, printed))
         before = texts
     return frames
-
-
-def unit_of(run: Run) -> str:
-    """What a reader compares: words, or characters where the sentences have no words."""
-    return kind_of(run.last.sentences())
 
 
 @dataclass(frozen=True)
@@ -96,7 +90,7 @@ def nearest(run: Run) -> Neighbours:
     tf-idf, the one with the largest part in common, word by word.
     """
     training = list(dict.fromkeys(compared(run.task.corpus.train).text))
-    samples, unit = run.last.sentences()[:SHOWN], unit_of(run)
+    samples, unit = run.last.sentences()[:SHOWN], run.unit
     least = 1 if unit == "word" else 3  # a letter alone is in every sentence
     rows = []
     for sample, near in zip(samples, _candidates(samples, training, unit), strict=True):

@@ -12,7 +12,7 @@ from .charts import plane
 from .content import LeftOut, number
 from .curves import Charts
 from .runs import Run
-from .scores import GOALS
+from .scores import GOALS, is_main
 
 
 def frontier(runs: Sequence[Run]) -> Charts:
@@ -34,14 +34,30 @@ class Seeds:
     """The scores of all runs.
 
     Args:
-        groups: what tells the runs of a group from the others, and their number.
-        runs: their names.
-        rows: key, mean and deviation for each group, the value of each run, and of real samples, and the goal.
+        groups: the heading of each group of runs.
+        runs: their names; none where each is a group of its own.
+        rows: of the table.
     """
 
-    groups: list[tuple[str, int]]
+    groups: list[str]
     runs: list[str]
-    rows: list[tuple[str, list[str], list[str], str, str]]
+    rows: list[Means]
+
+
+@dataclass(frozen=True)
+class Means:
+    """A score: mean and deviation of each group, the value of each run, and that of real samples, in print.
+
+    Args:
+        main: whether it stands in the short table.
+    """
+
+    key: str
+    groups: list[str]
+    runs: list[str]
+    real: str
+    goal: str
+    main: bool
 
 
 def table(runs: Sequence[Run]) -> Seeds:
@@ -52,25 +68,30 @@ def table(runs: Sequence[Run]) -> Seeds:
         groups.append([run]) if same is None else same.append(run)
     scores = {run.name: run.scores("eval", run.last.step) for run in runs}
     keys = list(dict.fromkeys(key for column in scores.values() for key in column))
+    single = runs if len(groups) < len(runs) else []
     rows = []
     for key in keys:
         metric = describe(key)
         goal = GOALS[metric.better] if metric and key != "count" else ""
         means = [_mean([scores[run.name].get(key) for run in group]) for group in groups]
-        each = [number(scores[run.name].get(key)) for run in runs]
-        rows.append((key, means, each, number(runs[0].real.get(key)), goal))
-    names = [(group[0].name if len(group) == 1 else f"{group[0].name} …", len(group)) for group in groups]
-    return Seeds(names, [run.name for run in runs], rows)
+        each = [number(scores[run.name].get(key)) for run in single]
+        rows.append(Means(key, means, each, number(runs[0].real.get(key)), goal, is_main(key)))
+    return Seeds([_heading(group) for group in groups], [run.name for run in single], rows)
+
+
+def _heading(group: Sequence[Run]) -> str:
+    names = [run.name for run in group]
+    return names[0] if len(names) == 1 else f"mean of {', '.join(names)}"
 
 
 def _but_for_seed(run: Run) -> object:
-    return replace(run.config, seed=0)
+    return replace(run.config, seed=0, trackers=[], report=True)
 
 
 def _mean(values: Sequence[float | None]) -> str:
     known = [value for value in values if value is not None]
     if len(known) < len(values):
         return "–"
-    if len(known) == 1:
+    if len(known) == 1 or all(isinstance(value, int) and value == known[0] for value in known):
         return number(known[0])
     return f"{statistics.fmean(known):.3f} ±{statistics.stdev(known):.3f}"

@@ -13,7 +13,6 @@ from ..notices import silenced
 from ..pretrained import Generator
 from .content import LeftOut, Spans, pieces, shared, spans
 from .runs import Run
-from .sentences import unit_of
 
 STOPS, WALKS = 11, 2
 
@@ -42,7 +41,7 @@ def walk(run: Run) -> list[Walk]:
         raise LeftOut("the run has no checkpoint yet")
     generator = Generator.from_pretrained(run.checkpoint)
     network, rng = generator.network, np.random.default_rng(run.config.seed)
-    given, unit = run.last.given(), unit_of(run)
+    given, unit = run.last.given(), run.unit
     walks = []
     for number in range(WALKS):
         noise = between(*network.sample_noise(2, rng))  # type: ignore[operator]
