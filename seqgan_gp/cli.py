@@ -1,4 +1,4 @@
-"""The commands train, sample, evaluate, compare, sweep, probe and report. Each does its slow imports only when it runs."""
+"""The commands, such as train and sample. Each does its slow imports only when it runs."""
 
 from __future__ import annotations
 

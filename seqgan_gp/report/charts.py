@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,7 @@ class Line:
         label: for the legend and the values on hover.
         x, y: of its points.
         real: the value of real samples, a dotted line of the same colour.
+        marked: whether its points are marked.
     """
 
     label: str
@@ -86,28 +87,36 @@ def lines(title: str, drawn: Sequence[Line], last: float, marks: Iterable[tuple[
         last: the end of the axis, which begins at 0.
         marks: names and steps of vertical lines.
     """
-    from bokeh.models import ColumnDataSource, HoverTool, Label, NumeralTickFormatter, Range1d, Span
+    from bokeh.models import ColumnDataSource, HoverTool, NumeralTickFormatter
+    from bokeh.models.annotations import Label, Span
 
-    plot = _figure("step", x_range=Range1d(0, max(last, 1)))
+    plot = _figure("step", x_range=(0, max(last, 1)))
     plot.xaxis.formatter = NumeralTickFormatter(format="0,0" if last < 10_000 else "0a")
-    for line, colour in zip(drawn, itertools.cycle(COLOURS), strict=False):
-        source = ColumnDataSource({"x": list(line.x), "y": list(line.y), "label": [line.label] * len(line.x)})
-        renderer = plot.line("x", "y", source=source, line_color=colour, line_width=2)
-        if line.marked:
-            plot.scatter("x", "y", source=source, color=colour, size=4)
-        told = [(line.label, "@y{0.0000}"), ("step", "@x{0,0}")]
-        if line.real is not None:
-            plot.add_layout(Span(location=line.real, line_color=colour, line_dash="dotted", line_width=2))
-            told.insert(1, ("real", f"{line.real:.4f}"))
+    legend = [(line.label, colour) for line, colour in zip(drawn, itertools.cycle(COLOURS), strict=False)]
+    together: dict[tuple[float, ...], list[int]] = {}  # lines with the same steps share what is told on hover
+    for number, line in enumerate(drawn):
+        together.setdefault(tuple(line.x), []).append(number)
+    for steps, numbers in together.items():
+        source = ColumnDataSource({"x": steps, **{f"y{i}": list(drawn[i].y) for i in numbers}})
+        told = [("step", "@x{0,0}")]
+        for i in numbers:
+            line, colour = drawn[i], legend[i][1]
+            renderer = plot.line("x", f"y{i}", source=source, line_color=colour, line_width=2)
+            if line.marked:
+                plot.scatter("x", f"y{i}", source=source, color=colour, size=4)
+            beside = ""
+            if line.real is not None:
+                plot.add_layout(Span(location=line.real, line_color=colour, line_dash="dotted", line_width=2))
+                beside = f" (real {line.real:.4f})"
+            told.append((line.label, f"@y{i}{{0.0000}}{beside}"))
         plot.add_tools(HoverTool(renderers=[renderer], tooltips=told, mode="vline", attachment="horizontal"))
     for name, step in marks:
         plot.add_layout(Span(location=step, dimension="height", line_color=INK, line_dash="dashed"))
-        side = "left" if step < last / 2 else "right"
+        side: Literal["left", "right"] = "left" if step < last / 2 else "right"
         offset = 4 if side == "left" else -4
         label = Label(x=step, y=2, y_units="screen", x_offset=offset, text=name, text_color=INK, text_align=side)
         label.text_font_size, label.text_font = "10px", "system-ui, sans-serif"
         plot.add_layout(label)
-    legend = [(line.label, colour) for line, colour in zip(drawn, itertools.cycle(COLOURS), strict=False)]
     _see(plot, [line.real for line in drawn if line.real is not None])
     return Chart(plot, title, legend)
 
@@ -121,13 +130,13 @@ def _see(plot: Any, values: Sequence[float]) -> None:
 
 def histogram(title: str, groups: Mapping[str, np.ndarray], x: str, note: str = "") -> Chart:
     """Draw the distribution of each group, each with an area of 1."""
-    from bokeh.models import ColumnDataSource, HoverTool, Range1d
+    from bokeh.models import ColumnDataSource, HoverTool
 
     every = np.concatenate(list(groups.values()))
     low, high = np.quantile(every, [0.002, 0.998])
     inside = every[(every >= low) & (every <= high)]
     edges = np.histogram_bin_edges(inside, bins=min(50, max(10, len(inside) // 20)))
-    plot = _figure(x, "density")
+    plot = _figure(x, "density", x_range=(edges[0], edges[-1]))
     legend = []
     for (name, scores), colour in zip(groups.items(), COLOURS, strict=False):
         height, _ = np.histogram(scores, edges, density=True)
@@ -141,11 +150,12 @@ def histogram(title: str, groups: Mapping[str, np.ndarray], x: str, note: str = 
         plot.add_tools(HoverTool(renderers=[bars], tooltips=told))
         legend.append((name, colour))
     plot.y_range.start = 0
-    plot.x_range = Range1d(edges[0], edges[-1])
     return Chart(plot, title, legend, note)
 
 
-def plane(title: str, axes: tuple[str, str], points: Mapping[str, tuple[float, float]], real: tuple[float, float]) -> Chart:
+def plane(
+    title: str, axes: tuple[str, str], points: Mapping[str, tuple[float, float]], real: tuple[float, float]
+) -> Chart:
     """Draw each name as a point, and real samples as a star."""
     from bokeh.models import ColumnDataSource, HoverTool
 

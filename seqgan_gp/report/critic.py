@@ -9,7 +9,8 @@ import numpy as np
 from ..notices import silenced
 from ..pretrained import Critic
 from ..pretrained.held_out import held_out
-from .charts import Chart, histogram as drawn
+from .charts import Chart
+from .charts import histogram as drawn
 from .content import LeftOut, few
 from .runs import Run
 
@@ -70,18 +71,21 @@ def tokens(run: Run) -> list[Coloured]:
 
     critic = critic_of(run)
     texts: list[tuple[str, str, str | None]] = []
+    sides = _sides(run)
     for kind, number in (("generated", SHOWN), ("real", SHOWN // 2)):
-        sentences, given = _sides(run)[kind]
-        texts += [(kind, text, given[i] if given else None) for i, text in enumerate(sentences[:number])]
-    conditions = None if critic.condition is None else [str(given) for *_, given in texts]
+        sentences, conditions = sides[kind]
+        texts += [(kind, text, conditions[i] if conditions else None) for i, text in enumerate(sentences[:number])]
+    every = None if critic.condition is None else [str(given) for *_, given in texts]
     with silenced():
-        found = saliency(critic, [text for _, text, _ in texts], conditions, steps=POINTS, tolerance=float("inf"))
+        found = saliency(critic, [text for _, text, _ in texts], every, steps=POINTS, tolerance=float("inf"))
     largest = float(np.abs(found.values).max()) or 1.0
     rows = []
     for (kind, _, given), row, words, values, mask in zip(
         texts, found.rows, found.tokens, found.values, found.mask, strict=True
     ):
-        shown = [(word, float(v), float(v) / largest) for word, v, inside in zip(words, values, mask, strict=True) if inside]
+        shown = [
+            (word, float(v), float(v) / largest) for word, v, inside in zip(words, values, mask, strict=True) if inside
+        ]
         rows.append(Coloured(kind, given, float(row["score"] or 0), shown))
     return rows
 

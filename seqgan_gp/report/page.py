@@ -27,7 +27,7 @@ def render(stories: Sequence[Story], title: str) -> str:
 
     def place(chart: Chart) -> str:
         target = f"chart-{len(items)}"
-        items.append(json_item(chart.figure, target))
+        items.append(json_item(chart.figure, target))  # type: ignore[arg-type]
         return target
 
     environment = Environment(
@@ -37,7 +37,10 @@ def render(stories: Sequence[Story], title: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": number, "meaning": lambda key: metric.meaning if (metric := describe(key)) else ""}
+    environment.filters |= {
+        "number": number,
+        "meaning": lambda key: metric.meaning if (metric := describe(key)) else "",
+    }
     templates = Path(__file__).parent / "templates"
     return environment.get_template("page.html").render(
         title=title,

@@ -16,7 +16,7 @@ from ..errors import UserError
 from ..text.choices import kind_of
 from ..training import folder
 from ..training.replacing import METRICS, SAMPLES, is_run
-from ..training.task import Evaluator, Task, task_of
+from ..training.task import Evaluator, task_of
 
 SAMPLE = re.compile(r"step-(\d{7,})\.(txt|png)")
 PHASES = {"train/reviser_lr": "revising", "train/discriminator_lr": "reranking"}  # a phase logs a rate of its own
@@ -111,8 +111,8 @@ class Run:
         return artefacts.locate(self.folder) if artefacts.checkpoints(self.folder) else None
 
     @cached_property
-    def task(self) -> Task[Any]:
-        """The task with the data of the run.
+    def task(self) -> Any:
+        """The task with the data of the run, a `Task` of its modality.
 
         Raises:
             UserError: the data are damaged.

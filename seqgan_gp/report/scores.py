@@ -10,6 +10,7 @@ from ..evaluation.catalogue import describe
 from ..evaluation.scorer import LEVEL
 from ..metrics.bootstrap import intervals
 from ..modality import TEXT
+from ..scoring import NGRAM_METRICS, NGramScores, OracleScores, Real
 from .content import number
 from .runs import Run
 
@@ -42,6 +43,11 @@ class Table:
     note: str
     groups: list[tuple[str, list[Row]]]
 
+    @property
+    def folded(self) -> bool:
+        """Whether some scores stand in the long table only."""
+        return not all(row.main for _, rows in self.groups for row in rows)
+
 
 def table(run: Run) -> Table:
     """Gather the scores of the last evaluation."""
@@ -51,16 +57,16 @@ def table(run: Run) -> Table:
     for key, value in generated.items():
         metric = describe(key)
         group, meaning, better = (metric.group, metric.meaning, metric.better) if metric else ("Other", "", "real")
-        cells = [_cell(v, b.get(key)) for v, b in zip((value, real.get(key)), bounds, strict=True)]
+        left, right = (_cell(v, b.get(key)) for v, b in zip((value, real.get(key)), bounds, strict=True))
         goal = "" if key == "count" else GOALS[better]
-        groups.setdefault(group, []).append(Row(key, *cells, goal, meaning, is_main(key)))
+        groups.setdefault(group, []).append(Row(key, left, right, goal, meaning, is_main(key)))
     return Table(run.last.step, note, list(groups.items()))
 
 
 def is_main(key: str) -> bool:
     """Of scores that differ by the length of n-grams only, the one of four stands for all."""
     order = key.rpartition("_")[2]
-    return not order.isdecimal() or order == "4"
+    return key not in NGRAM_METRICS or not order.isdecimal() or order == "4"
 
 
 def _cell(value: Any, bounds: tuple[float, float] | None) -> str:
@@ -72,7 +78,6 @@ def _cell(value: Any, bounds: tuple[float, float] | None) -> str:
 def _intervals(run: Run, *columns: Mapping[str, Any]) -> tuple[str, list[Mapping[str, Any]]]:
     if run.config.modality != TEXT:
         return "", [{}, {}]
-    from ..scoring import NGramScores, OracleScores, Real
     from ..training.text_evaluator import Evaluator
 
     evaluator = run.task.evaluator()

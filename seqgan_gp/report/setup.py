@@ -28,7 +28,9 @@ class Setup:
 
 def what_was_run(run: Run) -> Setup:
     """Gather the command and the config of a run."""
-    command = " \\\n    ".join(["seqgan-gp train", *map(shlex.quote, [*arguments(run.config), f"--output={run.folder}"])])
+    command = " \\\n    ".join(
+        ["seqgan-gp train", *map(shlex.quote, [*arguments(run.config), f"--output={run.folder}"])]
+    )
     rows = [(key, written(value), written(default)) for key, (value, default) in differences(run.config).items()]
     return Setup(command, rows, (run.folder / CONFIG).read_text(encoding="utf-8"))
 

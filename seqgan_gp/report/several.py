@@ -43,6 +43,11 @@ class Seeds:
     runs: list[str]
     rows: list[Means]
 
+    @property
+    def folded(self) -> bool:
+        """Whether some scores stand in the long table only."""
+        return not all(row.main for row in self.rows)
+
 
 @dataclass(frozen=True)
 class Means:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..modality import TEXT
-from . import curves, scores, several, setup
+from . import curves, scores, setup, several
 from .content import LeftOut
 from .runs import Run
 
@@ -43,12 +43,14 @@ class Story:
     Args:
         name: of the run.
         about: a line about it.
+        unit: of its text, "word" or "character"; empty for other samples.
         tiles: the scores to begin with: name, value, and value of real samples.
         left_out: the titles of sections that the run has not, with the reasons.
     """
 
     name: str
     about: str = ""
+    unit: str = ""
     tiles: Sequence[tuple[str, Any, Any]] = ()
     told: list[Told] = field(default_factory=list)
     left_out: list[tuple[str, str]] = field(default_factory=list)
@@ -94,7 +96,8 @@ def tell(run: Run) -> Story:
     Raises:
         UserError: a file of the run is damaged.
     """
-    story = Story(run.name, setup.about(run), run.shown(run.evaluator.HEADLINE)[:4])
+    unit = run.unit if run.config.modality == TEXT else ""
+    story = Story(run.name, setup.about(run), unit, run.shown(run.evaluator.HEADLINE)[:4])
     for section in sections_of(run.config.modality):
         try:
             story.told.append(Told(section.title, section.template, section.tell(run)))
