@@ -41,7 +41,7 @@ class TrainingCommand:
     def __init__(self, options: Sequence[str], run: Path, launcher: Sequence[str] = ()):
         self.run, self.read, self.step = run, 0, 0
         self.log = run.with_name(f"{run.name}.log")
-        command = [sys.executable, *launcher, str(ROOT / "run.py"), *options, f"--output={run}"]
+        command = [sys.executable, *launcher, str(ROOT / "run.py"), *options, "--report=false", f"--output={run}"]
         with self.log.open("w") as log:
             # In its own process group, so that the system ends paused processes when this process is killed.
             self.process = subprocess.Popen(

@@ -53,7 +53,12 @@ def train(arguments: list[str], prog: str = "seqgan-gp train") -> int:
     from .training.experiment import run
 
     with terminal.guarded("stdout", forgiving=True):  # a closed terminal must not end a run
-        return run(*invocation)
+        code = run(*invocation)
+        if code == 0 and invocation.config.report and os.environ.get("RANK", "0") == "0":
+            from .report.command import at_end
+
+            at_end(invocation.output)
+        return code
 
 
 @command

@@ -203,7 +203,7 @@ def _train(name: str, arguments: list[str], run: Path, log: Path, commands: Comm
     same = not asked.is_file() or json.loads(asked.read_text()) == arguments
     mode = "--resume" if same and folder.is_run(run) else "--overwrite"
     _write(asked, arguments)
-    code = commands(["train", *arguments, f"--output={run}", mode], log)
+    code = commands(["train", *arguments, "--report=false", f"--output={run}", mode], log)
     lines = log.read_text(errors="replace").splitlines()
     diverged = next((line for line in reversed(lines) if line.startswith("error: diverged")), None)
     if code and not diverged:

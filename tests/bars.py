@@ -15,6 +15,7 @@ HEIGHT, WIDTH = 8, 16
 
 TINY = [
     *("--modality=images", f"--images.height={HEIGHT}", f"--images.width={WIDTH}", "--images.holdout=40"),
+    "--report=false",
     *("--seed=3", "--images.seed=1", "--generator.channels=5", "--generator.noise=7", "--critic.channels=3"),
     *("--train.steps=6", "--train.batch_size=11", "--train.critic_steps=2", "--train.decay_from=1"),
     *("--train.log_every=2", "--train.checkpoint_every=3", "--train.threads=1"),

@@ -24,6 +24,7 @@ DATA = ROOT.parent / "shared" / "data"
 # A tiny run takes seconds: it exercises every part and learns nothing. No two sizes are equal, no seed
 # is 0 and no loop has a single turn, so that tests notice when the code takes the wrong one.
 SIZES = [
+    "--report=false",
     *("--seed=3", "--corpus.seed=1", "--corpus.size=400", "--corpus.holdout=100", "--tokenizer.vocabulary=300"),
     *("--train.steps=6", "--train.batch_size=6", "--train.critic_steps=2", "--train.threads=1"),
     *("--generator.noise=7", "--generator.width=12", "--generator.blocks=2"),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
+
+import yaml
 
 from .. import extensions, names, shipped
 from ..errors import UserError
@@ -15,7 +18,7 @@ from ..modality import TEXT
 from .experiment import Experiment
 from .files import default, known_modality, naming, read, read_yaml
 from .help import explain
-from .schema import changed, keys, sections, unknown
+from .schema import changed, flat, keys, sections, unknown
 
 
 class Invocation(NamedTuple):
@@ -88,6 +91,37 @@ def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
     name = paths[-1].stem if paths else "default"
     output = f"runs/{name}" if given.output is None else _path("output", given.output)
     return Invocation(config, Path(output), given.resume, given.overwrite)
+
+
+def differences(config: Experiment) -> dict[str, tuple[Any, Any]]:
+    """The keys whose values are not the defaults of the modality: the value and the default of each.
+
+    The default is None where a key belongs to another backbone than the default one.
+    """
+    defaults = flat(default(config.modality))
+    return {
+        key: (value, defaults.get(key))
+        for key, value in flat(config).items()
+        if key not in defaults or value != defaults[key]
+    }
+
+
+def arguments(config: Experiment) -> list[str]:
+    """The arguments that `parse` makes this experiment of."""
+    kinds = {key.name: key.kind for key in keys(config)}
+    given = [f"--modality={config.modality}"] if config.modality != TEXT else []
+    given += [f"--import={name}" for name in config.imports]
+    for key, (value, _) in differences(config).items():
+        if key != "imports":
+            literal = value is not None and is_text(kinds[key])
+            given.append(f"--{key}={value if literal else written(value)}")
+    return given
+
+
+def written(value: Any) -> str:
+    """A value of a key as YAML on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, width=math.inf, sort_keys=False)
+    return text.removesuffix("\n").removesuffix("\n...")
 
 
 def _path(option: str, text: str) -> str:

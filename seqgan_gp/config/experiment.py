@@ -220,6 +220,7 @@ class Experiment:
         trackers: Where to log besides metrics.jsonl, such as [tensorboard]; also wandb, mlflow and trackio, which
             pip install 'seqgan_gp[trackers]' brings, and others of accelerate. They show the run by the name of its
             folder, with config, numbers, sentences and pictures.
+        report: Write report.html, a page to look at, at the end of the run.
     """
 
     SOURCES: ClassVar[tuple[str, ...]] = ()
@@ -232,6 +233,7 @@ class Experiment:
     objective: Annotated[str, OneOf(OBJECTIVES)] = "wasserstein"
     clipping: PositiveFloat | None = None
     trackers: list[Name] = field(default_factory=list)
+    report: bool = True
     generator: Any  # each modality has its own
     critic: Any
     penalty: PenaltyConfig = field(default_factory=PenaltyConfig)

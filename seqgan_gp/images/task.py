@@ -59,6 +59,7 @@ class ImageTask(task.Task[ImageConfig]):
     """
 
     EXAMPLE = "--num 64 --out samples.png"
+    EVALUATOR = Evaluator
 
     def __init__(self, config: ImageConfig, splits: Splits):
         self.config, self.splits = config, splits

@@ -8,10 +8,10 @@ from __future__ import annotations
 import argparse
 
 from .. import __version__
-from . import probe, push, sample, score, scoring
+from . import probe, push, report, sample, score, scoring
 from .parsing import Parser
 
-COMMANDS = (sample, score, scoring, probe, push)
+COMMANDS = (sample, score, scoring, probe, report, push)
 
 
 def new_parser() -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ runs/NAME/
   metrics.jsonl    one JSON object a line
   curves.png       the metrics as a picture
   trackers.json    the names by which trackers know the run
+  report.html      the run as a page, written at its end
   samples/         the samples of every evaluation
   checkpoints/     step-NNNNNNN, the last few
 """
@@ -34,7 +35,7 @@ __all__ = ["METRICS", "is_run"]
 
 # A resumed run may change these keys and sections. It must agree on all others.
 FREE = (
-    *("imports", "clipping", "trackers", "penalty", "evaluation"),
+    *("imports", "clipping", "trackers", "penalty", "evaluation", "report"),
     *(f"train.{key}" for key in ("steps", "seconds", "decay_from", "average", "log_every", "checkpoint_every")),
     *("train.keep", "train.threads", "train.critic.lr", "train.generator.lr", "revision.optimizer.lr"),
     *("reranking.optimizer.lr", "likelihood.optimizer.lr"),
@@ -146,13 +147,22 @@ def read_metrics(path: Path) -> list[dict[str, Any]]:
 
     A last line that a crash cut short is not counted.
     """
-    *lines, last = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    rows = [_row(line) for line in lines if line.strip()]
-    good = [row for row in (*rows, _row(last)) if row is not None]
-    if damaged := rows.count(None):
-        what = "1 damaged line was" if damaged == 1 else f"{damaged} damaged lines were"
+    good, bad = sort_metrics(path)
+    if bad:
+        what = "1 damaged line was" if len(bad) == 1 else f"{len(bad)} damaged lines were"
         print(f"{path}: {what} left out, and all others were kept", file=sys.stderr)
     return good
+
+
+def sort_metrics(path: Path) -> tuple[list[dict[str, Any]], list[int]]:
+    """The rows of a metrics file, and the numbers of its damaged lines, counted from 1.
+
+    A last line that a crash cut short is neither.
+    """
+    *lines, last = path.read_text(encoding="utf-8", errors="replace").split("\n")
+    rows = [(number, _row(line)) for number, line in enumerate(lines, 1) if line.strip()]
+    good = [row for row in (*(row for _, row in rows), _row(last)) if row is not None]
+    return good, [number for number, row in rows if row is None]
 
 
 def _row(line: str) -> dict[str, Any] | None:

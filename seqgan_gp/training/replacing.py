@@ -26,13 +26,14 @@ from ..artefacts import CHECKPOINTS, CONFIG
 from ..errors import UserError
 from ..files import PART, sync
 
-METRICS, CURVES, SAMPLES, IDENTITIES = "metrics.jsonl", "curves.png", "samples", "trackers.json"
+METRICS, CURVES, REPORT = "metrics.jsonl", "curves.png", "report.html"
+SAMPLES, IDENTITIES = "samples", "trackers.json"
 OLD = Path(artefacts.REPLACED)
 WORK = OLD.parent
 NEW, MOVED = WORK / "new", WORK / "moved"
 
 # The names of a run's files besides those of its data, which its manifest lists.
-_TOP = re.compile(rf"{CONFIG}|{METRICS}|{CURVES}|{IDENTITIES}|{manifest.MANIFEST}|{PART}")
+_TOP = re.compile(rf"{CONFIG}|{METRICS}|{CURVES}|{REPORT}|{IDENTITIES}|{manifest.MANIFEST}|{PART}")
 _SAMPLES = re.compile(rf"step-\d{{7,}}\.[\w.]+|{PART}")
 _TRACKED = re.compile(r"events\.out\.tfevents\..*|hparams\.yml")  # of tensorboard; other trackers write elsewhere
 TRACKED = "seqgan_gp"  # their folder

@@ -59,6 +59,7 @@ class Task(ABC, Generic[Kind]):
     """
 
     EXAMPLE: str  # example options of `seqgan-gp sample`
+    EVALUATOR: ClassVar[type[Evaluator]]  # the class of `evaluator()`
 
     config: Kind
 

@@ -88,6 +88,7 @@ class TextTask(task.Task[TextConfig]):
     """
 
     EXAMPLE = "--num 1000 --out samples.txt"
+    EVALUATOR = text_evaluator.Evaluator
 
     def __init__(
         self,

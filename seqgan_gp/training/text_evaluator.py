@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ class Evaluator(task.Evaluator):
         samples: the number of sentences to draw for an evaluation.
         adherence: the measure of how far sentences keep to their condition, if the corpus has
             conditions and a grammar.
+
+    Attributes:
+        yardstick: the real text that samples are compared with.
+        drawn: training sentences that are scored like samples.
     """
 
     SEED = 0  # the same noise at every evaluation: curves show the generator, not the draw
@@ -44,15 +49,23 @@ class Evaluator(task.Evaluator):
 
     def __init__(self, corpus: Corpus, unit: str, samples: int, adherence: Adherence | None = None):
         self.samples, self.adherence = samples, adherence
-        train, test = _compared(corpus.train), _compared(corpus.test)
+        train, test = compared(corpus.train), compared(corpus.test)
         self.yardstick = Real(test.text, train.text, adherence.language if adherence else corpus.grammar, unit)
         rng = np.random.default_rng(self.SEED)
-        real = train.take(rng.choice(len(train), min(samples, len(train)), replace=False))
-        # Novelty says nothing about training sentences.
-        self.real = score(real.text, replace(self.yardstick, training=None)) | self._kept(real)
+        self.drawn = train.take(rng.choice(len(train), min(samples, len(train)), replace=False))
         self.given = None
         if test.given:
             self.given = test.take(rng.choice(len(test), samples, replace=samples > len(test))).given
+
+    @cached_property
+    def real(self) -> Values:  # type: ignore[override]
+        # Novelty says nothing about training sentences.
+        return score(self.drawn.text, self.beside_training) | self._kept(self.drawn)
+
+    @property
+    def beside_training(self) -> Real:
+        """What training sentences are compared with."""
+        return replace(self.yardstick, training=None)
 
     def __call__(self, sampler: pretrained.Generator, path: Path) -> tuple[dict[str, Any], list[str]]:
         with silenced():  # of contexts of the corpus, whose unknown tokens are told at the start
@@ -79,7 +92,7 @@ def _write(path: Path, lines: Iterable[str]) -> None:
         file.writelines(f"{line}\n" for line in lines)
 
 
-def _compared(sentences: Sentences) -> Sentences:
+def compared(sentences: Sentences) -> Sentences:
     """Sentences to compare samples with, in memory: all of them, or so many that it takes no longer than that."""
     step = -(-len(sentences) // COMPARED)
     some = sentences if step <= 1 else sentences.take(np.arange(0, len(sentences), step))
