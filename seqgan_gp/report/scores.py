@@ -8,7 +8,7 @@ from typing import Any
 
 from ..evaluation.catalogue import describe
 from ..evaluation.scorer import LEVEL
-from ..metrics.bootstrap import intervals
+from ..metrics.bootstrap import halved, interval
 from ..modality import TEXT
 from ..scoring import NGRAM_METRICS, NGramScores, OracleScores, Real
 from .content import number
@@ -90,7 +90,8 @@ def _intervals(run: Run, *columns: Mapping[str, Any]) -> tuple[str, list[Mapping
         bounds: dict[str, Any] = {}
         for build in builders:
             scores = build(sentences, real)
-            known = {key: values.get(key) for key in scores()}
-            bounds |= intervals(scores, known, (len(sentences), len(real.reference)), repetitions, LEVEL)
+            halves = halved(scores, (len(sentences), len(real.reference)), repetitions)
+            known = {key: values[key] for key in halves if values.get(key) is not None}
+            bounds |= {key: interval(value, halves[key], LEVEL) for key, value in known.items()}
         found.append(bounds | {"count": None})
     return f"±: half of the {LEVEL:.0%} interval over {repetitions} pairs of random halves.", found
