@@ -138,7 +138,7 @@ def test_the_curve_of_guesses_is_drawn_beside_the_table(tmp_path, monkeypatch, c
     put(tmp_path / "r.txt", passwords[200:])
     options = ["--reference", "r.txt", "--metrics", "guesses", "--rank", "match", "--bootstrap", "0"]
     assert main(["compare", "a.txt", "b.txt", *options]) == 0
-    assert "written: comparison/table.md, scores.json, guesses.png" in capsys.readouterr().out
+    assert "written: comparison/table.md, scores.json, table.csv, table.tex, guesses.png" in capsys.readouterr().out
     assert (tmp_path / "comparison" / "guesses.png").stat().st_size > 5000
     assert main(["compare", "a.txt", "b.txt", *options[:2], "--metrics", "composition", "--rank", "part_a"]) == 0
     out = capsys.readouterr().out
