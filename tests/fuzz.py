@@ -270,7 +270,8 @@ def _seen(value: str) -> str:
 
 def _named(value: str) -> tuple[str, ...]:
     if value == ".":
-        return ("table.md", "scores.json", "frontier.png", "samples")
+        tables = [f"{name}.{suffix}" for name in ("table", "differences") for suffix in ("csv", "tex")]
+        return ("table.md", *tables, "scores.json", "frontier.png", "samples")
     return (value.split("/")[0],) if value and not value.startswith("/") else ()
 
 

@@ -50,6 +50,21 @@ def test_the_table_is_written_in_the_format_of_its_name(files, suffix, row):
     assert f"\n{row}" in (files / "out" / f"t.{suffix}").read_text()
 
 
+def test_several_files_are_seeds_at_equal_size(files, capsys):
+    lines = (files / "other.txt").read_text().splitlines(keepends=True)
+    for name, part in (("a", lines[:40]), ("b", lines[40:90])):
+        (files / f"{name}.txt").write_text("".join(part))
+    command = ["--reference", "reference.txt", "--metrics", "ngrams", "--size", "30", "--json"]
+    for given, name in ((["a.txt", "b.txt"], "both"), (["a.txt"], "one"), (["b.txt"], "two")):
+        assert main(["evaluate", *given, *command, f"{name}.json"]) == 0
+    both, one, two = (read(files / f"{name}.json") for name in ("both", "one", "two"))
+    assert [seed["bleu_4"] for seed in both["matched"]["seeds"]] == [s["matched"]["bleu_4"] for s in (one, two)]
+    assert both["jsd_1"] == pytest.approx((one["jsd_1"] + two["jsd_1"]) / 2) and both["count"] == 30
+    assert both["deviations"]["jsd_1"] == pytest.approx(abs(one["jsd_1"] - two["jsd_1"]) / 2**0.5)
+    assert both["real"] == one["real"]
+    assert "samples: 30 sentences of each of a.txt, b.txt against all 200" in capsys.readouterr().out
+
+
 def test_real_text_is_scored_at_the_size_of_the_samples(files):
     few = files / "few.txt"
     few.write_text("\n".join((files / "samples.txt").read_text().splitlines()[:30]))
@@ -217,6 +232,7 @@ def test_odd_samples_get_defined_values_or_a_dash_that_is_explained(files, capsy
         (["compare", "samples.txt", "--grammar", "text", "--rank", "blue_4"], "--rank blue_4"),
         (["compare", "samples.txt"], "--reference"),
         (["sweep", "no-run"], "no such run"),
+        (["evaluate", "samples.txt", "samples.txt", "--grammar", "text"], "samples.txt is given twice"),
         (["evaluate", "samples.txt", "--grammar", "text", "--table", "t.xlsx"], "--table t.xlsx: its name must end in"),
     ],
 )

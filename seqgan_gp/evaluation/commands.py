@@ -21,7 +21,7 @@ from .catalogue import describe, metrics
 from .comparison import Comparison, Sources
 from .families import nearest
 from .notes import REAL, REFERENCE, SAMPLES, TRAIN, other_case, same_sentences, short_lines
-from .real import random_halves, random_subset
+from .real import FittedReal, random_halves, random_subset
 from .scorer import Scored, over_seeds
 
 
@@ -31,36 +31,42 @@ def evaluate(options: argparse.Namespace) -> int:
     With --reference the column `samples` has the samples against all of the reference, as published figures are. The
     column `real` has one half of the reference against the other half. Between them, `matched` has as many samples
     against the same half: it is the fair comparison with `real`. With --grammar alone, real text is drawn twice, as
-    many sentences as there are samples.
+    many sentences as there are samples. Several files are seeds of one system, at equal size.
     """
-    _check_standard_input(options, [options.samples])
+    _check_once(options.samples)
+    _check_standard_input(options, options.samples)
     if options.table:
         check_suffix("--table", options.table)
-    samples = _read_samples(options.samples, options.column, options.size)
+    texts = {file: _read_samples(file, options.column, options.size) for file in options.samples}
+    fewest = min(map(len, texts.values()))
     compared = comparison.from_options(options)
     scorer = compared.scorer
     columns: dict[str, Scored]
-    notes = _notes({options.samples: samples}, compared)
+    notes = _notes(texts, compared)
+    each = "each of " if len(texts) > 1 else ""
+    said = f"samples: {fewest:,} sentences of {each}{', '.join(map(_named, texts))} against"
+
+    def score(name: str, size: int, real: FittedReal) -> Scored:
+        return over_seeds([scorer(name, random_subset(text, size), real) for text in texts.values()])
+
     if compared.reference is not None and compared.sources.reference:
         reference = compared.reference
         half, other = random_halves(reference, compared.sources.reference)
         whole, part = compared.against(reference), compared.against(other)
-        size = min(len(samples), len(half))
+        size = min(fewest, len(half))
         columns = {
-            "samples": scorer("samples", samples, whole),
-            "matched": scorer("matched", random_subset(samples, size), part),
+            "samples": score("samples", fewest, whole),
+            "matched": score("matched", size, part),
             "real": scorer("real", random_subset(half, size), part),
         }
-        print(
-            f"samples: {len(samples):,} sentences of {_named(options.samples)} against all {len(reference):,} real ones"
-        )
+        print(f"{said} all {len(reference):,} real ones")
         print("matched: as few samples as `real` has; compare these two columns")
         print(f"real:    {size:,} sentences of one half of the reference against the {len(other):,} of the other half")
     else:
-        half, other = compared.draw_twice(len(samples))
+        half, other = compared.draw_twice(fewest)
         real = compared.against(other)
-        columns = {"samples": scorer("samples", samples, real), "real": scorer("real", half, real)}
-        print(f"samples: {len(samples):,} sentences of {_named(options.samples)} against {len(other):,} real ones")
+        columns = {"samples": score("samples", fewest, real), "real": scorer("real", half, real)}
+        print(f"{said} {len(other):,} real ones")
         print(f"real:    {len(half):,} real sentences against the same")
     report.print_and_write(columns, report.settings(compared) | notes, options.json, options.table)
     return 0
@@ -245,11 +251,14 @@ def _systems(given: Sequence[str]) -> dict[str, list[str]]:
         if "" in seeds:
             raise UserError(f"{name}={','.join(seeds)}: a file is missing: give NAME=FILE,FILE")
     systems |= named
-    everything = [file for files in systems.values() for file in files]
-    for file in everything:
-        if everything.count(file) > 1:
-            raise UserError(f"{file} is given twice: give each seed of each system once")
+    _check_once([file for files in systems.values() for file in files])
     return systems
+
+
+def _check_once(files: Sequence[str]) -> None:
+    for file in files:
+        if files.count(file) > 1:
+            raise UserError(f"{file} is given twice: give each seed of each system once")
 
 
 def _check_rank(key: str) -> None:

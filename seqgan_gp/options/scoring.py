@@ -14,7 +14,11 @@ def add(commands: Commands) -> None:
         description="Score a file of samples, of any system, beside real text of the same size.",
     )
     p.add_argument(
-        "samples", type=a_path, metavar="SAMPLES", help=f"samples of any system: {FILES}; - is standard input"
+        "samples",
+        type=a_path,
+        nargs="+",
+        metavar="SAMPLES",
+        help=f"samples of any system, several files for its seeds: {FILES}; - is standard input",
     )
     p.add_argument("--size", type=at_least(2, int), help="number of samples to score (default: all)")
     p.add_argument(
