@@ -132,6 +132,7 @@ PATHS = {
 OUTPUTS = {"--output", "--out", "--json"}
 
 TINY = [
+    "--report=false",
     *("--seed=3", "--train.steps=1", "--train.batch_size=2", "--train.threads=1", "--evaluation.samples=3"),
     *("--generator.noise=3", "--output=out"),
 ]
@@ -218,6 +219,7 @@ OPTIONS = {
     "evaluate": ["samples.txt", *REAL],
     "compare": ["samples.txt", "other.txt", *REAL, "--out=out", "--bootstrap=2"],
     "sweep": ["run", "--num=4", "--temperatures=1", "--metrics=ngrams", "--out=out"],
+    "report": ["run", "--out=out/report.html"],
 }
 
 
@@ -393,6 +395,7 @@ USES = {
     "resumed": ["train", "--output=broken", "--resume"],
     "sampled": ["sample", "broken", "--num=3", "--out=out/s.txt"],
     "swept": ["sweep", "broken", "--num=4", "--temperatures=1", "--metrics=ngrams", "--out=out"],
+    "reported": ["report", "broken", "--out=out/report.html"],
 }
 
 
@@ -419,7 +422,7 @@ def of_runs(tree: Path) -> Iterator[Case]:
             for number, (way, first) in enumerate(ways.items()):
                 for turn, (use, arguments) in enumerate(USES.items()):
                     loaded = "state" not in file and file.startswith(("checkpoints", "corpus", "config"))
-                    if (run == "pictures" and use == "swept") or (not loaded and number % 3 != turn):
+                    if (run == "pictures" and use == "swept") or (not loaded and number % len(USES) != turn):
                         continue  # what only resuming reads is tried in one way
                     given = [*arguments, *([*BASES[run], "--train.steps=3"] if use == "resumed" else [])]
                     if run == "pictures" and use == "sampled":

@@ -53,7 +53,7 @@ def test_an_encoder_built_by_hand_has_the_defaults_of_the_config(network):
 
 
 COMMON = {
-    **{"imports": [], "seed": 0, "objective": "wasserstein", "clipping": None, "trackers": []},
+    **{"imports": [], "seed": 0, "objective": "wasserstein", "clipping": None, "trackers": [], "report": True},
     **{"penalty.weight": 10, "penalty.sided": "two", "penalty.at": ["interpolates"], "penalty.space": "embedding"},
     **{"penalty.mixing": "convex", "penalty.every": 1},
     **{"train.seconds": None, "train.critic_steps": 1, "train.critic.name": "Adam", "train.critic.options": {}},

@@ -13,7 +13,7 @@ from seqgan_gp.training import folder
 
 # What a resumed run may ask for anew; everything else describes weights, data or moments that are there already.
 FREE = (
-    *("imports", "clipping", "trackers", "penalty", "evaluation"),
+    *("imports", "clipping", "trackers", "penalty", "evaluation", "report"),
     *(f"train.{key}" for key in ("steps", "seconds", "decay_from", "average", "log_every", "checkpoint_every")),
     *("train.keep", "train.threads", "train.critic.lr", "train.generator.lr", "likelihood.optimizer.lr"),
     *("revision.optimizer.lr", "reranking.optimizer.lr"),

@@ -81,7 +81,13 @@ def test_images_are_compared_too(tmp_path, capsys, monkeypatch):
     pixels, labels = rng.integers(0, 256, (40, 8, 12), dtype=np.uint8), np.arange(40) % 2
     np.savez(tmp_path / "a.npz", images=pixels, labels=labels)
     sizes = ["--images.height=8", "--images.width=12", "--images.holdout=8", "--generator.channels=3"]
-    few = ["--train.batch_size=4", "--train.threads=1", "--evaluation.samples=4", "--critic.channels=3"]
+    few = [
+        "--report=false",
+        "--train.batch_size=4",
+        "--train.threads=1",
+        "--evaluation.samples=4",
+        "--critic.channels=3",
+    ]
 
     def go_on(steps: int, *options: str) -> str:
         command = ["train", "--modality=images", *sizes, *few, f"--output={tmp_path / 'run'}"]

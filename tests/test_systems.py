@@ -47,7 +47,13 @@ def test_every_system_trains_and_loads(tmp_path, name):
 def test_captions_train_sample_and_score(coco, tmp_path):
     corpus = [f"--corpus.train={coco / 'coco' / 'train.txt'}", f"--corpus.test={coco / 'coco' / 'test.txt'}"]
     run, samples = tmp_path / "run", tmp_path / "samples.txt"
-    options = ["--train.steps=12", "--evaluation.samples=20", "--generator.width=8", "--critic.width=8"]
+    options = [
+        "--report=false",
+        "--train.steps=12",
+        "--evaluation.samples=20",
+        "--generator.width=8",
+        "--critic.width=8",
+    ]
     assert main(["train", "--config", "coco.yaml", *corpus, *options, f"--output={run}"]) == 0
     assert main(["sample", str(run), "--num", "50", "--out", str(samples)]) == 0
     assert (

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pkgutil import resolve_name
 from typing import Any
 
 from ..modality import TEXT
-from . import curves, scores, setup, several
+from . import curves, setup, several
 from .content import LeftOut
 from .runs import Run
 
@@ -19,12 +20,13 @@ class Section:
     Args:
         title: its heading.
         template: the name of its template.
-        tell: from a run to the content of the template. It raises `LeftOut` where there is nothing to show.
+        tell: the name of the function from a run to the content of the template, so that a page imports nothing of
+            other modalities. It raises `LeftOut` where there is nothing to show.
     """
 
     title: str
     template: str
-    tell: Callable[[Run], Any]
+    tell: str
 
 
 @dataclass(frozen=True)
@@ -56,38 +58,32 @@ class Story:
     left_out: list[tuple[str, str]] = field(default_factory=list)
 
 
-def sections_of(modality: str) -> tuple[Section, ...]:
-    """The sections of a run of a modality, the first one first."""
-    own: dict[str, tuple[Section, ...]] = {}
-    if modality == TEXT:
-        from . import critic, sentences, walk
+SETUP = Section("What was run", "setup", "seqgan_gp.report.setup:what_was_run")
+CURVES = Section("Curves", "charts", "seqgan_gp.report.curves:curves")
+SCORES = Section("Scores beside real samples", "scores", "seqgan_gp.report.scores:table")
+COMMON = (SETUP, CURVES, SCORES)  # of samples of any kind
 
-        own = {
-            "first": (Section("Samples through time", "through_time", sentences.through_time),),
-            "last": (
-                Section("Beside the nearest training sentence", "nearest", sentences.nearest),
-                Section("Where the critic looks", "tokens", critic.tokens),
-                Section("What the critic says of real and generated text", "chart", critic.histogram),
-                Section("A walk between two noises", "walk", walk.walk),
-            ),
-        }
-    elif modality == "images":
-        from . import pictures
-
-        own = {
-            "first": (Section("Samples through time", "pictures", pictures.through_time),),
-            "last": (
-                Section("What the critic says of real and generated images", "chart", pictures.histogram),
-                Section("A walk between two noises", "picture", pictures.walk),
-            ),
-        }
-    return (
-        Section("What was run", "setup", setup.what_was_run),
-        *own.get("first", ()),
-        Section("Curves", "charts", curves.curves),
-        Section("Scores beside real samples", "scores", scores.table),
-        *own.get("last", ()),
-    )
+SECTIONS: dict[str, tuple[Section, ...]] = {
+    TEXT: (
+        SETUP,
+        Section("Samples through time", "through_time", "seqgan_gp.report.sentences:through_time"),
+        CURVES,
+        SCORES,
+        Section("Beside the nearest training sentence", "nearest", "seqgan_gp.report.sentences:nearest"),
+        Section("Where the critic looks", "tokens", "seqgan_gp.report.critic:tokens"),
+        Section("The critic's scores of real and generated text", "chart", "seqgan_gp.report.critic:histogram"),
+        Section("A walk between two noises", "walk", "seqgan_gp.report.walk:walk"),
+    ),
+    "images": (
+        SETUP,
+        Section("Samples through time", "pictures", "seqgan_gp.report.pictures:through_time"),
+        CURVES,
+        SCORES,
+        Section("The critic's scores of real and generated images", "chart", "seqgan_gp.report.pictures:histogram"),
+        Section("A walk between two noises", "picture", "seqgan_gp.report.pictures:walk"),
+    ),
+}
+"""The sections of each modality; one that is not here has those of COMMON."""
 
 
 def tell(run: Run) -> Story:
@@ -98,9 +94,9 @@ def tell(run: Run) -> Story:
     """
     unit = run.unit if run.config.modality == TEXT else ""
     story = Story(run.name, setup.about(run), unit, run.shown(run.evaluator.HEADLINE)[:4])
-    for section in sections_of(run.config.modality):
+    for section in SECTIONS.get(run.config.modality, COMMON):
         try:
-            story.told.append(Told(section.title, section.template, section.tell(run)))
+            story.told.append(Told(section.title, section.template, resolve_name(section.tell)(run)))
         except LeftOut as reason:
             story.left_out.append((section.title, str(reason)))
     return story
