@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import yaml
+from accelerate import PartialState
 from conftest import rows, train
 from PIL import Image
 
@@ -39,7 +40,7 @@ def _events(run: Path):
 
 def wandb(run: Path) -> dict:
     """Of all files of the run, as they would be uploaded one after another."""
-    pytest.importorskip("wandb")
+    pytest.importorskip("wandb").teardown()  # its service may still be writing
     from wandb.proto.wandb_internal_pb2 import Record
 
     files = sorted(Path("wandb").glob("offline-run-*/*.wandb"))
@@ -121,6 +122,7 @@ READERS = {"tensorboard": tensorboard, "wandb": wandb, "mlflow": mlflow, "tracki
 @pytest.fixture
 def places(tmp_path, monkeypatch):
     """The working directory, where trackers write, and a user without a login or a setting."""
+    PartialState(cpu=True)  # trackers of accelerate ask which process they are in
     monkeypatch.chdir(tmp_path)
     for name in ("WANDB_MODE", "WANDB_API_KEY", "MLFLOW_TRACKING_URI", "TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -193,6 +195,20 @@ def test_labels_of_any_spelling_are_numbers_in_mlflow():
     assert logged == {"eval/obedience_c__ ___": 0.5, "eval/jsd_4": 0.25}
     for name in logged:
         validation._validate_metric_name(name)
+
+
+@pytest.mark.slow
+def test_wandb_logs_offline_where_its_server_does_not_answer(places, monkeypatch):
+    pytest.importorskip("wandb")
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789" * 4)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("WANDB_INIT_TIMEOUT", "2")
+    with Trackers(places, ["wandb"], {"seed": 3}, 0, resumed=False) as trackers:
+        trackers.numbers({"train/loss": 0.5}, 7)
+    shown = wandb(places)
+    assert shown["config"]["seed"] == 3 and shown["numbers"]["train/loss"] == {7: 0.5}
+    identity = json.loads((places / "trackers.json").read_text())["wandb"]
+    assert len(list((places / "wandb").glob(f"offline-run-*-{identity}"))) == 1
 
 
 @pytest.mark.parametrize("name", ["tensorbord", "comet_ml"])

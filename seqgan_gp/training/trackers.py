@@ -107,6 +107,7 @@ class WandB(Tracker):
             print("wandb: nobody is logged in, so this run is logged offline; `wandb login` before the next one")
         else:
             yield options
+            wandb.teardown()  # its server has not answered, and its service holds the id
         yield options | {"mode": "offline"}
 
     @property
