@@ -115,11 +115,11 @@ def draw_until(
     """
     num, price = whole("num", num, 0), price or Price()
     wanted = Pattern.read(pattern, generator.tokenizer, generator.network.length)
-    found = 0
+    found, each = 0, options.get("candidates") or (generator.reranking.candidates if generator.reranking else 1)
     for ids in generator.sample_ids(DRAWN * num, **options):
         kept = ids[wanted.holds(ids)][: num - found]
         price.candidates += len(ids)
-        price.written += len(ids)
+        price.written += len(ids) * each
         found += len(kept)
         yield from generator.tokenizer.decode(kept)
         if found == num:
