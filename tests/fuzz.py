@@ -139,7 +139,7 @@ TINY = [
 TEXT = [
     *("--corpus.holdout=20", "--tokenizer.length=16", "--generator.width=4", "--generator.blocks=1"),
     *("--critic.width=4", "--critic.blocks=1", "--critic.embedding=4", "--critic.windows=0"),
-    "--reranking.candidates=1",
+    *("--revision.passes=0", "--reranking.candidates=1"),
 ]
 IMAGES = [
     *("--modality=images", "--images.train=images.npz", "--images.height=8", "--images.width=12"),

@@ -146,13 +146,13 @@ def test_new_and_copied_words_are_marked(run, tmp_path):
     known = next(line for line in training if len(line.split()) > 5)
     words = known.split()
     changed = " ".join(["zebra", *words[1:]])
-    (copy / "samples" / "step-0000003.txt").write_text(f"{known}\n{known}\n")
-    (copy / "samples" / "step-0000006.txt").write_text(f"{known}\n{changed}\n")
+    (copy / "samples" / "step-0000003.txt").write_text(f"{known}\n" * 20)
+    (copy / "samples" / "step-0000006.txt").write_text(f"{known}\n{changed}\n" * 10)
     one = runs.read_all([copy])[0]
-    (_, kept), (_, new) = sentences.through_time(one)[-1].rows
+    (_, kept), (_, new), *_ = sentences.through_time(one)[-1].rows
     assert kept == [(known, False)]
     assert new == [("zebra", True), (changed.removeprefix("zebra"), False)]
-    exact, near = sentences.nearest(one).rows
+    exact, near, *_ = sentences.nearest(one).rows
     assert exact.exact and exact.sample == exact.training == [(known, True)] and exact.copied == exact.total
     assert not near.exact and near.copied == near.total - 1 and near.sample[0] == ("zebra", False)
 
@@ -231,10 +231,14 @@ def pictures(tmp_path_factory):
     return folder / "run"
 
 
-def test_images_have_their_grids_through_time(pictures, tmp_path):
+def test_images_have_their_grids_through_time(pictures, tmp_path, capsys):
     assert report(pictures, "--out", tmp_path / "page.html") == 0
     page = Page(tmp_path / "page.html")
     assert page.tags.count("img") == 3 and page.loads == []  # two evaluations and a walk
+    copy = shutil.copytree(pictures, tmp_path / "copy")
+    (copy / "samples" / "step-0000003.png").write_bytes((copy / "samples" / "step-0000003.png").read_bytes()[:60])
+    assert report(copy, "--out", tmp_path / "none.html") == 2
+    assert "step-0000003.png is damaged" in capsys.readouterr().err and not (tmp_path / "none.html").exists()
     assert "frechet" in page.text and "class_0" in page.text and "tell them apart" in page.text
 
 
@@ -269,6 +273,7 @@ REFUSED = {
     "no samples": (lambda f: shutil.rmtree(f / "samples"), "has no samples yet"),
     "damaged metrics": (spoil_metrics, "metrics.jsonl, line 3: damaged"),
     "damaged samples": (lambda f: (f / "samples" / "step-0000006.txt").write_bytes(b"\xff\xfe\n"), "is not UTF-8 text"),
+    "fewer samples": (lambda f: (f / "samples" / "step-0000003.txt").write_text("one\n"), "it has 1 lines, and 20"),
     "damaged corpus": (lambda f: (f / "corpus" / "train.txt").write_text("other\n"), "is damaged"),
     "damaged weights": (
         lambda f: (f / "checkpoints" / "step-0000006" / "model.safetensors").write_bytes(b"1"),

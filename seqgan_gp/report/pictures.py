@@ -17,7 +17,7 @@ from ..images.pretrained import ImageCritic, ImageGenerator
 from .charts import Chart
 from .content import LeftOut, few
 from .critic import SCORED, compare_scores
-from .runs import Run
+from .runs import Evaluation, Run
 from .walk import STOPS, WALKS, between
 
 FRAMES = 30
@@ -43,13 +43,29 @@ def _source(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
+def _png(evaluation: Evaluation) -> bytes:
+    """The bytes of a grid.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    from PIL import Image
+
+    try:
+        png = evaluation.samples.read_bytes()
+        Image.open(io.BytesIO(png), formats=["PNG"]).load()
+    except (OSError, SyntaxError, ValueError):  # each part of the format has an error of its own
+        raise evaluation.damaged("it is no whole PNG") from None
+    return png
+
+
 def through_time(run: Run) -> list[Picture]:
     """The grid of every evaluation, whose images are drawn with the same noise each time."""
     most = max(2, min(FRAMES, ROOM // max(1, run.last.samples.stat().st_size)))
     chosen = [run.evaluations[i] for i in few(len(run.evaluations), most)]
     return [
         Picture(
-            _source(evaluation.samples.read_bytes()),
+            _source(_png(evaluation)),
             evaluation.step,
             run.shown(run.evaluator.HEADLINE, run.scores("eval", evaluation.step))[:4],
             printed=number in (0, len(chosen) - 1),

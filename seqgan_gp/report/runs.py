@@ -32,30 +32,50 @@ class Phase:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Samples of one step, in a file."""
+    """Samples of one step.
+
+    Args:
+        samples: their file.
+        count: the number of samples that were scored, if it was logged.
+        conditional: whether each has a label or a context.
+    """
 
     step: int
     samples: Path
+    count: int | None
+    conditional: bool
 
     def sentences(self) -> list[str]:
         """The samples as text, one a line.
 
         Raises:
-            UserError: the file is no text.
+            UserError: the file is damaged.
         """
-        return _lines(self.samples)
+        return self._lines(self.samples)
 
     def given(self) -> list[str] | None:
-        """The label or the context of each sentence, if they have one."""
-        path = self.samples.with_suffix(".given.txt")
-        return _lines(path) if path.is_file() else None
+        """The label or the context of each sentence; None if they have none.
 
+        Raises:
+            UserError: the file is missing or damaged.
+        """
+        return self._lines(self.samples.with_suffix(".given.txt")) if self.conditional else None
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
-    except UnicodeDecodeError:
-        raise UserError(f"{path} is damaged: it is not UTF-8 text; delete it, and its evaluation is left out") from None
+    def _lines(self, path: Path) -> list[str]:
+        try:
+            lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        except UnicodeDecodeError:
+            raise self.damaged("it is not UTF-8 text", path) from None
+        except OSError as error:
+            raise self.damaged(error.strerror or str(error), path) from None
+        if self.count is not None and len(lines) != self.count:
+            raise self.damaged(f"it has {len(lines):,} lines, and {self.count:,} samples were scored", path)
+        return lines
+
+    def damaged(self, how: str, path: Path | None = None) -> UserError:
+        """The error for a damaged file, with the remedy."""
+        remedy = f"delete {self.samples}, and this evaluation is left out"
+        return UserError(f"{path or self.samples} is damaged: {how}; {remedy}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +111,12 @@ class Run:
             raise UserError(
                 f"{path / METRICS}, line {damaged[0]}: damaged; delete the line, or restore the file from a copy"
             )
-        scored = {row["step"] for row in rows if any(key.startswith("eval/") for key in row)}
+        scored = {row["step"]: row.get("eval/count") for row in rows if any(key.startswith("eval/") for key in row)}
+        counts = {step: count if type(count) is int else None for step, count in scored.items()}
+        conditional = getattr(getattr(config, "corpus", None), "given", None) is not None
         found = {int(m[1]): p for p in (path / SAMPLES).glob("step-*") if (m := SAMPLE.fullmatch(p.name))}
-        evaluations = [Evaluation(step, found[step]) for step in sorted(found.keys() & scored)]
+        steps = sorted(found.keys() & scored.keys())
+        evaluations = [Evaluation(step, found[step], counts[step], conditional) for step in steps]
         if not evaluations:
             raise UserError(
                 f"{path} has no samples yet, since its first evaluation is at step {config.evaluation.every}: train on "
@@ -157,16 +180,19 @@ class Run:
         """The name of the phase that a step belongs to; None for the first."""
         return next((phase.name for phase in reversed(self.phases) if phase.begins < step), None)
 
-    def scores(self, section: str, step: int | None = None) -> dict[str, Any]:
-        """The scores of one section, "eval" or "real", by name: of a step, or the last that were logged."""
-        found: dict[str, Any] = {}
+    def scores(self, section: str, step: int | None = None) -> dict[str, float | None]:
+        """The scores of one section, "eval" or "real", by name: of a step, or the last that were logged. All else that
+        a file may hold is None, like an undefined score.
+        """
+        found: dict[str, float | None] = {}
         for row in self.rows:
             if step is None or row["step"] == step:
-                found |= {k.removeprefix(f"{section}/"): v for k, v in row.items() if k.startswith(f"{section}/")}
+                own = {k.removeprefix(f"{section}/"): v for k, v in row.items() if k.startswith(f"{section}/")}
+                found |= {k: v if type(v) in (int, float) else None for k, v in own.items()}
         return found
 
     @cached_property
-    def real(self) -> dict[str, Any]:
+    def real(self) -> dict[str, float | None]:
         """The scores of real samples."""
         return self.scores("real")
 

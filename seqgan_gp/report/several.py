@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from ..evaluation.catalogue import describe
 from ..evaluation.figures import PANELS
@@ -17,8 +18,8 @@ from .scores import GOALS, is_main
 
 def frontier(runs: Sequence[Run]) -> Charts:
     """Draw the runs in the planes of quality and diversity (Caccia et al. 2020)."""
-    scores = {run.name: run.scores("eval", run.last.step) for run in runs}
-    real = runs[0].real
+    scores: dict[str, dict[str, Any]] = {run.name: run.scores("eval", run.last.step) for run in runs}
+    real: dict[str, Any] = runs[0].real
     charts = []
     for x, y in PANELS:
         if all(column.get(key) is not None for column in (real, *scores.values()) for key in (x, y)):
