@@ -1,22 +1,32 @@
 """Run the notebooks of examples/, as a reader would."""
 
+import os
+import sys
+from pathlib import Path
+
 import nbformat
 import pytest
 from conftest import ROOT
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
+TRAINING = ("own_parts", "own_text", "peptides")  # they train runs of their own
 
 
 def test_there_are_notebooks():
     assert NOTEBOOKS
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "path",
+    [pytest.param(path, marks=pytest.mark.slow if path.stem in TRAINING else ()) for path in NOTEBOOKS],
+    ids=lambda path: path.stem,
+)
 def test_a_notebook_runs_from_start_to_end(path, run, tmp_path, monkeypatch):
-    monkeypatch.setenv("RUN", str(run))
-    monkeypatch.setenv("SENTENCES", "60")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    settings = {"RUN": str(run), "SENTENCES": "60", "NUM": "60", "STEPS": "8", "BUDGET": "2", "OMP_NUM_THREADS": "1"}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)  # for the commands
     notebook = nbformat.read(path, as_version=4)
     NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
 
