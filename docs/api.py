@@ -1,6 +1,6 @@
 """Build the pages of the Python API from the docstrings: python docs/api.py [FOLDER].
 
-pip install -e '.[dev]' installs what it needs.
+pip install -e '.[dev]' installs its packages.
 """
 
 import sys

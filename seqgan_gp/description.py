@@ -9,17 +9,17 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Description:
-    """What the model card says of a checkpoint.
+    """The description of a checkpoint on its model card.
 
     Args:
         task: the task in the words of the hub, such as text-generation.
         tags: words to find it by on the hub.
-        what: what it is, in the middle of a sentence.
+        what: its kind, in words for the middle of a sentence.
         source: the name of its training data as the config has it.
         samples: Markdown with samples as they are, and a line that says how they were drawn.
         command: options of the command `sample` that make an example.
         python: lines of Python that use it; {load} stands for the arguments of from_pretrained.
-        limits: sentences about what it cannot do.
+        limits: sentences about its limits.
         language: the code of the language, where it is known.
         files: pictures on the card, by the names of their files.
     """

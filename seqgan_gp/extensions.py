@@ -41,7 +41,7 @@ def function(name: str, option: str, hint: str) -> Callable[..., Any]:
 
     Args:
         option: the user's option for it.
-        hint: says what the function is to be. Errors end with it.
+        hint: the kind of function, in words. Errors end with it.
 
     Raises:
         UserError: there is no such module or function, or the module fails.

@@ -36,7 +36,7 @@ TRAINING = "train"  # the name of the run's own training text
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of N candidates, and what the networks do not see of them.
+    """The scores of N candidates, and the numbers of tokens that the networks do not see.
 
     Args:
         networks: the scores of each network by its name, float32 (N,), the one that ranks first.

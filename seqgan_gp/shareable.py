@@ -19,7 +19,7 @@ PUSH = "seqgan_gp.sharing.push:push"  # it evaluates and samples, with rooms bel
 
 
 class Shareable(ABC):
-    """A network of a checkpoint, with what it needs.
+    """A network of a checkpoint, with all that it needs.
 
     Attributes:
         checkpoint: the folder of the checkpoint that it was loaded from; None if it was made in another way.

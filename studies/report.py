@@ -1,4 +1,4 @@
-"""What runs at equal time come to: tables of means and standard deviations over the seeds, of each seed and of the
+"""The results of runs at equal time: tables of means and standard deviations over the seeds, of each seed and of the
 differences of each two systems, and a figure.
 """
 

@@ -40,7 +40,7 @@ class Repo:
 
 
 class Hub:
-    """What the server knows, and how it behaves.
+    """The state of the server, and its behaviour.
 
     Attributes:
         repos: the repositories by NAME/REPO.

@@ -295,7 +295,7 @@ def test_other_weights_than_those_of_the_checkpoint_are_not_pushed(hub, words):
     assert hub.asked == []
 
 
-# --- what is pushed
+# --- the files that are pushed
 
 
 def test_the_card_of_a_run_has_its_scores_samples_and_config(hub, run):

@@ -91,7 +91,7 @@ def table(pairs: Sequence[Pair], keys: Sequence[str]) -> Table:
 
 
 def notes(pairs: Sequence[Pair]) -> list[str]:
-    """Lines that name the tests, and what they can tell."""
+    """Lines that name the tests, and their limits."""
     return list(_notes(pairs)) if pairs else []
 
 

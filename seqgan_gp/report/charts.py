@@ -93,7 +93,7 @@ def lines(title: str, drawn: Sequence[Line], last: float, marks: Iterable[tuple[
     plot = _figure("step", x_range=(0, max(last, 1)))
     plot.xaxis.formatter = NumeralTickFormatter(format="0,0" if last < 10_000 else "0a")
     legend = [(line.label, colour) for line, colour in zip(drawn, itertools.cycle(COLOURS), strict=False)]
-    together: dict[tuple[float, ...], list[int]] = {}  # lines with the same steps share what is told on hover
+    together: dict[tuple[float, ...], list[int]] = {}  # lines with the same steps share the text on hover
     for number, line in enumerate(drawn):
         together.setdefault(tuple(line.x), []).append(number)
     for steps, numbers in together.items():

@@ -1,4 +1,4 @@
-"""What sections have in common: words with marks, numbers in print, and the reason of a section that is left out."""
+"""The parts that sections share: words with marks, numbers in print, and the reason of a section that is left out."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the critic of a run says of text: of each token, and of real and generated sentences."""
+"""The view of the critic of a run: of each token, and of real and generated sentences."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def critic_of(run: Run) -> Critic:
 
 
 def _sides(run: Run) -> dict[str, tuple[list[str], list[str] | None]]:
-    """Real and generated sentences, with what they are given."""
+    """Real and generated sentences, with their labels or contexts."""
     assert run.checkpoint
     real = held_out(run.checkpoint)
     if real is None:

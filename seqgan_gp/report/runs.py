@@ -145,7 +145,7 @@ class Run:
 
     @cached_property
     def unit(self) -> str:
-        """What a reader of its text compares: "word", or "character" where it has no words."""
+        """The unit that a reader of its text compares: "word", or "character" where it has no words."""
         return kind_of(self.task.corpus.train.text)
 
     @property
@@ -231,7 +231,7 @@ def read_all(paths: Iterable[str | Path]) -> list[Run]:
 
 
 def _held_out(run: Run) -> dict[str, Any]:
-    """What tells the held-out samples of a run: the hashes of their files."""
+    """The fingerprint of the held-out samples of a run: the hashes of their files."""
     entries = {name: entry for name, entry in manifest.read(run.folder).items() if PurePosixPath(name).stem == "test"}
     known = configs.flat(run.config)
     return entries or {key: known[key] for key in run.config.SOURCES}

@@ -1,4 +1,4 @@
-"""What was run: the command that gives the run again, and its config beside the defaults."""
+"""The setup of a run: the command that gives the run again, and its config beside the defaults."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .runs import Run
 
 @dataclass(frozen=True)
 class Setup:
-    """What was run.
+    """The setup of a run.
 
     Args:
         command: that gives the run again.

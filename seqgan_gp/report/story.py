@@ -1,4 +1,4 @@
-"""The sections of a report, in their order: each is a function from a run to what its template shows."""
+"""The sections of a report, in their order: each is a function from a run to the content of its template."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What a run shows on the hub: its model card, and the command push."""
+"""A run on the hub: its model card, and the command push."""

@@ -21,7 +21,7 @@ from .origin import Origin
 
 TEMPLATE = Path(__file__).with_name("card.md")
 UNCHECKED = (
-    "Nobody has checked the samples for bias, insults, or what they tell about people. They are like the training "
+    "Nobody has checked the samples for bias, insults, or private facts about people. They are like the training "
     "data, and may repeat them."
 )
 
@@ -137,7 +137,7 @@ def _number(value: Any) -> str:
 
 
 def _scored(scores: Scores) -> str:
-    """What the table compares."""
+    """Say which samples the table compares."""
     count, real = (_number(found.get("count")) for found in (scores.samples, scores.real))
     return (
         f"The evaluation at step {scores.step:,} scored {count} samples and {real} real ones, both beside held-out "

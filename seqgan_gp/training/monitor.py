@@ -48,7 +48,10 @@ TRAINING: tuple[Panel, ...] = (
 )
 
 
-PARTS = {"train/reviser_lr": "revising", "train/discriminator_lr": "reranking"}  # of a training, by what they log
+PARTS = {
+    "train/reviser_lr": "revising",
+    "train/discriminator_lr": "reranking",
+}  # of a training, by a key that each logs
 
 
 def draw_curves(rows: list[dict[str, Any]], panels: Sequence[Panel], path: Path, real_samples: str) -> None:

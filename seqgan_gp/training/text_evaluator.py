@@ -64,7 +64,7 @@ class Evaluator(task.Evaluator):
 
     @property
     def beside_training(self) -> Real:
-        """What training sentences are compared with."""
+        """The real text that training sentences are compared with."""
         return replace(self.yardstick, training=None)
 
     def __call__(self, sampler: pretrained.Generator, path: Path) -> tuple[dict[str, Any], list[str]]:

@@ -38,7 +38,7 @@ class Tracker:
     """
 
     package = ""
-    """What pip installs."""
+    """The name of the package for pip."""
 
     def __init__(self, name: str, known: str | None):
         self.name, self.known = name, known
