@@ -83,7 +83,7 @@ PIXELS = bars(50).pixels
         (lambda d: write(d, images=PIXELS), ["--tokenizer.length=3"], "tokenizer.length is for modality=text"),
         (lambda d: write(d, images=PIXELS), ["--method=likelihood"], "method"),
         (lambda d: write(d, images=PIXELS), ["--critic.chanels=3"], "did you mean critic.channels"),
-        (lambda d: write(d, images=PIXELS), ["--modality=image"], "there are text, images"),
+        (lambda d: write(d, images=PIXELS), ["--modality=image"], "is no modality; choose text, images"),
     ],
 )
 def test_bad_input_is_one_line_exit_2_and_nothing_written(tmp_path, source, capsys, make, options, complaint):

@@ -175,7 +175,7 @@ def test_a_file_names_its_modality_and_help_is_that_of_its_keys(tmp_path, capsys
     for text, complaint in (
         ("modality: images\ncorpus: {size: 3}\n", "corpus is for modality=text"),
         ("images: {train: a.npz}\n", "images is for modality=images"),
-        ("modality: [images]\n", "there are text, images"),
+        ("modality: [images]\n", "is no modality; choose text, images"),
     ):
         (tmp_path / "bad.yaml").write_text(text)
         with pytest.raises(UserError, match=complaint):

@@ -12,7 +12,8 @@ from accelerate import PartialState
 from conftest import rows, train
 from PIL import Image
 
-from seqgan_gp.training.trackers import MLflow, Trackers
+from seqgan_gp.training.tracker import MLflow
+from seqgan_gp.training.trackers import Trackers
 
 NAME = "a run"
 TRACKED = ["tensorboard", "wandb", "mlflow", "trackio"]

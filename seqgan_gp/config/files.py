@@ -146,7 +146,7 @@ def read(path: Path) -> dict[str, Any]:
 def known_modality(name: Any) -> str:
     """Return `name` if it is a modality, else raise a UserError that lists the modalities."""
     if name not in list(MODALITIES):  # a list, since YAML may have anything here
-        raise UserError(f"'{name}' is no modality; choose {', '.join(MODALITIES)}")
+        raise UserError(f"{name!r} is no modality; choose {', '.join(MODALITIES)}")
     return name
 
 

@@ -23,6 +23,7 @@ from .families import nearest
 from .notes import REAL, REFERENCE, SAMPLES, TRAIN, other_case, same_sentences, short_lines
 from .real import FittedReal, random_halves, random_subset
 from .scorer import Scored, over_seeds
+from .systems import named, names_of, once, seeds_of_systems
 
 
 def evaluate(options: argparse.Namespace) -> int:
@@ -33,7 +34,7 @@ def evaluate(options: argparse.Namespace) -> int:
     against the same half: it is the fair comparison with `real`. With --grammar alone, real text is drawn twice, as
     many sentences as there are samples. Several files are seeds of one system, at equal size.
     """
-    _check_once(options.samples)
+    once(options.samples)
     _check_standard_input(options, options.samples)
     if options.table:
         check_suffix("--table", options.table)
@@ -44,7 +45,7 @@ def evaluate(options: argparse.Namespace) -> int:
     columns: dict[str, Scored]
     notes = _notes(texts, compared)
     each = "each of " if len(texts) > 1 else ""
-    said = f"samples: {fewest:,} sentences of {each}{', '.join(map(_named, texts))} against"
+    said = f"samples: {fewest:,} sentences of {each}{', '.join(map(named, texts))} against"
 
     def score(name: str, size: int, real: FittedReal) -> Scored:
         return over_seeds([scorer(name, random_subset(text, size), real) for text in texts.values()])
@@ -77,7 +78,7 @@ def compare(options: argparse.Namespace) -> int:
 
     Real text is scored like one more system: see `Comparison.real_text`.
     """
-    systems = _systems(options.samples)
+    systems = seeds_of_systems(options.samples)
     files = [file for seeds in systems.values() for file in seeds]
     _check_standard_input(options, files)
     texts = {file: _read_samples(file, options.column) for file in files}
@@ -94,7 +95,7 @@ def compare(options: argparse.Namespace) -> int:
     if all(len(seeds) >= LEAST_SEEDS for seeds in systems.values()):  # their spread says more than that of halves
         scorer = replace(scorer, bootstrap=0)
     columns = {
-        name: over_seeds([scorer(_named(file), random_subset(texts[file], size), real) for file in seeds])
+        name: over_seeds([scorer(named(file), random_subset(texts[file], size), real) for file in seeds])
         for name, seeds in systems.items()
     }
     columns = _ranked(columns, real_column, options.rank)
@@ -129,7 +130,7 @@ def sweep(options: argparse.Namespace) -> int:
     prepare(None)
     generators = {
         name: Generator.from_pretrained(run, best_device())
-        for name, run in zip(_names(options.runs), options.runs, strict=True)
+        for name, run in zip(names_of(options.runs), options.runs, strict=True)
     }
     sources = Sources.of(options)
     if not (sources.reference or sources.grammar):
@@ -211,54 +212,8 @@ def _other_case(samples: Mapping[str, Sequence[str]], compared: Comparison) -> l
 def _read_samples(file: str, column: str, size: int | None = None) -> list[str]:
     samples = read_sentences(file, column)
     if len(samples) < 2:
-        raise UserError(f"{_named(file)}: too few sentences to score; at least 2 samples are needed")
+        raise UserError(f"{named(file)}: too few sentences to score; at least 2 samples are needed")
     return samples if size is None else random_subset(samples, size)
-
-
-def _named(file: str) -> str:
-    return "standard input" if file == STANDARD_INPUT else file
-
-
-def _names(files: Sequence[str]) -> list[str]:
-    """Short names of files or folders. Where two are the same, or one is that of real text, it is the whole path."""
-    short = [Path(file).stem if Path(file).is_file() else Path(_named(file)).name for file in files]
-    names = [
-        name if short.count(name) == 1 and name != "real" else str(file)
-        for name, file in zip(short, files, strict=True)
-    ]
-    for name in names:
-        if names.count(name) > 1:
-            raise UserError(f"{name} is given twice: give each system once")
-    return names
-
-
-def _systems(given: Sequence[str]) -> dict[str, list[str]]:
-    """The files of each system: FILE alone, or its seeds as NAME=FILE,FILE; a name may also be given several times.
-
-    Raises:
-        UserError: a file stands for two seeds or systems, or a name is that of real text.
-    """
-    lone = [text for text in given if "=" not in text or Path(text).exists()]
-    systems = {name: [file] for name, file in zip(_names(lone), lone, strict=True)}
-    named: dict[str, list[str]] = {}
-    for text in given:
-        if text not in lone:
-            name, _, files = text.partition("=")
-            named.setdefault(name, []).extend([files] if Path(files).exists() else files.split(","))
-    for name, seeds in named.items():
-        if name in ("", "real") or name in systems:
-            raise UserError(f"{name}={seeds[0]}: give a system a name of its own, such as ours={seeds[0]}")
-        if "" in seeds:
-            raise UserError(f"{name}={','.join(seeds)}: a file is missing: give NAME=FILE,FILE")
-    systems |= named
-    _check_once([file for files in systems.values() for file in files])
-    return systems
-
-
-def _check_once(files: Sequence[str]) -> None:
-    for file in files:
-        if files.count(file) > 1:
-            raise UserError(f"{file} is given twice: give each seed of each system once")
 
 
 def _check_rank(key: str) -> None:

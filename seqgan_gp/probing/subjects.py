@@ -166,6 +166,11 @@ def load(source: str | Path, text: Text, language_model: str | Path | None = Non
     scorers[RANDOM] = readers[RANDOM] = random_critic
     if language_model is not None:
         model = LanguageModel.from_pretrained(language_model, device)
+        if model.network.length != critic.network.length:
+            raise UserError(
+                f"--language-model {language_model} reads {model.network.length} tokens of a sentence, and the critic "
+                f"of {source} reads {critic.network.length}: train it with --tokenizer.length {critic.network.length}"
+            )
         scorers[MODEL], readers[MODEL] = Likelihood(model), model
     generator = Generator.from_pretrained(checkpoint, device)
     if text.samples:
