@@ -237,6 +237,15 @@ def test_bad_input_gets_one_line(options, needle, run, model, tmp_path, capsys):
     assert error.startswith("error: ") and needle in error
 
 
+def test_a_language_model_of_another_length_is_refused_before_the_work(run, tmp_path, capsys):
+    assert train(tmp_path / "model", "--method=likelihood", "--likelihood.validation=50", "--tokenizer.length=11") == 0
+    assert probe(run, "--language-model", tmp_path / "model", "--out", tmp_path / "probes") == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "reads 11 tokens of a sentence, and the critic of" in error
+    assert error.endswith("reads 16: train it with --tokenizer.length 16")
+    assert not (tmp_path / "probes").exists()
+
+
 def test_the_help_lists_the_parts(capsys):
     with pytest.raises(SystemExit):
         main(["probe", "--help"])
