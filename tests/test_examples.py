@@ -23,7 +23,15 @@ def test_there_are_notebooks():
     ids=lambda path: path.stem,
 )
 def test_a_notebook_runs_from_start_to_end(path, run, tmp_path, monkeypatch):
-    settings = {"RUN": str(run), "SENTENCES": "60", "NUM": "60", "STEPS": "8", "BUDGET": "2", "OMP_NUM_THREADS": "1"}
+    settings = {
+        "RUN": str(run),
+        "SENTENCES": "60",
+        "NUM": "60",
+        "STEPS": "8",
+        "BUDGET": "2",
+        "RULE": ".+",
+        "OMP_NUM_THREADS": "1",
+    }
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)  # for the commands

@@ -9,7 +9,6 @@ from nltk.metrics.distance import edit_distance
 from scored import put, read
 
 from seqgan_gp.cli import main
-from seqgan_gp.errors import UserError
 from seqgan_gp.evaluation.composition import CompositionScores
 from seqgan_gp.evaluation.guessing import GuessScores
 from seqgan_gp.evaluation.neighbours import NeighbourScores
@@ -108,12 +107,6 @@ def test_all_training_sentences_are_looked_at_for_copies(tmp_path, monkeypatch):
     scores = read(tmp_path / "s.json")
     assert scores["nearest_train"] == 0 and scores["identity_train"] == 100
     assert scores["capped"]["neighbours"] == {"samples": 10, "reference": 10}
-
-
-def test_without_the_library_one_line_says_how_to_get_it(monkeypatch):
-    monkeypatch.setitem(sys.modules, "rapidfuzz", None)
-    with pytest.raises(UserError, match=r"pip install 'seqgan_gp\[sequences\]'"):
-        edits.nearest(["a"], ["b"])
 
 
 def test_guesses_count_different_samples_and_different_passwords():

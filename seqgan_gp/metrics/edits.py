@@ -7,8 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import UserError
-
 BLOCK = 256, 1 << 16  # sequences of each side that are compared at once: 64 MiB of distances
 
 
@@ -31,15 +29,10 @@ def nearest(sequences: Sequence[str], others: Sequence[str]) -> Neighbours:
     to insert, to delete or to substitute (Levenshtein 1966).
 
     It takes the time of all pairs: 500 million pairs of 30 characters take about a minute of one core.
-
-    Raises:
-        UserError: the library is not installed.
     """
-    try:
-        from rapidfuzz import process
-        from rapidfuzz.distance import Levenshtein
-    except ImportError:
-        raise UserError("edit distances need a library: pip install 'seqgan_gp[sequences]'") from None
+    from rapidfuzz import process
+    from rapidfuzz.distance import Levenshtein
+
     rows = np.zeros(len(sequences), dtype=np.int64)
     distances = np.full(len(sequences), np.iinfo(np.int64).max)
     for first in range(0, len(sequences), BLOCK[0]):
