@@ -41,7 +41,7 @@ def _events(run: Path):
 
 
 def wandb(run: Path) -> dict:
-    """Of all files of the run, as they would be uploaded one after another."""
+    """Read all files of the run in order, as they would be uploaded."""
     pytest.importorskip("wandb").teardown()  # its service may still be writing
     from wandb.proto.wandb_internal_pb2 import Record
 

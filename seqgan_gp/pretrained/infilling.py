@@ -104,8 +104,8 @@ def infill(
 def draw_until(
     generator: Generator, pattern: str, num: int, price: Price | None = None, **options: Any
 ) -> Iterator[str]:
-    """The other way to `num` sentences that hold a pattern: samples as they come, of which those are kept that have it.
-    So they are as the generator writes such sentences, and a rare pattern costs many samples.
+    """Draw samples until `num` sentences hold a pattern, and keep those. They are as the generator writes such
+    sentences, and a rare pattern costs many samples.
 
     Args:
         options: as of `Generator.sample`.

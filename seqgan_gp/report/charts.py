@@ -11,10 +11,10 @@ import numpy as np
 
 MOST = 400  # points of a line; a chart is no wider in pixels
 HEIGHT = 230
-# Of Okabe and Ito (2008), who chose colours that people tell apart whatever colours they see; these are seen on white
-# and on black.
+# The palette follows Okabe and Ito (2008): colour-blind people tell its colours apart. These stand out on white and on
+# black.
 COLOURS = ("#0f7fc4", "#d55e00", "#009e73", "#cc79a7", "#b07d00", "#56b4e9")
-INK = "#808080"  # of what belongs to no line; seen on white and on black, too
+INK = "#808080"  # for axes and marks; it stands out on white and on black, too
 
 
 @dataclass(frozen=True)

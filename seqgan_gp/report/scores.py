@@ -64,7 +64,7 @@ def table(run: Run) -> Table:
 
 
 def is_main(key: str) -> bool:
-    """Of scores that differ by the length of n-grams only, the one of four stands for all."""
+    """Whether the short table has a score: where only the length of n-grams differs, that of four stands for all."""
     order = key.rpartition("_")[2]
     return key not in NGRAM_METRICS or not order.isdecimal() or order == "4"
 
