@@ -197,12 +197,13 @@ def evaluating(*networks: nn.Module) -> Iterator[None]:
     Each module then goes back to the mode that it had. A generator function must not yield within: its caller would
     go on in these modes.
     """
-    modes = [(module, module.training) for network in networks for module in network.modules()]
-    for network in networks:
-        network.eval()
+    # Modules in evaluation mode are left alone: to set the mode of all of them took a third of drawing one sentence.
+    training = [module for network in networks for module in network.modules() if module.training]
+    for module in training:
+        module.training = False
     try:
         with torch.no_grad():
             yield
     finally:
-        for module, training in modes:
-            module.training = training
+        for module in training:
+            module.training = True

@@ -76,14 +76,18 @@ def test_wide_convolutions_in_half_precision_are_those_of_torch(kernel):
     assert torch.equal(layer(x), direct(layer, x))
 
 
+def test_a_convolution_of_no_sequences():
+    layer, x = Conv1d(3, 4, 3), torch.zeros(0, 5, 3, requires_grad=True)
+    y = layer(x)
+    y.sum().backward()
+    assert y.shape == (0, 5, 4) and x.grad.shape == x.shape and not layer.weight.grad.any()
+
+
 def direct(layer: Conv1d, x: torch.Tensor) -> torch.Tensor:
     """What torch makes of it."""
     weight = layer.weight.unflatten(1, (layer.kernel, -1)).transpose(1, 2).unsqueeze(2)
-    return (
-        nn.functional.conv2d(x.transpose(1, 2).unsqueeze(2), weight, layer.bias, padding=(0, layer.kernel // 2))
-        .squeeze(2)
-        .transpose(1, 2)
-    )
+    image = x.permute(2, 0, 1).unsqueeze(0)
+    return nn.functional.conv2d(image, weight, layer.bias, padding=(0, layer.kernel // 2)).squeeze(0).permute(1, 2, 0)
 
 
 @pytest.mark.parametrize("length", [1, 2, 6])
