@@ -1,7 +1,8 @@
 """Sampling to a file: the generator against its arithmetic, and against a language model with as many weights.
 
 `seqgan-gp sample RUN --out FILE` writes both, from loading the checkpoint to the last line. The floor is the
-multiply-adds of the generator for as many sentences, timed as plain matrix products of the same shapes, batch by batch.
+multiply-adds of the generator and of its revisions for as many sentences, timed as plain matrix products of the same
+shapes, batch by batch. The discriminator of a reranker comes on top.
 
 The language model, the maximum-likelihood baseline, writes one token after another and stops at the end of a sentence.
 Untrained, it would hardly ever end one. The generator always computes all positions. So both are trained for a while
@@ -9,8 +10,8 @@ first, unless you give runs, and the table shows the words per sentence of both 
 speeds differ mostly by the multiply-adds, which are counted. One sentence at a time, the generator takes one pass and
 the language model one for each token.
 
-These times are without reranking. If the run has a discriminator, the table also shows the time with reranking, the
-default of `seqgan-gp sample`.
+A run with a reranker or a reviser has several ways to sample: with fewer candidates, or without revisions. The table
+shows each of them, with the scores of its sentences, so that you can compare speeds at equal quality.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -31,12 +32,17 @@ from seqgan_gp.artefacts import locate, read_config
 from seqgan_gp.cli import main as seqgan_gp
 from seqgan_gp.config.text import LanguageModelConfig, TextConfig
 from seqgan_gp.errors import UserError
+from seqgan_gp.models.reviser import RevisingGenerator
+from seqgan_gp.scoring import Real, score
+from seqgan_gp.text.corpus import load_grammar
 from seqgan_gp.text.words import read_lines, words
 
 from .command import TrainingCommand
 from .timing import Product, multiply, spread, take_turns
 
 BATCH = 256  # the default of `seqgan-gp sample`
+SCORED = 5000  # sentences
+SHOWN = ("grammatical", "unique", "self_bleu_4", "jsd_2")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -72,56 +78,104 @@ def trained(name: str, run: Path, options: argparse.Namespace) -> str:
     return str(run)
 
 
+class Way(NamedTuple):
+    """One way to sample a run.
+
+    Args:
+        name: its name in the table.
+        key: its name among the figures.
+        choice: the options of the command `sample`.
+        passes: passes of the generator or of the reviser for one sentence.
+    """
+
+    name: str
+    key: str
+    choice: tuple[str, ...]
+    passes: int
+
+
+def ways(generator: pretrained.Generator) -> list[Way]:
+    """The ways to sample a run; the first one is its own."""
+    network = generator.network
+    candidates = generator.reranking.candidates if generator.reranking else 1
+    passes = network.passes if isinstance(network, RevisingGenerator) else 0
+    found = []
+    for k in sorted({candidates, min(2, candidates), 1}, reverse=True):
+        name = f"{k} candidates" if k > 1 else "1 candidate"
+        revised = f", {passes} revisions" if passes else ""
+        found.append(Way(name + revised, f"candidates_{k}", (f"--candidates={k}",), k * (1 + passes)))
+    if passes:
+        found.append(Way("drafts", "drafts", ("--candidates=1", "--passes=0"), 1))
+    return found
+
+
 def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     config = {name: read_config(locate(run), TextConfig) for name, run in runs.items()}
     generator = pretrained.Generator.from_pretrained(runs["ours"])
     baseline = pretrained.LanguageModel.from_pretrained(runs["baseline"])
     vocabulary = len(generator.tokenizer)
+    chosen = [*ways(generator), Way("language model", "baseline", (), 0)]
 
-    def write(name: str, num: int, batch: int, *choice: str) -> Callable[[], None]:
-        to = folder / f"{name}.txt"
-        command = ["sample", runs[name], f"--num={num}", f"--batch-size={batch}", f"--out={to}", *choice]
+    def write(way: Way, num: int, batch: int) -> Callable[[], None]:
+        run = runs["baseline" if way.key == "baseline" else "ours"]
+        to = folder / f"{way.key}.txt"
+        command = ["sample", run, f"--num={num}", f"--batch-size={batch}", f"--out={to}", *way.choice]
 
         def sample() -> None:
             if seqgan_gp(command):
-                raise UserError(f"{runs[name]} cannot be sampled; give another run")
+                raise UserError(f"{run} cannot be sampled; give another run")
 
         return sample
 
-    sample = {name: write(name, options.num, BATCH, "--candidates=1") for name in runs}
+    sample = {way.key: write(way, options.num, BATCH) for way in chosen}
     for function in sample.values():
         function()  # it also sets the threads for the floor
-    lengths = {name: mean_words(folder / f"{name}.txt") for name in runs}
-    corpus = Path(runs["ours"], "corpus", "test.txt")
+    written = {way.key: folder / f"{way.key}.txt" for way in chosen}
+    lengths = {key: mean_words(path) for key, path in written.items()}
+    real = real_text(runs["ours"], config["ours"])
+    scores = {key: quality(path, real) for key, path in written.items()} if real else {}
     products = [
         *generator_products(config["ours"], vocabulary, BATCH, options.num // BATCH),
         *generator_products(config["ours"], vocabulary, options.num % BATCH),
     ]
-    chosen = {"chosen": write("ours", options.num, BATCH)} if generator.reranking else {}
-    times = take_turns({**sample, **chosen, "floor": multiply(products)}, options.seconds / 2)
-    single = {name: write(name, options.single, 1, "--candidates=1") for name in runs}
-    times |= {f"{name}_single": t for name, t in take_turns(single, options.seconds / 2, rounds=3).items()}
+    times = take_turns({**sample, "floor": multiply(products)}, options.seconds / 2)
+    single = {f"{way.key}_single": write(way, options.single, 1) for way in chosen}
+    times |= take_turns(single, options.seconds / 2, rounds=3)
 
     figures: dict[str, Any] = {"threads": torch.get_num_threads(), "sentences": options.num, "batch": BATCH}
-    figures["candidates"] = generator.reranking.candidates if generator.reranking else 1
-    figures |= {"single": options.single, "real_words": mean_words(corpus) if corpus.is_file() else None}
+    figures |= {"single": options.single, "real_words": statistics.mean(map(_words, real.reference)) if real else None}
     for name, network in (("ours", generator.network), ("baseline", baseline.network)):
         figures[f"{name}_weights"] = sum(p.numel() for p in network.parameters())
-        figures[f"{name}_words"] = lengths[name]
     for name, seconds in times.items():
         figures |= spread(f"{name}_s", seconds)
         figures[f"{name}_per_second"] = (options.single if "single" in name else options.num) / figures[f"{name}_s"]
     tokens = min(lengths["baseline"] + 1, config["baseline"].tokenizer.positions)  # with the end token
     counted = language_model_products(config["baseline"].language_model, len(baseline.tokenizer), tokens)
-    figures["ours_multiply_adds"] = sum(p.multiply_adds for p in products) / options.num
-    figures["baseline_multiply_adds"] = counted
-    figures |= {
-        "sampling_to_floor": figures["floor_s"] / figures["ours_s"],
-        "sampling_to_baseline": figures["baseline_s"] / figures["ours_s"],
-        "single_to_baseline": figures["baseline_single_s"] / figures["ours_single_s"],
-        "multiply_adds_to_baseline": counted / figures["ours_multiply_adds"],
-    }
+    once = sum(p.multiply_adds for p in products) / options.num
+    figures["ways"] = [way._asdict() for way in chosen]
+    for way in chosen:
+        key, ours = way.key, way.passes > 0
+        figures |= {
+            f"{key}_words": lengths[key],
+            f"{key}_scores": scores.get(key, {}),
+            f"{key}_multiply_adds": once * way.passes if ours else counted,
+            f"{key}_to_floor": way.passes * figures["floor_s"] / figures[f"{key}_s"] if ours else None,
+            f"{key}_to_baseline": figures["baseline_s"] / figures[f"{key}_s"],
+            f"{key}_single_to_baseline": figures["baseline_single_s"] / figures[f"{key}_single_s"],
+        }
     return figures, _table(figures)
+
+
+def real_text(run: str, config: TextConfig) -> Real | None:
+    """The held-out sentences of a run, and the grammar that they are drawn from; None if the run has no copy."""
+    path = Path(run, "corpus", "test.txt")
+    return Real(list(read_lines(path)), grammar=load_grammar(config.corpus.train)) if path.is_file() else None
+
+
+def quality(path: Path, real: Real) -> dict[str, float]:
+    """The scores that the table shows, of the first SCORED sentences of a file."""
+    scores = score(list(read_lines(path))[:SCORED], real)
+    return {name: value for name in SHOWN if (value := scores.get(name)) is not None}
 
 
 def generator_products(config: TextConfig, vocabulary: int, batch: int, times: int = 1) -> list[Product]:
@@ -150,36 +204,40 @@ def language_model_products(config: LanguageModelConfig, vocabulary: int, tokens
 
 def mean_words(path: Path) -> float:
     """The mean number of words and punctuation marks in a line."""
-    return statistics.mean(len(words(line)) for line in read_lines(path))
+    return statistics.mean(map(_words, read_lines(path)))
+
+
+def _words(line: str) -> int:
+    return len(words(line))
 
 
 def _table(f: dict[str, Any]) -> str:
     real = "unknown" if f["real_words"] is None else f"{f['real_words']:.2f}"
+    shown = [name for name in SHOWN if any(name in f[f"{way['key']}_scores"] for way in f["ways"])]
     lines = [
-        f"{f['sentences']:,} sentences to a file in batches of {f['batch']}, {f['threads']} threads; medians "
-        "(quartiles)",
-        f"words per sentence: real {real}, generator {f['ours_words']:.2f}, language model {f['baseline_words']:.2f}",
+        f"{f['sentences']:,} sentences to a file in batches of {f['batch']}, {f['single']} one by one, {f['threads']} "
+        "threads; medians (quartiles)",
+        f"words per sentence of real text: {real}",
         f"weights: generator {f['ours_weights']:,}, language model {f['baseline_weights']:,}",
+        f"a pass of the generator over all sentences as bare products: {f['floor_s']:.3f} s",
         "",
-        f"{'':32} {'seconds':>8} {'':18} {'sentences/s':>12}",
+        f"{'':26} {'seconds':>8} {'':18} {'one by one':>10} {'words':>6} {'/ LM':>6} {'one':>6} {'of bare':>8}  "
+        + " ".join(f"{name:>11}" for name in shown),
     ]
-    names = {
-        "ours": "generator",
-        **({"chosen": f"each chosen among {f['candidates']}"} if f["candidates"] > 1 else {}),
-        "floor": "its multiply-adds",
-        "baseline": "language model",
-        "ours_single": f"generator, {f['single']} one by one",
-        "baseline_single": f"language model, {f['single']} one by one",
-    }
-    for key, name in names.items():
+    for way in f["ways"]:
+        key, scores = way["key"], f[f"{way['key']}_scores"]
         low, high = f[f"{key}_s_quartiles"]
-        between = f"({low:.3f} to {high:.3f})"
-        lines.append(f"{name:32} {f[f'{key}_s']:8.3f} {between:18} {f[f'{key}_per_second']:12,.0f}")
+        bare = f[f"{key}_to_floor"]
+        row = f"{way['name']:26} {f[f'{key}_s']:8.3f} {f'({low:.3f} to {high:.3f})':18} {f[f'{key}_single_s']:10.3f}"
+        row += f" {f[f'{key}_words']:6.2f} {f[f'{key}_to_baseline']:6.2f} {f[f'{key}_single_to_baseline']:6.2f}"
+        row += f" {'' if bare is None else format(bare, '.2f'):>8}  "
+        lines.append(row + " ".join(f"{scores[name]:11.3f}" if name in scores else " " * 11 for name in shown))
     lines += [
         "",
-        f"{f['sampling_to_floor']:6.2f} of the speed of its multiply-adds",
-        f"{f['sampling_to_baseline']:6.2f} times the speed of the language model; multiply-adds alone would give "
-        f"{f['multiply_adds_to_baseline']:.2f}",
-        f"{f['single_to_baseline']:6.2f} times the speed of the language model, one at a time",
+        "/ LM: times the speed of the language model, in batches and one at a time; of bare: of the speed of its bare "
+        "products",
     ]
+    for way in f["ways"][:-1]:
+        ratio = f["baseline_multiply_adds"] / f[f"{way['key']}_multiply_adds"]
+        lines.append(f"{way['name']}: multiply-adds alone would give {ratio:.2f} times the speed of the language model")
     return "\n".join(lines)

@@ -98,16 +98,22 @@ def test_bare_steps_are_the_updates_of_the_trainer(run, monkeypatch):
 @pytest.mark.slow  # which starts two trainings of their own
 def test_sampling_is_timed_against_its_arithmetic_and_a_language_model(tmp_path, monkeypatch):
     monkeypatch.setattr("seqgan_gp.machine.set_threads", lambda threads: None)  # tiny tensors: threads only wait
-    few = ["--num=300", "--single=3", "--seconds=0.2", "--train-steps=4"]
+    few = ["--num=300", "--single=3", "--seconds=0.2", "--train-steps=8"]
     keys = [*SMALL, "language_model.width=8", "likelihood.validation=40", "train.threads=1"]
     f = figures_of(tmp_path, "sampling", *few, "--options", *keys)
-    assert f["candidates"] == 8 and f["chosen_s"] > f["ours_s"]
-    within(f, "ours_s", "chosen_s", "baseline_s", "floor_s", "ours_single_s", "baseline_single_s")
-    assert f["sampling_to_floor"] == pytest.approx(f["floor_s"] / f["ours_s"])
-    assert f["sampling_to_baseline"] == pytest.approx(f["ours_per_second"] / f["baseline_per_second"])
-    assert f["single_to_baseline"] == pytest.approx(f["ours_single_per_second"] / f["baseline_single_per_second"])
-    assert f["ours_per_second"] == pytest.approx(300 / f["ours_s"])
+    ways = ["4 candidates, 3 revisions", "2 candidates, 3 revisions", "1 candidate, 3 revisions", "drafts"]
+    assert [way["name"] for way in f["ways"]] == [*ways, "language model"]
+    within(f, *(f"{way['key']}{one}_s" for way in f["ways"] for one in ("", "_single")), "floor_s")
+    assert f["candidates_4_s"] > f["drafts_s"]
+    assert f["candidates_4_to_floor"] == pytest.approx(16 * f["floor_s"] / f["candidates_4_s"])
+    assert f["candidates_4_multiply_adds"] == 16 * f["drafts_multiply_adds"]
+    assert f["candidates_2_to_baseline"] == pytest.approx(f["candidates_2_per_second"] / f["baseline_per_second"])
+    assert f["candidates_1_single_to_baseline"] == pytest.approx(
+        f["candidates_1_single_per_second"] / f["baseline_single_per_second"]
+    )
+    assert f["candidates_1_per_second"] == pytest.approx(300 / f["candidates_1_s"])
     assert 1 < f["real_words"] < 16 and 0 <= f["baseline_words"] <= 16
+    assert set(f["baseline_scores"]) == {"grammatical", "unique", "self_bleu_4", "jsd_2"}
     assert f["batch"] == new_parser().parse_args(["sample", "run"]).batch_size
 
 
