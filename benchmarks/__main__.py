@@ -14,7 +14,16 @@ from seqgan_gp.cli import command
 from seqgan_gp.errors import UserError
 from seqgan_gp.files import atomic_write
 
-BENCHMARKS = ("critic-step", "training", "sampling", "evaluation", "processes", "growth", "large-corpus")
+BENCHMARKS = (
+    "critic-step",
+    "training",
+    "time-to-quality",
+    "sampling",
+    "evaluation",
+    "processes",
+    "growth",
+    "large-corpus",
+)
 
 
 class _Parser(argparse.ArgumentParser):

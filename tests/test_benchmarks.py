@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from conftest import SIZES
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import critic_step, evaluation, growth, sampling, timing, training
+from benchmarks import critic_step, evaluation, growth, sampling, time_to_quality, timing, training
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.command import Stretch, TrainingCommand
 from seqgan_gp import config
@@ -272,3 +272,47 @@ def test_help_teaches(name, capsys):
         main([name, "--help"])
     assert stop.value.code == 0
     assert len(capsys.readouterr().out.splitlines()) > 10
+
+
+# --- time to quality
+
+
+def test_the_time_to_a_goal_is_of_the_first_samples_that_reach_it(tmp_path):
+    rows = [
+        {"step": 0, "real/grammatical": 1.0},
+        {"step": 10, "train/seconds": 5.0},
+        {"step": 10, "eval/grammatical": 0.4},
+        {"step": 20, "train/seconds": 9.0},
+        {"step": 20, "eval/grammatical": 0.8},
+        {"step": 30, "train/seconds": 12.0},
+        {"step": 30, "eval/grammatical": 0.6},
+        {"step": 40, "train/seconds": 14.0, "train/discriminator_lr": 0.1},
+        {"step": 40, "eval/grammatical": 0.95},
+    ]
+    path = tmp_path / "metrics.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    ours = time_to_quality.read(path, "eval/grammatical")
+    assert ours == ([(5.0, 0.4), (9.0, 0.8), (12.0, 0.6)], 12.0)  # not those that a reranker chose
+    slow = time_to_quality.Curve([(50.0, 0.1), (90.0, 0.5)], 100.0)
+    figures, table = time_to_quality.summary(
+        {"ours": ours, "textbook": slow}, "eval/grammatical", [0.5, 0.7, 0.9], True
+    )
+    assert [row["seconds"] for row in figures["rows"]] == [
+        {"ours": 9.0, "textbook": 90.0},
+        {"ours": 9.0, "textbook": None},
+        {"ours": None, "textbook": None},
+    ]
+    assert [row["to_ours"]["textbook"] for row in figures["rows"]] == [10.0, pytest.approx(100 / 9), None]
+    assert "over 100 s   >11.11" in table
+    assert ours.reached(0.5, rising=False) == 5.0
+
+
+@pytest.mark.slow  # three trainings
+def test_time_to_quality_trains_three_systems(tmp_path):
+    keys = [*SMALL, "train.steps=8", "language_model.width=8", "likelihood.validation=40", "corpus.size=300"]
+    few = ["--every=2", "--textbook-seconds=0.5", f"--keep={tmp_path / 'runs'}"]
+    f = figures_of(tmp_path, "time-to-quality", *few, "--options", *keys)
+    assert f["score"] == "grammatical" and set(f["best"]) == {"ours", "language model", "textbook"}
+    assert {path.name for path in (tmp_path / "runs").iterdir() if path.is_dir()} == {
+        "ours", "language_model", "textbook"
+    }  # fmt: skip
