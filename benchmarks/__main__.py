@@ -21,6 +21,7 @@ BENCHMARKS = (
     "sampling",
     "evaluation",
     "processes",
+    "gpu",
     "growth",
     "large-corpus",
 )

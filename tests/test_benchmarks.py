@@ -11,7 +11,7 @@ from accelerate import Accelerator
 from conftest import SIZES
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import critic_step, evaluation, growth, sampling, time_to_quality, timing, training
+from benchmarks import critic_step, evaluation, gpu, growth, sampling, time_to_quality, timing, training
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.command import Stretch, TrainingCommand
 from seqgan_gp import config
@@ -316,3 +316,33 @@ def test_time_to_quality_trains_three_systems(tmp_path):
     assert {path.name for path in (tmp_path / "runs").iterdir() if path.is_dir()} == {
         "ours", "language_model", "textbook"
     }  # fmt: skip
+
+
+# --- GPU
+
+
+@pytest.mark.slow  # three trainings
+def test_the_benchmark_of_gpus_runs_every_part_of_an_experiment_on_a_cpu(tmp_path, capsys):
+    captions = tmp_path / "captions.txt"
+    captions.write_text("".join(f"a {c} on the {d}\n" for c in ("dog", "cat", "man") for d in "abcdefghij"))
+    keys = [*SMALL, "corpus.size=100", "corpus.holdout=10", "evaluation.samples=10", "train.seconds=9"]
+    few = [f"--captions={captions}", "--steps=100", "--configs", "char.yaml"]
+    f = figures_of(tmp_path, "gpu", *few, "--options", *keys)
+    assert [(row["precision"], row["seed"]) for row in f["rows"]] == [("float32", 3), ("bfloat16", 3), ("float32", 4)]
+    assert [row["apart"] for row in f["rows"]][::2] == [0, 1]
+    for row in f["rows"]:
+        assert row["steps_per_second"] > 0 and len(row["curve"]) == 10 and row["waits"] is row["busy"] is None
+        assert {"unique", "jsd_4"} <= set(row["scores"])
+    assert "there is no GPU" in capsys.readouterr().err
+
+
+def test_a_benchmark_of_gpus_says_which_file_it_needs(capsys):
+    assert main(["gpu", "--configs", "char.yaml"]) == 2
+    assert "give --captions FILE" in capsys.readouterr().err
+
+
+def test_the_profiled_parts_of_a_run_follow_one_another():
+    parts = list(gpu._parts(100))
+    assert parts == [(0, 35), (35, 85), (85, 100)]
+    assert gpu.windows([torch.tensor(float(i)) for i in range(20)]) == [0.5 + 2 * i for i in range(10)]
+    assert gpu.distance([1.0, 2.0], [2.0, 4.0]) == 1.5
