@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import math
 import sys
 from contextlib import nullcontext
 from importlib import import_module
+from pathlib import Path
 from typing import NoReturn
 
 from seqgan_gp.cli import command
@@ -36,22 +38,25 @@ class _Parser(argparse.ArgumentParser):
 def main(arguments: list[str]) -> int:
     parser = _Parser(prog="python -m benchmarks", description=__doc__)
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
-    # Import here: the processes in which the benchmark of evaluation measures memory import this file again.
-    modules = {name: import_module(f"benchmarks.{name.replace('-', '_')}") for name in BENCHMARKS}
-    for name, module in modules.items():
+    for name in BENCHMARKS:
+        module = name.replace("-", "_")
+        words = ast.get_docstring(ast.parse(Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8"))) or ""
         one = names.add_parser(
             name,
-            help=(module.__doc__ or "").splitlines()[0],
-            description=module.__doc__,
+            help=words.splitlines()[0],
+            description=words,
             formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         one.add_argument("--json", metavar="FILE", help="also write the figures here")
-        module.add_options(one)
+        # Import here: the imports of a benchmark take seconds, and the processes in which the benchmark of evaluation
+        # measures memory import this file again.
+        if arguments[:1] == [name]:
+            import_module(f"benchmarks.{module}").add_options(one)
     options = parser.parse_args(arguments)
     _check(options)
     # Open the file first, so that a wrong name does not cost minutes of work.
     with atomic_write(options.json) if options.json else nullcontext() as file:
-        figures, table = modules[options.name].run(options)
+        figures, table = import_module(f"benchmarks.{options.name.replace('-', '_')}").run(options)
         print(table)
         if file:
             json.dump(figures, file, indent=2)

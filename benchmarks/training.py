@@ -153,6 +153,7 @@ def summary(stretches: list[Stretch], bare: list[float], every: int, configured:
     evaluation = statistics.mean(one.seconds - one.steps * figures["loop_ms"] / 1000 for one in evaluated)
     whole = figures["loop_ms"] + 1000 * evaluation / configured
     figures |= {"evaluation_s": evaluation, "evaluation_every": configured, "whole_ms": whole}
+    figures["evaluation_share"] = 1 - figures["loop_ms"] / whole
     figures |= {"steps_per_second": 1000 / whole, "bare_steps_per_second": 1000 / figures["bare_ms"]}
     return figures | {"training_to_bare": figures["bare_ms"] / whole}
 
@@ -167,6 +168,7 @@ def _table(figures: dict[str, Any]) -> str:
         ("steps of the command", f"{f['loop_ms']:.2f} ms", quartiles("loop_ms", ".2f")),
         ("  of the speed of bare steps", f"{f['loop_to_bare']:.3f}", quartiles("loop_to_bare", ".3f")),
         ("evaluation and checkpoint", f"{f['evaluation_s']:.2f} s", f"every {f['evaluation_every']:,} steps"),
+        ("  share of the whole training", f"{f['evaluation_share']:.3f}", ""),
         ("whole training", f"{f['whole_ms']:.2f} ms", f"{f['steps_per_second']:.1f} steps per second"),
         ("  of the speed of bare steps", f"{f['training_to_bare']:.3f}", ""),
         ("from the command to its first step", f"{f['first_step_s']:.1f} s", quartiles("first_step_s", ".1f")),

@@ -45,6 +45,8 @@ def command(function: Callable[..., int]) -> Callable[..., int]:
 @command
 def train(arguments: list[str], prog: str = "seqgan-gp train") -> int:
     """Train as the YAML file and the options say."""
+    if not {"-h", "--help"} & {*arguments}:
+        terminal.announce("stdout")  # a log file may have it, and stderr has one line where the input is bad
     from . import config
     from .training.several import agreed
 
@@ -68,6 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
     if arguments[:1] == ["train"]:  # its options are the keys of the config
         return train(arguments[1:])
     options = new_parser().parse_args(arguments)
+    if sys.stderr.isatty():  # stdout may be the samples
+        terminal.announce("stderr")
     from . import extensions
 
     extensions.load(options.imports)

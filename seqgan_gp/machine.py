@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import itertools
+import math
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -61,16 +62,24 @@ def prepare(threads: int | None) -> None:
 
 
 def set_threads(threads: int | None) -> None:
-    """Set the CPU threads of this process.
+    """Set the CPU threads of this process, to all of its cores unless a number is given; see `given_threads`."""
+    torch.set_num_threads(given_threads(threads) or all_threads())
+
+
+def given_threads(threads: int | None) -> int | None:
+    """The number of threads that the user gives, as an option or as OMP_NUM_THREADS; None if there is none.
 
     `accelerate launch` and torchrun set OMP_NUM_THREADS=1 by default, and torch then uses one core. So 1 counts as not
-    set, and the processes of this machine share its cores.
+    set.
     """
-    if threads is None:
-        first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a list has a number for each level
-        asked = int(first) if first.isdecimal() else 1
-        threads = asked if asked > 1 else max(1, len(_usable()) // _processes())
-    torch.set_num_threads(threads)
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()  # a list has a number for each level
+    asked = int(first) if first.isdecimal() else 1
+    return threads or (asked if asked > 1 else None)
+
+
+def all_threads() -> int:
+    """A thread for each core that this process has. The processes of this run on this machine share the cores."""
+    return max(1, len(_usable()) // _processes())
 
 
 def _usable() -> set[int]:
@@ -83,6 +92,11 @@ def _processes() -> int:
     return int(os.environ.get("LOCAL_WORLD_SIZE", 1))
 
 
+def room(busy: float) -> int:
+    """The threads that find a core in each process of this run, while other programs keep so many cores busy."""
+    return math.ceil((len(_usable()) + 0.5 - busy) / _processes()) - 1
+
+
 def crowded() -> str | None:
     """A warning if this run has more threads than other programs leave cores, else None.
 
@@ -91,42 +105,47 @@ def crowded() -> str | None:
     as long on an idle machine.
     """
     threads, cores = torch.get_num_threads(), len(_usable())
-    all_threads = threads * _processes()
     if threads == 1:
         return None
     busy = busy_cores()
-    if busy + all_threads < cores + 0.5:
+    if threads <= room(busy):
         return None
     return (
-        f"this run has {all_threads} threads on {cores} cores, and other programs keep {busy:.1f} of these busy: "
-        "threads without a core delay the others, and --train.threads 1 can be many times faster"
+        f"this run has {threads * _processes()} threads on {cores} cores, and other programs keep {busy:.1f} of these "
+        "busy: threads without a core delay the others, and --train.threads 1 can be many times faster"
     )
 
 
-def busy_cores(seconds: float = 0.3) -> float:
-    """The cores that programs keep busy now, among those that this process may use; 0 where the system does not say.
+def busy_cores(meanwhile: Callable[[], object] = lambda: time.sleep(0.3)) -> float:
+    """The cores that other programs keep busy while a function runs, among those that this process may use; 0 where
+    the system does not say.
 
     The load average would be that of the last minute: an install that has just ended would still count.
+
+    Args:
+        meanwhile: the function. The other processes of this run are as busy with it as this one.
     """
-    try:
-        before = _busy_ticks()
-        time.sleep(seconds)  # this process is idle meanwhile
-        after = _busy_ticks()
-    except (OSError, ValueError, IndexError):  # no /proc/stat
+    own, start, before = time.process_time(), time.perf_counter(), _busy_ticks()
+    meanwhile()
+    own, seconds, after = time.process_time() - own, time.perf_counter() - start, _busy_ticks()
+    cores = before.keys() & after
+    total = sum(after[core][1] - before[core][1] for core in cores)
+    if not total or seconds <= 0:
         return 0.0
-    total = sum(after[core][1] - before[core][1] for core in after)
-    return len(after) * sum(after[core][0] - before[core][0] for core in after) / total if total else 0.0
+    busy = len(cores) * sum(after[core][0] - before[core][0] for core in cores) / total
+    return max(0.0, busy - _processes() * own / seconds)
 
 
 def _busy_ticks() -> dict[int, tuple[int, int]]:
     """Ticks of the clock since the start of the machine, for each usable core: those at work, and all."""
     found = {}
-    for line in Path("/proc/stat").read_text().splitlines():
-        name, *numbers = line.split()
-        core = name.removeprefix("cpu")
-        if name.startswith("cpu") and core.isdecimal() and int(core) in _usable():
-            ticks = [int(number) for number in numbers[:8]]  # user nice system idle iowait irq softirq steal
-            found[int(core)] = sum(ticks) - ticks[3] - ticks[4], sum(ticks)
+    with contextlib.suppress(OSError, ValueError):  # no /proc/stat
+        for line in Path("/proc/stat").read_text().splitlines():
+            name, *numbers = line.split()
+            core = name.removeprefix("cpu")
+            if name.startswith("cpu") and core.isdecimal() and int(core) in _usable():
+                ticks = [int(number) for number in numbers[:8]]  # user nice system idle iowait irq softirq steal
+                found[int(core)] = sum(ticks) - ticks[3] - ticks[4], sum(ticks)
     return found
 
 

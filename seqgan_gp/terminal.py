@@ -88,6 +88,15 @@ def guarded(name: Literal["stdout", "stderr"], forgiving: bool) -> Iterator[None
         output.flush()
 
 
+def announce(name: Literal["stdout", "stderr"]) -> None:
+    """Say at once that a command has begun, where torch is still to be imported: that takes seconds, and on a busy
+    machine half a minute.
+    """
+    if "torch" not in sys.modules and os.environ.get("RANK", "0") == "0":
+        with guarded(name, forgiving=True):
+            print("loading ...", file=getattr(sys, name))
+
+
 def progress(items: Iterable[Item], what: str, total: int | None = None) -> Iterable[Item]:
     """Show a bar on stderr while items pass, if that takes more than some seconds.
 

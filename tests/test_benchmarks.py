@@ -68,6 +68,7 @@ def test_whole_training_is_the_loop_and_its_share_of_an_evaluation():
     stretches = [Stretch(0.02 + 0.5 * (step % 4 == 2 and step > 2), 2, {"step": step}) for step in range(2, 20, 2)]
     f = training.summary(stretches, [8.0] * (len(stretches) - 1), every=4, configured=1000)
     assert f["loop_ms"] == pytest.approx(10) and f["evaluation_s"] == pytest.approx(0.5)
+    assert f["evaluation_share"] == pytest.approx(0.5 / 10.5)
     assert f["whole_ms"] == pytest.approx(10.5) and f["training_to_bare"] == pytest.approx(8 / 10.5)
     assert f["loop_to_bare"] == pytest.approx(0.8)
 

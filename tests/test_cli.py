@@ -89,6 +89,50 @@ def test_help_is_quick_to_import():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.parametrize("program", ["studies", "benchmarks"])
+def test_lists_of_studies_and_benchmarks_are_quick_to_import(program):
+    heavy = "{'torch', 'nltk', 'datasets', 'tokenizers', 'matplotlib', 'sklearn', 'scipy'}"
+    code = f"import sys; from {program}.__main__ import main\ntry: main(['--help'])\n"
+    code += f"finally: assert not {heavy} & set(sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("\n    ") > 6  # names with their first sentence
+
+
+BEFORE_TORCH = """
+import sys
+class Stop:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            sys.stdout.flush()
+            sys.exit(7)
+sys.meta_path.insert(0, Stop())
+sys.stderr.isatty = lambda: {terminal}
+from seqgan_gp.cli import main
+main({arguments})
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments, terminal, rank, said",
+    [
+        (["train"], False, "0", (1, 0)),
+        (["train"], True, "0", (1, 0)),
+        (["train"], True, "1", (0, 0)),
+        (["train", "--help"], True, "0", (0, 0)),
+        (["sample", "runs/none"], True, "0", (0, 1)),
+        (["sample", "runs/none"], False, "0", (0, 0)),
+    ],
+)
+def test_a_command_says_that_it_loads_before_it_imports_torch(arguments, terminal, rank, said):
+    code = BEFORE_TORCH.format(arguments=arguments, terminal=terminal)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=os.environ | {"RANK": rank}, capture_output=True, text=True
+    )
+    assert done.returncode == 7
+    assert (done.stdout.count("loading ...\n"), done.stderr.count("loading ...\n")) == said
+
+
 @pytest.mark.parametrize(
     "arguments",
     [[c, "--help"] for c in ("sample", "evaluate", "compare", "sweep", "train")] + [["--help"], ["--version"]],

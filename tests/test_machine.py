@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -116,14 +117,22 @@ intr 12 13
 """
 
 
-def test_busy_cores_are_those_at_work_now(monkeypatch):
-    """Core 0 works 30 of 40 ticks and core 1 10 of 40. Core 7 is not for this process."""
+@pytest.mark.parametrize("processes, busy", [(1, 0.7), (2, 0.4), (4, 0.0)])
+def test_busy_cores_are_those_that_others_keep_at_work_now(monkeypatch, processes, busy):
+    """Core 0 works 30 of 40 ticks and core 1 10 of 40, and 0.3 cores are each process's own. Core 7 is for others."""
     files = iter([STAT.format(900, 100, 5, 800, 1), STAT.format(930, 110, 15, 830, 999)])
-    waited = []
+    own, wall, waited = iter([7.0, 7.12]), iter([50.0, 50.4]), []
+    clocks = {"process_time": lambda: next(own), "perf_counter": lambda: next(wall), "sleep": waited.append}
     monkeypatch.setattr(machine, "_usable", lambda: {0, 1})
     monkeypatch.setattr(machine.Path, "read_text", lambda path: next(files))
-    monkeypatch.setattr(machine.time, "sleep", waited.append)
-    assert machine.busy_cores() == pytest.approx(2 * 40 / 80) and 0.1 < waited[0] < 1
+    monkeypatch.setattr(machine, "time", SimpleNamespace(**clocks))
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", str(processes))
+    assert machine.busy_cores() == pytest.approx(busy) and 0.1 < waited[0] < 1
+
+
+def test_work_fails_as_itself_while_others_are_watched():
+    with pytest.raises(ValueError, match="a step"):
+        machine.busy_cores(lambda: int("a step"))
 
 
 def test_a_system_that_does_not_say_what_its_cores_do_counts_as_idle(monkeypatch):

@@ -1,5 +1,7 @@
 """Test when a run ends and what is due before, on a clock that only a test moves."""
 
+import os
+import signal
 from types import SimpleNamespace
 from typing import Any
 
@@ -7,7 +9,7 @@ import pytest
 from conftest import LONG, rows, steps, train
 
 from seqgan_gp import artefacts
-from seqgan_gp.training import likelihood, loop, text_evaluator, trainer
+from seqgan_gp.training import likelihood, loop, monitor, text_evaluator, trainer
 
 
 class Clock:
@@ -131,3 +133,28 @@ def test_a_line_of_the_log_is_the_mean_of_the_steps_since_the_last(tmp_path):
         each = column(tmp_path / "each", key)
         means = [sum(each[:4]) / 4, sum(each[4:]) / 2]
         assert column(tmp_path / "some", key) == pytest.approx(means, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "stop, drawn", [(None, [1, 2, 4, 6, 8, 9]), (3, [1, 2, 3]), (4, [1, 2, 4])], ids=["end", "behind", "up to date"]
+)
+def test_pictures_take_a_two_hundredth_of_the_time_and_the_last_one_is_drawn(tmp_path, clock, monkeypatch, stop, drawn):
+    """A picture takes a second, and a step a hundred."""
+    found = []
+
+    def draw(rows, panels, path, real):
+        clock.work(1.0)
+        found.append(rows[-1]["step"])
+        path.write_bytes(b"a picture")
+
+    def stopped(one, original=trainer.Trainer.step):
+        clock.wait(99.0)
+        if one.progress.step + 1 == stop:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(one)
+
+    monkeypatch.setattr(monitor, "time", loop.time)
+    monkeypatch.setattr(monitor, "draw_curves", draw)
+    monkeypatch.setattr(trainer.Trainer, "step", stopped)
+    code = train(tmp_path / "run", "--train.steps=9", "--evaluation.every=1", "--train.log_every=1")
+    assert code == (130 if stop else 0) and found == drawn

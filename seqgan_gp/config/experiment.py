@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from ..adversarial.objectives import OBJECTIVES
@@ -166,8 +166,8 @@ class TrainConfig:
         log_every: Steps between two lines of metrics.jsonl.
         checkpoint_every: Steps between two checkpoints.
         keep: Number of latest checkpoints to keep.
-        threads: CPU threads of each process; default: OMP_NUM_THREADS if it is over 1, else all cores divided by the
-            processes.
+        threads: CPU threads of each process; default: OMP_NUM_THREADS if it is over 1, else the run times a few steps
+            at its start, and takes more than one where they are clearly faster. A number repeats a run bit for bit.
     """
 
     steps: PositiveInt = 12_000
@@ -262,8 +262,8 @@ class Experiment:
         return revision_ends - self.reviser.share if self.reviser else revision_ends, revision_ends
 
     def settled(self, saved: Self) -> Self:
-        """This config, with open choices replaced by the values that `saved` chose from the data."""
-        return self
+        """This config, with open choices replaced by those of `saved`: the threads, and values chosen from the data."""
+        return replace(self, train=replace(self.train, threads=self.train.threads or saved.train.threads))
 
     def check(self) -> None:
         """Raise a UserError for values that do not fit together."""

@@ -175,7 +175,8 @@ class TextConfig(Experiment):
 
     def settled(self, saved: Self) -> Self:
         chosen = {name: getattr(saved.tokenizer, name) for name in CHOSEN if getattr(self.tokenizer, name) is None}
-        return dataclasses.replace(self, tokenizer=dataclasses.replace(self.tokenizer, **chosen))
+        settled = super().settled(saved)
+        return dataclasses.replace(settled, tokenizer=dataclasses.replace(self.tokenizer, **chosen))
 
     def check(self) -> None:
         super().check()

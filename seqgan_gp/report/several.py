@@ -91,7 +91,8 @@ def _heading(group: Sequence[Run]) -> str:
 
 
 def _but_for_seed(run: Run) -> object:
-    return replace(run.config, seed=0, trackers=[], report=True)
+    train = replace(run.config.train, threads=None)  # a run chooses its own
+    return replace(run.config, seed=0, trackers=[], report=True, train=train)
 
 
 def _mean(values: Sequence[float | None]) -> str:

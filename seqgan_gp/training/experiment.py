@@ -15,9 +15,9 @@ from .. import artefacts
 from .. import config as configs
 from ..config import Experiment
 from ..errors import UserError
-from ..machine import best_device, crowded, prepare
+from ..machine import best_device, prepare
 from ..modality import modality
-from . import checkpoint, folder, lock, replacing
+from . import checkpoint, folder, lock, replacing, threads
 from .base import BaseTrainer
 from .fitting import check_fits
 from .loop import Loop, safe
@@ -141,12 +141,13 @@ def _build(accelerator: Accelerator, config: Experiment, output: Path, resume: b
             if trainer.progress.step > config.train.steps:
                 done, steps = trainer.progress.step, config.train.steps
                 raise UserError(f"{output} is at step {done} already, train.steps is {steps}: resume with more steps")
+    notes = [*notes, *_chosen(asked, config)]
+    if accelerator.device.type == "cpu":
+        notes += threads.settle(trainer, asked.train.threads)
     if accelerator.is_main_process:
         configs.save(config, output / artefacts.CONFIG)  # a resumed run may have other steps
         first, *rest = trainer.task.describe()
-        rest += [*notes, *_chosen(asked, config)]
-        if accelerator.device.type == "cpu" and (crowd := crowded()):
-            rest.append(crowd)
+        rest += notes
         print(f"{output}: {first}, from step {trainer.progress.step}", *rest, sep="\n")
     return trainer
 
@@ -184,6 +185,6 @@ def _method_of(config: Experiment) -> type[BaseTrainer]:
 
 def _chosen(asked: Experiment, config: Experiment) -> list[str]:
     """A line with the values chosen from the data; empty if there are none."""
-    open_, values = configs.flat(asked), configs.flat(config)
+    open_, values = configs.flat(asked), configs.flat(config) | {"train.threads": None}  # the machine's, not the data's
     chosen = [f"{key}={values[key]}" for key in values if open_[key] is None and values[key] is not None]
     return [f"chosen from the data: {', '.join(chosen)}; options of the same names set them"] if chosen else []

@@ -133,7 +133,7 @@ class Loop:
                 path.unlink()
             raise
         self.monitor.log(step, "eval", scores)
-        self.monitor.draw(step, samples)
+        self.monitor.draw(step, samples, last=self.trainer.finished)
         return "\n    ".join([_summary(step, scores, self.evaluator), *lines])
 
     def _save(self) -> None:
@@ -161,6 +161,7 @@ class Loop:
         if saved != self.progress.step:
             self._save()
         if self.accelerator.is_main_process:
+            self.monitor.catch_up()
             again = "continue with the same command and --resume"
             print(f"\nstopped after step {self.progress.step}, checkpoint saved; {again}", file=sys.stderr)
         return 130
