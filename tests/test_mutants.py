@@ -3,7 +3,6 @@
 import mutants
 import pytest
 
-
 MUTANTS = mutants.load(mutants.LIST)
 
 
