@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.figure import Figure
 from PIL import Image
 from safetensors.torch import load_file
 from starts import Starts
@@ -58,10 +59,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 draw_curves = monitor.draw_curves
 
 
+DOT = Image.new("L", (3, 2))
+
+
 def draw_a_dot(rows: Sequence[dict], panels: Sequence, path: Path, real_samples: str) -> None:
     """Stands in for `draw_curves`, which takes two thirds of the time of a tiny run."""
     with atomic_binary(path) as file:
-        Image.new("L", (3, 2)).save(file, "png")
+        DOT.save(file, "png")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -76,6 +80,12 @@ def dots() -> Iterator[None]:
 def curves(monkeypatch: pytest.MonkeyPatch) -> None:
     """The runs of this test draw their curves."""
     monkeypatch.setattr(monitor, "draw_curves", draw_curves)
+
+
+@pytest.fixture
+def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made, and files of them hold a dot: matplotlib takes a third of a second for each."""
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: DOT.save(path, "png"))
 
 
 def critic_loss(
