@@ -61,6 +61,7 @@ class Starts:
         ignored: Sequence[int] = (),
         moment: int | None = None,
         seconds: float | None = None,
+        program: str | None = None,
     ) -> int:
         """Start a command, and return the number of its process.
 
@@ -70,9 +71,10 @@ class Starts:
             ignored: signals that the command ignores from the start.
             moment: kill it before this change of a file.
             seconds: kill it after this time.
+            program: Python to run with these arguments, as `python -c` does, instead of a command.
         """
         closed = [number for number, stream in enumerate(streams) if stream == CLOSED]
-        how = dict(terminal=terminal, ignored=ignored, moment=moment, seconds=seconds, closed=closed)
+        how = dict(terminal=terminal, ignored=ignored, moment=moment, seconds=seconds, closed=closed, program=program)
         self.connection.send({"arguments": arguments, "cwd": str(cwd), "env": dict(env), **how})
         for stream in streams:
             if stream != CLOSED:
@@ -183,6 +185,9 @@ def serve(connection: Connection) -> None:
             os.close(read)
             moment = become(asked, streams)
             try:
+                if asked["program"]:
+                    exec(asked["program"], {"__name__": "__main__"})
+                    sys.exit()
                 sys.exit(main(list(asked["arguments"])))
             finally:
                 signal.setitimer(signal.ITIMER_REAL, 0)
