@@ -3,19 +3,24 @@
 import json
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 import torch
+from matplotlib.figure import Figure
+from PIL import Image
 from safetensors.torch import load_file
+from starts import Starts
 
 from seqgan_gp import artefacts, machine
 from seqgan_gp.adversarial.game import CriticLoss
 from seqgan_gp.adversarial.objectives import OBJECTIVES, Objective
 from seqgan_gp.cli import main
 from seqgan_gp.config import PenaltyConfig
+from seqgan_gp.files import atomic_binary
 from seqgan_gp.text.grammar import Grammar
+from seqgan_gp.training import monitor
 from seqgan_gp.training.build import make_penalty
 
 ROOT = Path(__file__).parent.parent
@@ -49,6 +54,38 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SEQGAN_GP_CACHE", str(tmp_path_factory.mktemp("cache")))
         yield
+
+
+draw_curves = monitor.draw_curves
+
+
+DOT = Image.new("L", (3, 2))
+
+
+def draw_a_dot(rows: Sequence[dict], panels: Sequence, path: Path, real_samples: str) -> None:
+    """Stands in for `draw_curves`, which takes two thirds of the time of a tiny run."""
+    with atomic_binary(path) as file:
+        DOT.save(file, "png")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def dots() -> Iterator[None]:
+    """The runs of tests draw no curves, but for those of the fixture `curves`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(monitor, "draw_curves", draw_a_dot)
+        yield
+
+
+@pytest.fixture
+def curves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runs of this test draw their curves."""
+    monkeypatch.setattr(monitor, "draw_curves", draw_curves)
+
+
+@pytest.fixture
+def quick_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Figures are made, and files of them hold a dot: matplotlib takes a third of a second for each."""
+    monkeypatch.setattr(Figure, "savefig", lambda figure, path, **options: DOT.save(path, "png"))
 
 
 def critic_loss(
@@ -110,6 +147,14 @@ def run(tmp_path_factory) -> Path:
     output = tmp_path_factory.mktemp("runs") / "tiny"
     assert train(output) == 0
     return output
+
+
+@pytest.fixture(scope="session")
+def starts() -> Iterator[Starts]:
+    """Commands in processes of their own, without the seconds that a start takes."""
+    server = Starts()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import os
 import shutil
 import subprocess
@@ -30,6 +31,13 @@ import yaml
 ROOT = Path(__file__).parent.parent
 LIST = ROOT / "tests" / "mutants.yaml"
 LONGEST = 600  # seconds for the tests of one mutant; a mutant that makes them hang counts as noticed
+
+
+@functools.cache
+def tests_of(file: str) -> set[str]:
+    """The functions of a file of tests."""
+    tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
 @dataclass(frozen=True)
@@ -63,8 +71,7 @@ class Mutant:
             raise ValueError(f"{self.file}: {self.new} changes nothing")
         for test in self.tests:
             file, _, name = test.partition("::")
-            tree = ast.parse((ROOT / "tests" / file).read_text(encoding="utf-8"))
-            if name.partition("[")[0] not in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}:
+            if name.partition("[")[0] not in tests_of(file):
                 raise ValueError(f"{self.file}: there is no test {test}")
 
 

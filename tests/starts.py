@@ -1,19 +1,27 @@
-"""Commands of a process that has imported everything, and forks for each: a start takes no time.
+"""Commands in processes of their own that start at once: forks of a process that has imported everything.
 
-A command may be killed just before its n-th change of a file. `Starts` talks to the process, which this file is, too.
+`Starts` talks to that process, which this file is, too. A command gets what a shell would give to it: streams, which
+may be closed, a terminal, an environment and a working directory. It ends as a program does. It may be killed just
+before its n-th change of a file.
 """
 
-import json
+import contextlib
+import gc
+import io
 import os
 import signal
 import subprocess
 import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from multiprocessing import Pipe, reduction
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from conftest import ROOT
-
+ROOT = Path(__file__).parent.parent
 EVENTS = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.truncate")
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+CLOSED = -1  # instead of a stream
 
 
 class Moment:
@@ -32,76 +40,166 @@ class Moment:
 class Starts:
     """Starts commands one after another."""
 
-    def __init__(self, log: Path):
-        self.log = log
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))}
-        command = [sys.executable, str(ROOT / "tests" / "starts.py")]
-        pipe = subprocess.PIPE
-        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT, env=environment)
+    def __init__(self) -> None:
+        self.connection, theirs = Pipe()
+        self.process = subprocess.Popen(
+            [sys.executable, __file__, str(theirs.fileno())],
+            stdin=subprocess.DEVNULL,
+            cwd=ROOT,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))},
+            pass_fds=[theirs.fileno()],
+        )
+        theirs.close()
 
-    def __call__(self, *arguments: str, moment: int | None = None, seconds: float | None = None) -> tuple[int, int]:
-        """The exit code of a command, -9 for a killed one, and how often it changed a file.
+    def begin(
+        self,
+        arguments: Sequence[str],
+        streams: Sequence[int],
+        cwd: Path = ROOT,
+        env: Mapping[str, str] = os.environ,
+        terminal: bool = False,
+        ignored: Sequence[int] = (),
+        moment: int | None = None,
+        seconds: float | None = None,
+        program: str | None = None,
+    ) -> int:
+        """Start a command, and return the number of its process.
 
         Args:
+            streams: the numbers of stdin, stdout and stderr, or CLOSED.
+            terminal: the streams are a terminal, which is that of the command.
+            ignored: signals that the command ignores from the start.
             moment: kill it before this change of a file.
             seconds: kill it after this time.
+            program: Python to run with these arguments, as `python -c` does, instead of a command.
         """
-        asked = {"arguments": arguments, "moment": moment, "seconds": seconds, "log": str(self.log)}
-        print(json.dumps(asked), file=self.process.stdin, flush=True)
-        return tuple(json.loads(self.process.stdout.readline()))
+        closed = [number for number, stream in enumerate(streams) if stream == CLOSED]
+        how = dict(terminal=terminal, ignored=ignored, moment=moment, seconds=seconds, closed=closed, program=program)
+        self.connection.send({"arguments": arguments, "cwd": str(cwd), "env": dict(env), **how})
+        for stream in streams:
+            if stream != CLOSED:
+                reduction.send_handle(self.connection, stream, self.process.pid)
+        return self.connection.recv()
 
-    def said(self) -> str:
-        """What the last command wrote."""
-        return self.log.read_text(errors="replace")
+    def ended(self) -> bool:
+        return self.connection.poll()
+
+    def end(self) -> tuple[int, int]:
+        """Wait for the command that was started last: its exit code, or -9 if killed, and its changes of files."""
+        return self.connection.recv()
+
+    def run(
+        self, *arguments: str, stdout: int | None = None, stderr: int | None = None, closed: Sequence[int] = (), **how
+    ) -> subprocess.CompletedProcess:
+        """Run a command to its end. What it writes is kept, unless there is another stream for it.
+
+        Args:
+            closed: the numbers of the streams that are closed.
+            how: more options of `begin`.
+        """
+        with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err, open(os.devnull) as nothing:
+            kept = [nothing.fileno(), out.fileno() if stdout is None else stdout]
+            kept.append(err.fileno() if stderr is None else stderr)
+            self.begin(arguments, [CLOSED if n in closed else stream for n, stream in enumerate(kept)], **how)
+            code, self.changes = self.end()
+            for file in (out, err):
+                file.seek(0)
+            return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
 
     def close(self) -> None:
-        self.process.stdin.close()
+        self.connection.close()
         self.process.wait()
 
 
-def child(asked: dict, count: int) -> None:
-    """Run the command in this process, which is a fork, and end it."""
-    from seqgan_gp.cli import main
+def open_stream(number: int, mode: str, errors: str) -> io.TextIOWrapper | None:
+    """A standard stream as Python opens it."""
+    try:
+        os.fstat(number)
+    except OSError:
+        return None
+    stream = open(number, mode, closefd=False)  # noqa: SIM115
+    encoding = os.environ.get("PYTHONIOENCODING", "utf-8")
+    return io.TextIOWrapper(stream, encoding, errors, line_buffering=number == 2 or stream.isatty())
 
-    log = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    for stream in (1, 2):
-        os.dup2(log, stream)
+
+def become(asked: dict, streams: list[int]) -> Moment:
+    """Make this process, which is a fork, the one that was asked for."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # pytest may run under nohup
+    for number in asked["ignored"]:
+        signal.signal(number, signal.SIG_IGN)
+    if asked["terminal"]:
+        os.login_tty(streams[0])
+    for number, stream in zip((n for n in range(3) if n not in asked["closed"]), streams, strict=True):
+        if not asked["terminal"]:
+            os.dup2(stream, number)
+        with contextlib.suppress(OSError):  # a terminal is closed by now
+            os.close(stream)
+    for number in asked["closed"]:
+        os.close(number)
+    os.chdir(asked["cwd"])
+    os.environ.clear()
+    os.environ.update(asked["env"])
+    sys.argv[1:] = asked["arguments"]
+    sys.stdin = sys.__stdin__ = open_stream(0, "rb", "strict")
+    sys.stdout = sys.__stdout__ = open_stream(1, "wb", "strict")
+    sys.stderr = sys.__stderr__ = open_stream(2, "wb", "backslashreplace")
     moment = Moment(asked["moment"])
     sys.addaudithook(moment)
     if asked["seconds"]:
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
         signal.setitimer(signal.ITIMER_REAL, asked["seconds"])
-    code = 1
-    try:
-        code = main(asked["arguments"])
-    finally:
-        os.write(count, str(moment.seen).encode())
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+    return moment
 
 
-def serve() -> None:
-    import matplotlib.figure  # noqa: F401
+def serve(connection: Connection) -> None:
+    """Start commands until nobody asks any more."""
+    import nltk  # noqa: F401
+    import sklearn.linear_model  # noqa: F401
+    import torch._dynamo  # noqa: F401
+    from conftest import draw_a_dot
 
+    import seqgan_gp.evaluation.commands
     import seqgan_gp.images.task
+    import seqgan_gp.pretrained
     import seqgan_gp.training.experiment
     import seqgan_gp.training.likelihood
     import seqgan_gp.training.text
     import seqgan_gp.training.trainer  # noqa: F401
+    from seqgan_gp.cli import main
+    from seqgan_gp.training import monitor
 
-    for line in sys.stdin:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for pytest and for commands
+    monitor.draw_curves = draw_a_dot
+    gc.freeze()  # or each fork would copy all objects when it ends
+    while True:
+        try:
+            asked = connection.recv()
+        except EOFError:
+            return
+        streams = [reduction.recv_handle(connection) for _ in range(3 - len(asked["closed"]))]
         read, write = os.pipe()
         pid = os.fork()
         if pid == 0:
-            child(json.loads(line), write)
-        os.close(write)
+            connection.close()
+            os.close(read)
+            moment = become(asked, streams)
+            try:
+                if asked["program"]:
+                    exec(asked["program"], {"__name__": "__main__"})
+                    sys.exit()
+                sys.exit(main(list(asked["arguments"])))
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                os.write(write, str(moment.seen).encode())
+        for number in (write, *streams):
+            os.close(number)
+        connection.send(pid)
         _, status = os.waitpid(pid, 0)
         seen = int(os.read(read, 100) or b"0")
         os.close(read)
-        print(json.dumps([os.waitstatus_to_exitcode(status), seen]), flush=True)
+        connection.send((os.waitstatus_to_exitcode(status), seen))
 
 
 if __name__ == "__main__":
-    serve()
+    serve(Connection(int(sys.argv[1])))

@@ -12,7 +12,7 @@ from seqgan_gp.cli import main
 from seqgan_gp.evaluation import training_model
 from seqgan_gp.text.grammar import Grammar
 
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "quick_figures")
 
 
 def test_compare_scores_the_sentences_of_real_like_one_more_system(files):

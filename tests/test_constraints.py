@@ -10,8 +10,9 @@ from seqgan_gp.adversarial.constraints import PARAMETRIZATIONS, clip_weights
 from seqgan_gp.config import PenaltyConfig
 
 
-@pytest.mark.parametrize("name", ["spectral", "weight"])
-@pytest.mark.parametrize("at", [["interpolates"], ["real", "generated"]], ids="+".join)
+@pytest.mark.parametrize(
+    "name, at", [("spectral", ["interpolates"]), ("weight", ["real", "generated"])], ids=["spectral", "weight"]
+)
 def test_parametrized_weights_can_be_differentiated_twice(name, at):
     network = critic().double()
     PARAMETRIZATIONS[name](network)

@@ -10,7 +10,7 @@ from conftest import ROOT
 from nbclient import NotebookClient
 
 NOTEBOOKS = sorted((ROOT / "examples").glob("*.ipynb"))
-TRAINING = ("own_parts", "own_text", "peptides")  # they train runs of their own
+SLOW = ("compare", "own_parts", "own_text", "peptides", "probe")  # .ci/run runs them, too
 
 
 def test_there_are_notebooks():
@@ -19,7 +19,7 @@ def test_there_are_notebooks():
 
 @pytest.mark.parametrize(
     "path",
-    [pytest.param(path, marks=pytest.mark.slow if path.stem in TRAINING else ()) for path in NOTEBOOKS],
+    [pytest.param(path, marks=pytest.mark.slow if path.stem in SLOW else ()) for path in NOTEBOOKS],
     ids=lambda path: path.stem,
 )
 def test_a_notebook_runs_from_start_to_end(path, run, tmp_path, monkeypatch):

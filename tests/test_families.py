@@ -39,13 +39,15 @@ def vowels(tmp_path):
     return tmp_path
 
 
-def in_a_process(folder, *arguments):
+@pytest.fixture
+def in_a_process(vowels, starts):
     """The program as it is installed: nothing but the options tells it of the working directory."""
-    code = "import sys; sys.path.remove(''); from seqgan_gp.cli import main; sys.exit(main())"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-c", code, *arguments], cwd=folder, env=environment, capture_output=True, text=True
-    )
+
+    def run(*arguments):
+        done = starts.run(*arguments, cwd=vowels)
+        return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+    return run
 
 
 def fraction(name):
@@ -53,12 +55,12 @@ def fraction(name):
     return sum(letters.count(vowel) for vowel in "aeiou") / len(letters)
 
 
-def test_a_family_of_the_users_own_is_compared_ranked_and_has_intervals(vowels):
-    done = in_a_process(vowels, *COMMAND, "--real", "r.txt")
-    assert done.returncode == 0 and done.stderr.count("\n") == 1
-    assert done.stderr.startswith("warning: --reference r.txt and --real r.txt hold the same sentences")
-    assert "Vowels\n  vowel_fraction" in done.stdout and "ranked by vowel_fraction" in done.stdout
-    assert "fraction of letters that are vowels; aim for the `real` column" in done.stdout
+def test_a_family_of_the_users_own_is_compared_ranked_and_has_intervals(vowels, in_a_process):
+    code, shown, said = in_a_process(*COMMAND, "--real", "r.txt")
+    assert code == 0 and said.count("\n") == 1
+    assert said.startswith("warning: --reference r.txt and --real r.txt hold the same sentences")
+    assert "Vowels\n  vowel_fraction" in shown and "ranked by vowel_fraction" in shown
+    assert "fraction of letters that are vowels; aim for the `real` column" in shown
     scores = read(vowels / "comparison" / "scores.json")
     nearest = sorted("ab", key=lambda name: abs(fraction(name) - fraction("r")))
     assert list(scores["systems"]) == nearest
@@ -70,22 +72,22 @@ def test_a_family_of_the_users_own_is_compared_ranked_and_has_intervals(vowels):
     assert "| vowel_fraction | 0." in (vowels / "comparison" / "table.md").read_text()
 
 
-def test_a_family_of_the_users_own_is_evaluated(vowels):
+def test_a_family_of_the_users_own_is_evaluated(vowels, in_a_process):
     command = ["evaluate", "a.txt", "--reference", "r.txt", "--import", "my_scores", "--json", "s.json"]
-    done = in_a_process(vowels, *command, "--metrics", "vowels")
-    assert (done.returncode, done.stderr) == (0, "")
+    code, _, said = in_a_process(*command, "--metrics", "vowels")
+    assert (code, said) == (0, "")
     scores = json.loads((vowels / "s.json").read_text())
     assert set(scores) == {"vowel_fraction", "matched", "real", "settings"}
     assert scores["vowel_fraction"] == pytest.approx(fraction("a"), abs=1e-6)
 
 
-def test_an_encoder_of_the_users_own_is_found_in_the_working_directory(vowels):
+def test_an_encoder_of_the_users_own_is_found_in_the_working_directory(vowels, in_a_process):
     (vowels / "my_encoder.py").write_text(
         "import numpy as np\ndef encode(sentences):\n    return np.array([[len(s), s.count('a')] for s in sentences])\n"
     )
     command = ["evaluate", "a.txt", "--reference", "r.txt", "--metrics", "embedding", "--json", "s.json"]
-    done = in_a_process(vowels, *command, "--encoder", "my_encoder:encode")
-    assert (done.returncode, done.stderr) == (0, "")
+    code, _, said = in_a_process(*command, "--encoder", "my_encoder:encode")
+    assert (code, said) == (0, "")
     assert read(vowels / "s.json")["fed"] > 0
 
 
@@ -113,7 +115,7 @@ def test_an_encoder_of_the_users_own_is_found_in_the_working_directory(vowels):
         (["--rank", "vowel_fractoin"], "--rank vowel_fractoin: no such score (did you mean vowel_fraction?); give one"),
     ],
 )
-def test_what_fails_in_a_module_of_the_users_own_is_one_line(vowels, options, complaint):
+def test_what_fails_in_a_module_of_the_users_own_is_one_line(vowels, in_a_process, options, complaint):
     (vowels / "broken.py").write_text("\n\n1 / 0\n")
     (vowels / "more.py").write_text(
         "from my_scores import *\nFAMILIES['again'] = FAMILIES['vowels']\n"
@@ -122,8 +124,8 @@ def test_what_fails_in_a_module_of_the_users_own_is_one_line(vowels, options, co
     )
     before = set(vowels.iterdir()) | {vowels / "__pycache__"}
     imports = ["--import", "my_scores"] + (["--import", "more"] if {"twice", "again"} & set(options) else [])
-    done = in_a_process(vowels, "compare", "a.txt", "--reference", "r.txt", *imports, "--bootstrap", "0", *options)
-    assert done.returncode == 2 and complaint in done.stderr and len(done.stderr.splitlines()) == 1
+    code, _, said = in_a_process("compare", "a.txt", "--reference", "r.txt", *imports, "--bootstrap", "0", *options)
+    assert code == 2 and complaint in said and len(said.splitlines()) == 1
     assert set(vowels.iterdir()) <= before
 
 

@@ -3,6 +3,7 @@
 import matplotlib.figure
 import numpy as np
 import pytest
+from conftest import train
 
 from seqgan_gp.evaluation.figures import frontier
 from seqgan_gp.evaluation.scorer import Scored
@@ -56,6 +57,17 @@ def test_curves_show_every_row_of_the_metrics_and_real_samples_dotted(tmp_path, 
     dotted = [line for line in shown["fractions"].lines if line.get_linestyle() == ":"]
     assert [line.get_ydata()[0] for line in dotted] == [0.25, 0.0]
     assert [line.get_color() for line in dotted] == [line.get_color() for line in fractions]
+
+
+@pytest.mark.usefixtures("curves")
+def test_a_run_draws_its_curves_at_every_evaluation(tmp_path, drawn):
+    assert train(tmp_path / "run") == 0
+    assert (tmp_path / "run" / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert len(drawn) == 2 and drawn[1]._suptitle.get_text() == "dotted: real text, same sample size"
+    shown = {axes.get_title(): axes for axes in drawn[1].axes if axes.lines}
+    assert len(shown) > 4
+    assert [step for step, _ in lines(shown["Wasserstein estimate"])["train wasserstein"]] == [2, 3, 4, 6]
+    assert [step for step, _ in lines(shown["n-gram JSD (bits)"])["jsd_4"]] == [3, 6]
 
 
 def test_no_legend_covers_a_panel_and_the_parts_of_the_training_are_marked(tmp_path, drawn):

@@ -18,7 +18,6 @@ import torch
 from bars import TINY as IMAGES
 from bars import bars
 from conftest import ROOT, TINY, rows, weights
-from starts import Starts
 
 from seqgan_gp.training import folder
 
@@ -52,13 +51,6 @@ def assert_equal(ours: Path, theirs: Path) -> None:
     assert not list(ours.rglob("*.part")) or all("step-" not in path.name for path in ours.rglob("*.part"))
 
 
-@pytest.fixture(scope="module")
-def starts(tmp_path_factory):
-    server = Starts(tmp_path_factory.mktemp("kills") / "log.txt")
-    yield server
-    server.close()
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_killed_runs_end_like_one_that_was_not(tmp_path, starts, kind):
@@ -68,9 +60,9 @@ def test_killed_runs_end_like_one_that_was_not(tmp_path, starts, kind):
         np.savez(tmp_path / "bars.npz", images=bars(200).pixels, labels=bars(200).labels)
         options = [*options, f"--images.train={tmp_path / 'bars.npz'}"]
     began = time.perf_counter()
-    code, changes = starts("train", *options, f"--output={tmp_path / 'whole'}")
-    seconds = time.perf_counter() - began
-    assert code == 0, starts.said()
+    done = starts.run("train", *options, f"--output={tmp_path / 'whole'}")
+    seconds, changes = time.perf_counter() - began, starts.changes
+    assert done.returncode == 0, done.stderr
     killed, number, moments = 0, 0, []
     while killed < quota:
         run, number = tmp_path / f"run-{number}", number + 1
@@ -81,10 +73,11 @@ def test_killed_runs_end_like_one_that_was_not(tmp_path, starts, kind):
             )
             how = how if killed < quota else {}
             mode = ["--resume"] if folder.is_run(run) else []
-            code, _ = starts("train", *options, f"--output={run}", *mode, **how)
+            done = starts.run("train", *options, f"--output={run}", *mode, **how)
+            code = done.returncode
             moments += [how] if code == -signal.SIGKILL else []
             killed += code == -signal.SIGKILL
-            assert code in (0, -signal.SIGKILL), (seed, moments, starts.said())
+            assert code in (0, -signal.SIGKILL), (seed, moments, done.stderr)
             if code == 0:
                 break
         assert code == 0

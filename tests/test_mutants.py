@@ -3,10 +3,12 @@
 import mutants
 import pytest
 
+MUTANTS = mutants.load(mutants.LIST)
 
-@pytest.mark.parametrize("file", sorted({mutant.file for mutant in mutants.load(mutants.LIST)}))
+
+@pytest.mark.parametrize("file", sorted({mutant.file for mutant in MUTANTS}))
 def test_every_mistake_of_the_list_can_be_planted_and_its_tests_exist(file):
-    for mutant in mutants.load(mutants.LIST):
+    for mutant in MUTANTS:
         if mutant.file == file:
             mutant.check()
 
@@ -18,7 +20,7 @@ def test_a_text_that_no_mistake_has_is_refused_before_any_test_runs(monkeypatch,
 
 
 def test_a_mistake_that_cannot_be_planted_is_refused():
-    found = mutants.load(mutants.LIST)[0]
+    found = MUTANTS[0]
     for changes, complaint in (
         ({"old": "no such text"}, "occurs 0 times"),
         ({"new": "=)"}, "not valid Python there"),

@@ -14,7 +14,7 @@ from seqgan_gp.probing.results import Result
 from seqgan_gp.probing.subjects import BLOCKS, CRITIC, WINDOWS, Text, load
 
 SMALL = ["--sentences", "30"]
-pytestmark = pytest.mark.usefixtures("one_thread")
+pytestmark = pytest.mark.usefixtures("one_thread", "quick_figures")
 
 
 def probe(*options):
@@ -44,7 +44,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def probed(revised, model, tmp_path_factory):
-    """The folder of all probes of a run with every kind of network."""
+    """The folder of all probes of a run with every kind of network. Its figures are drawn, those of tests are not."""
     out = tmp_path_factory.mktemp("probes")
     before = {path: path.read_bytes() for path in revised.rglob("*") if path.is_file()}
     options = ["--language-model", str(model), "--out", str(out), "--sentences", "80"]

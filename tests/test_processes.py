@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import two_processes
+from accelerate.commands import launch as accelerate
 from conftest import ROOT, TINY, rows, train, weights
 from safetensors.torch import load_file
 
@@ -103,9 +104,10 @@ def test_what_several_processes_cannot_do_is_said_once(two):
     assert not (two / "uneven").exists() and not (two / "timed").exists()
 
 
-def test_accelerate_launch_runs_in_mixed_precision(tmp_path):
-    start = ["accelerate.commands.launch", "--cpu", "--mixed_precision", "bf16"]
-    launch(*start, str(ROOT / "run.py"), *TINY, f"--output={tmp_path / 'mixed'}")
+def test_accelerate_launch_runs_in_mixed_precision(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))  # the launcher itself needs no process of its own
+    start = ["--cpu", "--mixed_precision", "bf16", str(ROOT / "run.py"), *TINY, f"--output={tmp_path / 'mixed'}"]
+    accelerate.launch_command(accelerate.launch_command_parser().parse_args(start))
     assert train(tmp_path / "full") == 0
     full, mixed = weights(tmp_path / "full"), weights(tmp_path / "mixed")
     assert all(v.dtype == torch.float32 for v in mixed.values())

@@ -35,7 +35,6 @@ def impatient(folder, *arguments):
 
 trainer.Trainer.step, artefacts.save = interrupted, impatient
 out, *options = sys.argv[1:]
-signal.signal(signal.SIGHUP, signal.SIG_DFL)  # pytest may run under nohup
 for times in (1, 2):
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGINT, signal.SIGTERM):
         asked.update(number=number, times=times)
@@ -47,11 +46,10 @@ for times in (1, 2):
 
 
 @pytest.fixture(scope="module")
-def interrupted(tmp_path_factory):
+def interrupted(tmp_path_factory, starts):
     """Runs that get a signal at their fourth step, and those named -2 another one while they save."""
     out = tmp_path_factory.mktemp("interrupted")
-    command = [sys.executable, "-c", INTERRUPTED, str(out), *TINY]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=500)
+    done = starts.run(str(out), *TINY, program=INTERRUPTED)
     (out / "code.json").write_text(json.dumps(done.returncode))
     return out
 

@@ -3,7 +3,6 @@
 import errno
 import io
 import os
-import pty
 import shlex
 import signal
 import subprocess
@@ -13,6 +12,7 @@ import time
 import pytest
 from conftest import ROOT, TINY, rows, train
 from filelock import FileLock
+from starts import CLOSED
 
 from seqgan_gp import artefacts
 from seqgan_gp.cli import main
@@ -21,19 +21,18 @@ from seqgan_gp.training import loop
 CHINESE = [f"我喜欢{a}和{b}" for a in "猫狗鸟鱼马牛羊" for b in "山水花树云雨"]
 
 
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "seqgan_gp", *arguments]
+def knowing(encoding: str) -> dict[str, str]:
+    """The environment of a terminal."""
+    return os.environ | {"PYTHONIOENCODING": encoding}
 
 
 @pytest.fixture(scope="module")
-def chinese(tmp_path_factory):
+def chinese(tmp_path_factory, starts):
     """A run on Chinese lines, whose terminal knows ASCII only, and what it said."""
     folder = tmp_path_factory.mktemp("chinese")
     (folder / "c.txt").write_text("\n".join(CHINESE), encoding="utf-8")
     options = [*TINY, "--tokenizer.kind=character", f"--corpus.train={folder / 'c.txt'}", "--corpus.holdout=9"]
-    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
-    trained = command("train", *options, f"--output={folder / 'run'}")
-    return folder, subprocess.run(trained, capture_output=True, cwd=ROOT, env=environment)
+    return folder, starts.run("train", *options, f"--output={folder / 'run'}", env=knowing("ascii"))
 
 
 def test_characters_that_the_terminal_lacks_stop_no_run(chinese):
@@ -43,20 +42,16 @@ def test_characters_that_the_terminal_lacks_stop_no_run(chinese):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
-def test_samples_in_a_pipe_are_utf_8_whatever_the_terminal_knows(chinese, encoding):
-    environment = os.environ | {"PYTHONIOENCODING": encoding}
-    sampled = command("sample", str(chinese[0] / "run"), "--num=20")
-    done = subprocess.run(sampled, capture_output=True, cwd=ROOT, env=environment)
+def test_samples_in_a_pipe_are_utf_8_whatever_the_terminal_knows(chinese, starts, encoding):
+    done = starts.run("sample", str(chinese[0] / "run"), "--num=20", env=knowing(encoding))
     assert done.returncode == 0 and set(done.stdout.decode("utf-8")) & set("".join(CHINESE))
 
 
-def test_a_table_with_intervals_is_shown_on_any_terminal(tmp_path):
+def test_a_table_with_intervals_is_shown_on_any_terminal(tmp_path, starts):
     for name in ("a", "b"):
         (tmp_path / f"{name}.txt").write_text("".join(f"one {name} {i}\n" for i in range(20)))
-    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
     files = (str(tmp_path / "a.txt"), f"--reference={tmp_path / 'b.txt'}")
-    scored = command("evaluate", *files, "--bootstrap=2", "--metrics", "ngrams")
-    done = subprocess.run(scored, capture_output=True, cwd=ROOT, env=environment)
+    done = starts.run("evaluate", *files, "--bootstrap=2", "--metrics", "ngrams", env=knowing("ascii"))
     assert done.returncode == 0 and "±" in done.stdout.decode("utf-8")
 
 
@@ -89,45 +84,47 @@ def shell(line: str) -> subprocess.CompletedProcess[bytes]:
     )
 
 
+@pytest.fixture
+def full():
+    """A disk without room."""
+    with open("/dev/full", "wb") as file:
+        yield file.fileno()
+
+
 @pytest.mark.parametrize(
-    "redirected",
-    [
-        *(">&-", ">/dev/full", "2>&-", "<&- >&- 2>&-"),
-        *(pytest.param(all_full, marks=pytest.mark.slow) for all_full in ("2>/dev/full", ">/dev/full 2>/dev/full")),
-    ],
+    "closed, filled",
+    [([1], []), ([], ["stdout"]), ([2], []), ([0, 1, 2], []), ([], ["stderr"]), ([], ["stdout", "stderr"])],
+    ids=str,
 )
-def test_streams_that_the_caller_has_closed_or_filled_end_no_run(tmp_path, redirected):
-    done = shell(" ".join([*command("train", *TINY, f"--output={tmp_path / 'run'}"), redirected]))
+def test_streams_that_the_caller_has_closed_or_filled_end_no_run(tmp_path, starts, full, closed, filled):
+    done = starts.run("train", *TINY, f"--output={tmp_path / 'run'}", closed=closed, **dict.fromkeys(filled, full))
     assert done.returncode == 0 and b"Traceback" not in done.stderr
     assert rows(tmp_path / "run")[-1]["step"] == 6
 
 
-def test_a_run_whose_reader_has_seen_enough_trains_to_its_end(tmp_path):
-    done = shell(" ".join([*command("train", *TINY, f"--output={tmp_path / 'run'}"), "2>&1", "|", "head", "-c", "1"]))
-    assert done.returncode == 0 and rows(tmp_path / "run")[-1]["step"] == 6
+def test_a_run_whose_reader_has_seen_enough_trains_to_its_end(tmp_path, starts):
+    read, write = os.pipe()
+    starts.begin(["train", *TINY, f"--output={tmp_path / 'run'}"], (CLOSED, write, write))
+    os.close(write)
+    assert os.read(read, 1)
+    os.close(read)
+    assert starts.end()[0] == 0 and rows(tmp_path / "run")[-1]["step"] == 6
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no terminals of this kind")
 @pytest.mark.parametrize("ignored", [False, True], ids=["", "nohup"])
-def test_a_terminal_that_closes_stops_a_run_with_a_checkpoint_or_under_nohup_not_at_all(tmp_path, ignored):
-    program = f"""
-import signal, sys
-signal.signal(signal.SIGHUP, signal.{"SIG_IGN" if ignored else "SIG_DFL"})
-from seqgan_gp.cli import main
-sys.exit(main(sys.argv[1:]))
-"""
+def test_a_terminal_that_closes_stops_a_run_with_a_checkpoint_or_under_nohup_not_at_all(tmp_path, starts, ignored):
     run, long = tmp_path / "run", ["--train.steps=150", "--train.checkpoint_every=200", "--train.log_every=1"]
-    child, terminal = pty.fork()
-    if not child:
-        os.chdir(ROOT)
-        options = ["train", *TINY, *long, "--evaluation.every=200", f"--output={run}"]
-        os.execv(sys.executable, [sys.executable, "-c", program, *options])
+    terminal, its_end = os.openpty()
+    options = ["train", *TINY, *long, "--evaluation.every=200", f"--output={run}"]
+    starts.begin(options, [its_end] * 3, terminal=True, ignored=[signal.SIGHUP] if ignored else [])
+    os.close(its_end)
     while b"from step 0" not in os.read(terminal, 10_000):
         pass
     while not ((run / "metrics.jsonl").exists() and len(rows(run)) > 3):
         time.sleep(0.02)
     os.close(terminal)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    code, _ = starts.end()
     last = max(row["step"] for row in rows(run))
     assert int(artefacts.checkpoints(run)[-1].name.removeprefix("step-")) == last or not ignored
     assert (code, last == 150) == ((0, True) if ignored else (130, False))
@@ -150,12 +147,15 @@ def test_what_a_library_prints_gets_into_no_file(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [["sample", "RUN", "--num=40"], ["--version"]], ids=lambda a: a[0])
-def test_results_that_cannot_be_written_are_one_line(run, arguments):
-    line = shlex.join([str(run) if a == "RUN" else a for a in command(*arguments)])
-    full = shell(f"{line} >/dev/full")
-    assert full.returncode == 2 and full.stderr == b"error: standard output: No space left on device\n"
-    assert shell(f"{line} >/dev/full 2>/dev/full").returncode == 2
-    done = shell(f"{line} | true")  # a reader that has enough
+def test_results_that_cannot_be_written_are_one_line(run, starts, full, arguments):
+    command = [str(run) if a == "RUN" else a for a in arguments]
+    done = starts.run(*command, stdout=full)
+    assert done.returncode == 2 and done.stderr == b"error: standard output: No space left on device\n"
+    assert starts.run(*command, stdout=full, stderr=full).returncode == 2
+    read, write = os.pipe()
+    os.close(read)  # a reader that has enough
+    done = starts.run(*command, stdout=write)
+    os.close(write)
     assert (done.returncode, done.stderr) == (0, b"")
 
 
@@ -191,16 +191,16 @@ def test_two_runs_cannot_write_to_one_folder(tmp_path, capsys):
     assert train(tmp_path / "run", "--overwrite", "--train.steps=1") == 0
 
 
-def test_a_run_that_was_killed_blocks_nobody(tmp_path):
+def test_a_run_that_was_killed_blocks_nobody(tmp_path, starts):
     options = [*TINY, "--train.steps=100000", "--train.checkpoint_every=2", f"--output={tmp_path / 'run'}"]
-    process = subprocess.Popen(command("train", *options), cwd=ROOT, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = starts.begin(["train", *options], (CLOSED,) * 3)
     try:
         while not artefacts.checkpoints(tmp_path / "run"):
-            assert process.poll() is None, process.communicate()
+            assert not starts.ended()
             time.sleep(0.1)
         assert main(["train", *options]) == 2  # while it runs
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        os.kill(process, signal.SIGKILL)
+        starts.end()
     step = int(artefacts.checkpoints(tmp_path / "run")[-1].name.removeprefix("step-"))
     assert train(tmp_path / "run", "--resume", f"--train.steps={step + 1}", "--train.checkpoint_every=2") == 0
