@@ -144,12 +144,12 @@ class OracleScores:
         assert real.grammar
         samples = list(samples)
         self.lengths = np.array([len(real.grammar.split(s)) for s in samples])
-        self.log_probability, self.usage = real.grammar.parse(samples)
+        self.parses = real.grammar.parses(samples)
         self.expected = real.grammar.expected_usage
 
     def __call__(self, samples: Rows = None, reference: Rows = None) -> Values:
         rows = slice(None) if samples is None else samples
-        log_probability, usage = self.log_probability[rows], self.usage[rows].sum(axis=0, dtype=np.float64)
+        log_probability, usage = self.parses.log_probability[rows], self.parses.total(samples)
         known = np.isfinite(log_probability)
         tokens = self.lengths[rows][known].sum()
         return defined(

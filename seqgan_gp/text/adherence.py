@@ -79,7 +79,7 @@ class Agreement(Adherence):
         self.language = self.pairs.answers
 
     def __call__(self, given: Sequence[str], sentences: Sequence[str]) -> dict[str, float]:
-        wrong = [self.pairs.disagreements(*pair) for pair in zip(given, sentences, strict=True)]
+        wrong = self.pairs.all_disagreements(given, sentences)
         features = sorted({name for names in wrong for name in names})
         fractions = {f"wrong_{name}": float(np.mean([name in names for names in wrong])) for name in features}
         return {"agreement": float(np.mean([not names for names in wrong]))} | fractions

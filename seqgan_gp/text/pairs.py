@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+import numpy as np
+
 from ..errors import UserError
 from .grammar import BETWEEN, Grammar
 from .grammar.rules import RightSide, Symbol
@@ -67,16 +69,27 @@ class Pairs:
 
     def agree(self, contexts: Sequence[str], answers: Sequence[str]) -> list[bool]:
         """Check whether each answer fits its context."""
-        return [not self.disagreements(*pair) for pair in zip(contexts, answers, strict=True)]
+        return [not names for names in self.all_disagreements(contexts, answers)]
+
+    def all_disagreements(self, contexts: Sequence[str], answers: Sequence[str]) -> list[tuple[str, ...]]:
+        """Find the `disagreements` of each answer with its context. All are parsed together, which takes less time."""
+        self._parse(self.contexts, contexts)
+        self._parse(self.answers, answers)
+        return [self.disagreements(*pair) for pair in zip(contexts, answers, strict=True)]
 
     def _symbols(self, side: Grammar, sentence: str) -> frozenset[Symbol]:
         """Find the symbols of one side of the pairs that derive a sentence."""
-        if (side, sentence) not in self._known:
-            usage = side.parse([sentence])[1][0]
-            self._known[side, sentence] = frozenset(
-                opening[0] for opening in side.openings if usage[side.productions[side.start, opening]] > 0
-            )
+        self._parse(side, [sentence])
         return self._known[side, sentence]
+
+    def _parse(self, side: Grammar, sentences: Sequence[str]) -> None:
+        """Find the symbols of one side of the pairs that derive each sentence, and keep them."""
+        unknown = list(dict.fromkeys(sentence for sentence in sentences if (side, sentence) not in self._known))
+        if not unknown:
+            return
+        columns = [side.productions[side.start, opening] for opening in side.openings]
+        for sentence, uses in zip(unknown, side.parse(unknown)[1][:, columns], strict=True):
+            self._known[side, sentence] = frozenset(side.openings[i][0] for i in np.flatnonzero(uses))
 
 
 def _differences(left: str, right: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from ... import shipped
 from ...errors import UserError
-from .parser import Parser
+from .parser import Parser, Parses
 from .records import draw_records, openings_by_label
 from .rules import RightSide, Rules
 from .sampler import Sampler
@@ -90,7 +90,7 @@ class Grammar(Rules):
         Returns:
             float64 (N,), in nats; minus infinity for a sentence that is not in the language.
         """
-        return self.parse(sentences)[0]
+        return self.parses(sentences).log_probability
 
     def parse(self, sentences: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
         """Parse each of N sentences.
@@ -101,8 +101,13 @@ class Grammar(Rules):
             for a sentence that is not in the language.
 
         Raises:
-            UserError: the parse of a sentence is too deep for Python's stack.
+            UserError: a sentence has too many parses for the memory.
         """
+        parses = self.parses(sentences)
+        return parses.log_probability, parses.usage()
+
+    def parses(self, sentences: Iterable[str]) -> Parses:
+        """Parse each of N sentences as `parse` does, in memory that does not grow with the number of productions."""
         return self._parser.parse(sentences)
 
     def trees(self, sentences: Iterable[str]) -> list[Tree | None]:

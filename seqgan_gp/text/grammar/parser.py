@@ -1,114 +1,141 @@
-"""Compute the exact probability of a sentence, and how often its parses use each production."""
+"""Compute the exact probabilities of sentences, and how often their parses use each production."""
 
 from __future__ import annotations
 
-import functools
-import math
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .forest import ChartParser, Forest
-from .rules import RightSide, Rules, Symbol
+from ...errors import UserError
+from .chart import Chart, TooManyWaysError
+from .forest import NONE, Forests
+from .rules import Rules, Symbol
 
 if TYPE_CHECKING:
-    from nltk.grammar import Nonterminal
     from nltk.tree import Tree
 
-FORESTS = 2048  # that stay in memory; each takes some ten kilobytes
+PLACES = 1 << 15  # between the words of sentences that are parsed together: enough for numpy, and few for memory
+
+
+class Parses(NamedTuple):
+    """What the parses of N sentences say. Equal sentences are parsed once.
+
+    Args:
+        log_probabilities: of the different sentences, summed over their parses, in nats: float64 (different,).
+        number: the number of each sentence among the different ones: int64 (N,).
+        sentence, production, uses: how often a parse of a different sentence uses a production, in expectation; uses of
+            one production may stand in several rows, int64, int64 and float64 (rows,).
+        productions: the number of productions.
+    """
+
+    log_probabilities: np.ndarray
+    number: np.ndarray
+    sentence: np.ndarray
+    production: np.ndarray
+    uses: np.ndarray
+    productions: int
+
+    @property
+    def log_probability(self) -> np.ndarray:
+        """The log-probability of each sentence: float64 (N,)."""
+        return self.log_probabilities[self.number]
+
+    def usage(self) -> np.ndarray:
+        """The expected uses of each production in each sentence: float32 (N, productions)."""
+        usage = np.zeros((len(self.log_probabilities), self.productions), dtype=np.float32)
+        np.add.at(usage, (self.sentence, self.production), self.uses)
+        return usage[self.number]
+
+    def total(self, rows: np.ndarray | None = None) -> np.ndarray:
+        """The expected uses of each production in all of some sentences, float64 (productions,); None takes all."""
+        number = self.number if rows is None else self.number[rows]
+        times = np.bincount(number, minlength=len(self.log_probabilities))
+        return np.bincount(self.production, self.uses * times[self.sentence], minlength=self.productions)
 
 
 class Parser:
-    """Sums over all parses of a sentence with the inside-outside algorithm (Baker 1979; Lari and Young 1990)."""
+    """Sums over all parses of sentences with the inside-outside algorithm."""
 
     def __init__(self, rules: Rules):
-        self._rules = rules
-        self._representative = representatives(rules)
-        # Most sentences have the structure of an earlier sentence with other words.
-        self._forest = functools.lru_cache(maxsize=FORESTS)(ChartParser(rules).forest)
+        self._rules, self._chart = rules, Chart(rules)
+        with np.errstate(divide="ignore"):  # a production may have the probability 0
+            self._scores = np.log(list(rules.probability.values()))
 
-    def parse(self, sentences: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
-        """Parse each of N sentences; see `Grammar.parse`."""
-        seen: dict[tuple[str, ...], tuple[float, np.ndarray]] = {}
-        order = []
-        for sentence in map(self._rules.split, sentences):
-            if sentence not in seen:
-                seen[sentence] = self._parse(sentence)
-            order.append(sentence)
-        usage = np.zeros((len(order), len(self._rules.productions)), dtype=np.float32)
-        for row, sentence in zip(usage, order, strict=True):
-            row[:] = seen[sentence][1]
-        return np.array([seen[sentence][0] for sentence in order]), usage
+    def parse(self, sentences: Iterable[str]) -> Parses:
+        """Parse each of N sentences."""
+        numbers: dict[str, int] = {}
+        number = np.array([numbers.setdefault(sentence, len(numbers)) for sentence in sentences], dtype=np.int64)
+        log_probabilities = np.full(len(numbers), -np.inf)
+        found = [(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0))]
+        for batch, forests in self._forests(numbers):
+            of_ways, of_items = forests.inside(self._scores)
+            log_probabilities[batch[forests.sentence[forests.roots]]] = of_items[forests.roots]
+            whole = np.flatnonzero(forests.production != NONE)
+            sentence = batch[forests.sentence[forests.item[whole]]]
+            found.append((sentence, forests.production[whole], forests.expected(of_ways, of_items)[whole]))
+        sentence, production, uses = map(np.concatenate, zip(*found, strict=True))
+        return Parses(log_probabilities, number, sentence, production, uses, len(self._rules.productions))
 
     def trees(self, sentences: Iterable[str]) -> list[Tree | None]:
         """Find the most probable parse of each of N sentences; see `Grammar.trees`."""
-        trees = []
-        for sentence in map(self._rules.split, sentences):
-            forest = self._parses(sentence)
-            trees.append(None if forest is None else self._best(sentence, forest))
-        return trees
+        numbers: dict[str, int] = {}
+        number = [numbers.setdefault(sentence, len(numbers)) for sentence in sentences]
+        trees: list[Tree | None] = [None] * len(numbers)
+        for batch, forests in self._forests(numbers):
+            best = forests.best(*forests.inside(self._scores, np.maximum))
+            for root in forests.roots:
+                try:
+                    trees[batch[forests.sentence[root]]] = self._tree(root, forests, best)
+                except RecursionError:
+                    raise UserError("the parse of a sentence is too deep for Python's stack; leave it out") from None
+        return [trees[i] for i in number]
 
-    def _parses(self, sentence: tuple[str, ...]) -> Forest | None:
-        """Collect the parses of a sentence; None if it is not in the language."""
-        rules = self._rules
-        if 0 < len(sentence) <= rules.max_length and rules.vocabulary.issuperset(sentence):
-            forest = self._forest(tuple(self._representative[word] for word in sentence))
-            if forest.roots:
-                return forest
-        return None
+    def _forests(self, sentences: Iterable[str]) -> Iterator[tuple[np.ndarray, Forests]]:
+        """Parse different sentences in batches: the numbers of the sentences of each, and their forests.
 
-    def _parse(self, sentence: tuple[str, ...]) -> tuple[float, np.ndarray]:
-        """Compute the log-probability of one sentence in nats, and its expected usage of the productions (float64)."""
-        forest = self._parses(sentence)
-        if forest is None:
-            return -math.inf, np.zeros(len(self._rules.productions))
-        return self._inside_outside(sentence, forest)
+        Raises:
+            UserError: a sentence has too many parses for the memory.
+        """
+        rules, batch, places = self._rules, list[tuple[int, Sequence[str]]](), 0
+        for number, words in enumerate(map(rules.split, sentences)):
+            if 0 < len(words) <= rules.max_length and rules.vocabulary.issuperset(words):
+                if batch and places + len(words) >= PLACES:
+                    yield from self._parsed(batch)
+                    batch, places = [], 0
+                batch.append((number, words))
+                places += len(words) + 1
+        if batch:
+            yield from self._parsed(batch)
 
-    def _best(self, sentence: tuple[str, ...], forest: Forest) -> Tree:
-        """Build the most probable parse in a forest; of equally probable ones, the first that the parser found."""
+    def _parsed(self, batch: list[tuple[int, Sequence[str]]]) -> Iterator[tuple[np.ndarray, Forests]]:
+        """Parse a batch, or its halves if its parses do not fit into memory."""
+        try:
+            yield np.array([number for number, _ in batch]), self._chart.forests([words for _, words in batch])
+        except TooManyWaysError:
+            if len(batch) == 1:
+                raise UserError(
+                    f"a sentence of {len(batch[0][1])} words has too many parses to sum over; leave it out"
+                ) from None
+            yield from self._parsed(batch[: len(batch) // 2])
+            yield from self._parsed(batch[len(batch) // 2 :])
+
+    def _tree(self, root: int, forests: Forests, best: np.ndarray) -> Tree:
+        """Build the most probable parse of an item, from the best way of each."""
         from nltk.tree import Tree
 
-        best: list[tuple[float, Tree]] = []  # the most probable parse of each node; children stand before their parents
-        for left, right, start, ways in forest.nodes:
-            production = _production_at(left, right, sentence[start])
-            way = max(ways, key=lambda way: math.prod(best[i][0] for i in way))
-            probability = self._rules.probability[production] * math.prod(best[i][0] for i in way)
-            children = iter(best[i][1] for i in way)
-            parts = [symbol if isinstance(symbol, str) else next(children) for symbol in production[1]]
-            best.append((probability, Tree(str(left), parts)))
-        return max((best[root] for root in forest.roots), key=lambda found: found[0])[1]
+        def built(item: int) -> Tree | Symbol:
+            symbol = self._chart.symbols[forests.kind[item]]
+            if isinstance(symbol, str):
+                return symbol
+            parts, beginning = [], forests.beginning[best[item]]
+            while beginning != NONE:
+                parts.append(built(forests.symbol[best[beginning]]))
+                beginning = forests.beginning[best[beginning]]
+            return Tree(str(symbol), parts[::-1])
 
-    def _inside_outside(self, sentence: tuple[str, ...], forest: Forest) -> tuple[float, np.ndarray]:
-        """Sum over the parses in a forest.
-
-        The inside probability of a node is that of its words, given its symbol and production. Its
-        outside probability, here divided by the sentence's, is that of the rest of the sentence.
-        """
-        nodes, roots = forest
-        probability, productions = self._rules.probability, self._rules.productions
-        applied = [_production_at(left, right, sentence[start]) for left, right, start, _ in nodes]
-        inside: list[float] = []  # children stand before their parents
-        for production, (*_, ways) in zip(applied, nodes, strict=True):
-            inside.append(probability[production] * sum(math.prod(inside[i] for i in way) for way in ways))
-        total = sum(inside[root] for root in roots)
-        outside = [0.0] * len(nodes)
-        for root in roots:
-            outside[root] = 1 / total
-        usage = np.zeros(len(productions))
-        for node in reversed(range(len(nodes))):
-            usage[productions[applied[node]]] += outside[node] * inside[node]
-            for way in nodes[node].ways:
-                weight = probability[applied[node]] * math.prod(inside[i] for i in way) * outside[node]
-                for child in way:
-                    outside[child] += weight / inside[child]
-        return math.log(total), usage
-
-
-def _production_at(left: Nonterminal, right: RightSide, word: str) -> tuple[Nonterminal, RightSide]:
-    """Find the production of a node, with the word of the sentence in place of its representative."""
-    return left, (word,) if len(right) == 1 and isinstance(right[0], str) else right
+        return built(root)
 
 
 def representatives(rules: Rules) -> dict[str, str]:
