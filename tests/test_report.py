@@ -248,7 +248,9 @@ def test_several_runs_have_means_over_seeds(run, tmp_path):
         shutil.copytree(run, folder)
         text = (folder / "config.yaml").read_text()
         assert text.count(f"\n{key}\n") == 1
-        (folder / "config.yaml").write_text(text.replace(f"\n{key}\n", f"\n{key[:-1]}4\n"))
+        text = text.replace(f"\n{key}\n", f"\n{key[:-1]}4\n")
+        assert "\n  threads: 1\n" in text  # each run chooses its own
+        (folder / "config.yaml").write_text(text.replace("\n  threads: 1\n", "\n  threads: 2\n"))
         kept = [row | ({"eval/bleu_4": score} if "eval/bleu_4" in row else {}) for row in rows(folder)]
         (folder / "metrics.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in kept))
     compared = story.compare(runs.read_all(folders))
