@@ -3,23 +3,26 @@
 import sys
 import warnings
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 from scipy.linalg import sqrtm
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from seqgan_gp.errors import UserError
 from seqgan_gp.evaluation import training_model
 from seqgan_gp.evaluation.classifier import ClassifierScores
 from seqgan_gp.evaluation.embedding import EmbeddingScores
-from seqgan_gp.evaluation.encoders import load_encoder, lsa, ngram_features
+from seqgan_gp.evaluation.encoders import load_encoder, lsa
 from seqgan_gp.evaluation.language_model import LanguageModelScores
 from seqgan_gp.evaluation.real import FittedReal
+from seqgan_gp.evaluation.tfidf import Weights
 from seqgan_gp.evaluation.training_model import TrainingModel
 from seqgan_gp.metrics.embedding import buckets, frechet_distance, mauve
 from seqgan_gp.scoring import Real
 from seqgan_gp.text.grammar import Grammar
-from seqgan_gp.text.words import words
+from seqgan_gp.text.words import UNITS, words
 
 
 def sentences(seed: int, number: int) -> list[str]:
@@ -144,9 +147,21 @@ def test_each_real_text_has_an_encoder_and_vectors_of_its_own():
     assert [first, second] == [EmbeddingScores(samples, replace(one, reference=text))() for text in texts]
 
 
-def test_features_are_the_ngrams_of_a_sentence_and_its_ends():
-    assert ngram_features("word", 2)("A b.") == ["\n", "a", "b", ".", "\n", "\n a", "a b", "b .", ". \n"]
-    assert ngram_features("character", 1)("A b") == ["\n", "A", " ", "b", "\n"]
+def features(unit, max_n, sentence):
+    """The 1-grams to max_n-grams of a sentence, whose two ends count as tokens, as texts."""
+    tokens = ("\n", *UNITS[unit](sentence), "\n")
+    return [" ".join(tokens[i : i + n]) for n in range(1, max_n + 1) for i in range(len(tokens) - n + 1)]
+
+
+@pytest.mark.parametrize("unit, max_n", [("word", 2), ("word", 3), ("character", 3)])
+def test_weights_are_those_of_scikit_learn(unit, max_n):
+    assert features("word", 2, "A b.") == ["\n", "a", "b", ".", "\n", "\n a", "a b", "b .", ". \n"]
+    fitted = [*sentences(3, 60), "", "a", "the the the the", "Café, ÉTÉ!"]
+    others = [*sentences(4, 40), "", "xylophone zither", "the xylophone the the", "a\tb  c"]
+    theirs = TfidfVectorizer(analyzer=partial(features, unit, max_n), sublinear_tf=True)
+    ours = Weights(fitted, unit, max_n)
+    np.testing.assert_allclose(ours.fitted.toarray(), theirs.fit_transform(fitted).toarray(), atol=1e-15)
+    np.testing.assert_allclose(ours(others).toarray(), theirs.transform(others).toarray(), atol=1e-15)
 
 
 def test_text_by_the_character_is_embedded_and_told_apart_by_its_characters():

@@ -11,7 +11,7 @@ import pytest
 
 from seqgan_gp import shipped
 from seqgan_gp.errors import UserError
-from seqgan_gp.text.grammar import Grammar
+from seqgan_gp.text.grammar import Grammar, notation
 from seqgan_gp.text.words import words
 
 
@@ -120,7 +120,14 @@ def test_a_sampled_sentence_of_a_recursive_grammar_ends():
         ("S -> 'a' [0.5]", "do not sum to 1"),
         ("S -> A [1.0]", "no production for it"),
         ("S -> [1.0]", "empty production"),
-        ("nonsense", "not a probabilistic grammar"),
+        ("nonsense", "not a probabilistic grammar: line 1"),
+        ("S -> 'a' [1.0]\n\nA = 'b' [1.0]", "line 3"),
+        ("S -> 'a [1.0]", "line 1.*expected at 'a"),
+        ("S -> 'a' [1.5]", "above 1"),
+        ("S -> 'a' [1.0.0]", "line 1"),
+        ("# nothing", "no productions"),
+        ("%start Q\nS -> 'a' [1.0]", "Q but has no production"),
+        ("%begin S\nS -> 'a' [1.0]", "line 1"),
         ("S -> 'two words' [1.0]", "'two' 'words'"),
     ],
 )
@@ -130,6 +137,52 @@ def test_bad_grammars_say_what_is_wrong(tmp_path, source, complaint):
     with pytest.raises(UserError, match=complaint) as error:
         Grammar.load(path)
     assert "bad.pcfg" in str(error.value) and "\n" not in str(error.value)
+
+
+def read_by_nltk(source):
+    """The start symbol and the productions, or None where nltk takes a source for no grammar."""
+    try:
+        grammar = nltk.PCFG.fromstring(source)
+    except ValueError:
+        return None
+    if not all(p.rhs() for p in grammar.productions()):
+        return None
+    productions = [
+        (str(p.lhs()), [s if isinstance(s, str) else (str(s),) for s in p.rhs()], p.prob())
+        for p in grammar.productions()
+    ]
+    return str(grammar.start()), productions
+
+
+def read_here(source):
+    try:
+        start, productions = notation.read(source)
+    except UserError as error:
+        assert "\n" not in str(error)
+        return None
+    return str(start), [(str(left), list(right), probability) for left, right, probability in productions]
+
+
+def test_the_notation_is_that_of_nltk():
+    sources = [
+        "S ->A \"it's\" [1.0]\nA -> '\"' [.5]|B/x-1 [0.50]  \n  B/x-1 -> '|' [1]",
+        "S -> A \\\n  'b' [1.0]\n# a note\n%start A\nA -> 'c' [0.3] [0.4] | 'd' \\\n [0.6]",
+        "S -> 'a''b'A^x<y>[1.0]\nA^x<y> -> 'é' [1.0]",
+        *[(shipped.folder("data") / f"{name}.pcfg").read_text() for name in ("passwords", "dialogue")],
+    ]
+    sources = ["\n".join(line for line in source.splitlines() if line[:2] not in ("%j", "%c")) for source in sources]
+    for source in sources:
+        assert read_here(source) == read_by_nltk(source) is not None
+    rng, accepted = random.Random(9), 0
+    for _ in range(1500):  # slips of the pen
+        source = rng.choice(sources[:3])
+        for _ in range(rng.randint(1, 2)):
+            place = rng.randrange(len(source))
+            source = source[:place] + rng.choice(["", *"[].|'\" \\->1Aé%#\n"]) + source[place + rng.randint(0, 1) :]
+        found = read_here(source)
+        assert found == read_by_nltk(source), source
+        accepted += found is not None
+    assert 200 < accepted < 1200
 
 
 def test_a_circle_of_unit_productions_is_refused_and_does_not_hang():

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..metrics.metric import Metric
 from ..scoring import Real, Rows, Values, defined
-from .encoders import ngram_features
+from .tfidf import Weights
 
 CLASSIFIER_METRICS = {
     "classifier_accuracy": Metric(
@@ -24,22 +24,20 @@ class ClassifierScores:
     """
 
     def __init__(self, samples: Sequence[str], real: Real):
-        from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
-        from sklearn.pipeline import make_pipeline
 
         half = min(len(samples), len(real.reference)) // 2
         texts = samples, real.reference
         orders = [np.random.default_rng((0, 2, i)).permutation(len(t)) for i, t in enumerate(texts)]
-        weights = TfidfVectorizer(analyzer=ngram_features(real.unit, 3), sublinear_tf=True)
-        classifier = make_pipeline(weights, LogisticRegression(C=10.0, max_iter=1000))
-        seen = [text[i] for text, order in zip(texts, orders, strict=True) for i in order[:half]]
-        classifier.fit(seen, np.repeat([0, 1], half))
+        weights = Weights([t[i] for t, order in zip(texts, orders, strict=True) for i in order[:half]], real.unit, 3)
+        classifier = LogisticRegression(C=10.0, max_iter=1000).fit(weights.fitted, np.repeat([0, 1], half))
+        held_out = [order[half : 2 * half] for order in orders]
+        given = weights([t[i] for t, rows in zip(texts, held_out, strict=True) for i in rows])
         # 1 where the classifier is right about a sentence and 0 where it is wrong; NaN where it has learned from it.
         self.right = [np.full(len(text), np.nan) for text in texts]
-        for label, (right, text, order) in enumerate(zip(self.right, texts, orders, strict=True)):
-            held_out = order[half : 2 * half]
-            right[held_out] = classifier.predict([text[i] for i in held_out]) == label
+        correct = classifier.predict(given) == np.repeat([0, 1], half)
+        for right, rows, part in zip(self.right, held_out, np.split(correct, 2), strict=True):
+            right[rows] = part
 
     def __call__(self, samples: Rows = None, reference: Rows = None) -> Values:
         sides = []

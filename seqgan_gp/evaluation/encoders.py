@@ -17,7 +17,7 @@ import numpy as np
 from .. import extensions
 from ..errors import UserError
 from ..scoring import Real
-from ..text.words import UNITS
+from .tfidf import Weights
 
 SentenceEncoder: TypeAlias = Callable[[Sequence[str]], np.ndarray]
 """N sentences to vectors (N, dimensions)."""
@@ -26,19 +26,7 @@ FitEncoder: TypeAlias = Callable[[Real], SentenceEncoder]
 """Fits an encoder to the reference of real text, or ignores it and gives an encoder that is trained already."""
 
 ENCODER = "an encoder is a function from a list of sentences to an array (sentences, dimensions) of finite numbers"
-BOUNDARY = "\n"  # no word contains it, and no line does
 DIMENSIONS = 64
-
-
-def ngram_features(unit: str, max_n: int) -> Callable[[str], list[str]]:
-    """A function from a sentence to the list of its 1-grams to max_n-grams. Its two ends count as tokens."""
-    split = UNITS[unit]
-
-    def features(sentence: str) -> list[str]:
-        tokens = (BOUNDARY, *split(sentence), BOUNDARY)
-        return [" ".join(tokens[i : i + n]) for n in range(1, max_n + 1) for i in range(len(tokens) - n + 1)]
-
-    return features
 
 
 def lsa(real: Real) -> SentenceEncoder:
@@ -47,17 +35,14 @@ def lsa(real: Real) -> SentenceEncoder:
     which words go together, and no grammar across them.
     """
     from sklearn.decomposition import TruncatedSVD
-    from sklearn.feature_extraction.text import TfidfVectorizer
-    from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer
 
-    weights = TfidfVectorizer(analyzer=ngram_features(real.unit, 2), sublinear_tf=True)
-    table = weights.fit_transform(real.reference)
-    dimensions = min(DIMENSIONS, min(table.shape) - 1)
+    weights = Weights(real.reference, real.unit, 2)
+    dimensions = min(DIMENSIONS, min(weights.fitted.shape) - 1)
     # A reference with a handful of different words needs no reduction.
     reduce = TruncatedSVD(dimensions, random_state=0) if dimensions > 0 else FunctionTransformer(lambda x: x.toarray())
-    reduce.fit(table)
-    return make_pipeline(weights, reduce).transform
+    reduce.fit(weights.fitted)
+    return lambda sentences: reduce.transform(weights(sentences))
 
 
 def minilm(real: Real) -> SentenceEncoder:

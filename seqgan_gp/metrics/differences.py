@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import stats
 
 LEAST_SEEDS = 3  # of each system; two and two would never give a p below 1/3
 PERMUTATIONS = 9_999  # at most; all of them where there are no more
@@ -30,6 +29,8 @@ def seeds_differ(one: Sequence[float], other: Sequence[float]) -> float:
     Args:
         one, other: a score of each seed.
     """
+
+    from scipy import stats  # takes a second: only comparisons pay for it
 
     def difference(x: np.ndarray, y: np.ndarray, axis: int) -> np.ndarray:
         return x.mean(axis=axis) - y.mean(axis=axis)
@@ -55,6 +56,8 @@ def halves_differ(difference: float, halved: Sequence[float]) -> float:
         difference: of all sentences.
         halved: of each half.
     """
+    from scipy import stats
+
     error = float(np.std(halved, ddof=1))
     if error <= 1e-12 * max(1.0, abs(difference)):  # no half differs from another
         return 1.0 if abs(difference) <= 1e-12 else 0.0

@@ -47,6 +47,11 @@ class Vocabulary:
     def __len__(self) -> int:
         return len(self._ids)
 
+    @property
+    def tokens(self) -> list[Hashable]:
+        """The tokens in the order of their numbers."""
+        return list(self._ids)
+
     def number(self, sentences: Sentences, learn: bool = True) -> NumberedSentences:
         """Sentences as numbers. Each sentence is read once.
 
@@ -90,6 +95,10 @@ class Counts:
     symbols: np.ndarray
     grams: int
     repeated: np.ndarray
+
+    def each(self) -> np.ndarray:
+        """The n-gram of each occurrence: int (occurrences,)."""
+        return np.concatenate([np.arange(self.grams), self.repeated])[self.symbols]
 
     def occurrences(self) -> np.ndarray:
         """The number of sentences that have each symbol: int64 (symbols,)."""

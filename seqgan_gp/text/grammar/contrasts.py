@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ...errors import UserError
-
-if TYPE_CHECKING:
-    from .rules import Symbol
+from .notation import Nonterminal, Symbol
 
 CONTRAST = "%contrast"
 FORM = f"{CONTRAST} NAME: ONE OTHER, where ONE and OTHER are symbols or quoted words"
@@ -31,8 +29,6 @@ class Contrast(NamedTuple):
         Raises:
             UserError: it has another form.
         """
-        from nltk.grammar import Nonterminal
-
         name, colon, rest = line.strip().removeprefix(CONTRAST).partition(":")
         parts = rest.split()
         if not colon or not name.strip() or len(parts) != 2 or parts[0] == parts[1]:

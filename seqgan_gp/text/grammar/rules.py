@@ -8,21 +8,16 @@ import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 
 from ...errors import UserError
 from . import spelling
 from .contrasts import CONTRAST, Contrast
+from .notation import Nonterminal, RightSide, Symbol, read
 
-if TYPE_CHECKING:
-    from nltk.grammar import PCFG, Nonterminal, ProbabilisticProduction
-
-Symbol: TypeAlias = "str | Nonterminal"
-"""A word, or a symbol that productions replace."""
-
-RightSide: TypeAlias = "tuple[Symbol, ...]"
+__all__ = ["Alternative", "RightSide", "Rules", "Symbol"]
 
 
 class Alternative(NamedTuple):
@@ -43,7 +38,6 @@ class Rules:
             not stand for one another; it changes no sentence and no probability.
 
     Attributes:
-        nltk: the grammar as nltk read it.
         start: the start symbol.
         alternatives: the productions of each symbol, in the order of the source.
         probability: the probability of each production (left side, right side).
@@ -52,7 +46,7 @@ class Rules:
         split, join: sentences to words, and words to sentences; see `spelling.Spelling`.
 
     Raises:
-        UserError: nltk cannot read the source, the probabilities of a symbol do not add up to 1, a
+        UserError: the source is not in the notation, the probabilities of a symbol do not add up to 1, a
             production is empty, a symbol has no production or derives itself alone, a word would not
             come out of a sentence as it went in, or a contrast has a symbol that derives no single words.
     """
@@ -62,15 +56,17 @@ class Rules:
         self.joined = spelling.JOINED in map(str.strip, lines)
         contrasts = [line for line in lines if line.split(None, 1)[:1] == [CONTRAST]]
         ours = {line for line in lines if line.strip() == spelling.JOINED}.union(contrasts)
-        # An empty line in place of each: nltk's errors count lines.
-        self.nltk = _read("\n".join("" if line in ours else line for line in lines))
-        self.start: Nonterminal = self.nltk.start()
+        # An empty line in place of each: errors count lines.
+        self.start, productions = read("\n".join("" if line in ours else line for line in lines))
         self.alternatives: dict[Symbol, list[Alternative]] = {}
         self.probability: dict[tuple[Nonterminal, RightSide], float] = {}
-        for left, productions in _by_left_side(self.nltk).items():
-            # nltk accepts sums within 1% of 1, but exact probabilities need a sum of exactly 1.
-            total = sum(p.prob() for p in productions)
-            self.alternatives[left] = [Alternative(p.rhs(), p.prob() / total) for p in productions]
+        by_left: dict[Nonterminal, list[Alternative]] = defaultdict(list)
+        for left, right, probability in productions:
+            by_left[left].append(Alternative(right, probability))
+        for left, alternatives in by_left.items():
+            # The notation has sums within 1% of 1, but exact probabilities need a sum of exactly 1.
+            total = sum(probability for _, probability in alternatives)
+            self.alternatives[left] = [Alternative(right, probability / total) for right, probability in alternatives]
             for right, probability in self.alternatives[left]:  # the source may repeat a production
                 self.probability[left, right] = self.probability.get((left, right), 0.0) + probability
         self._check_symbols()
@@ -81,7 +77,7 @@ class Rules:
 
     def _check_symbols(self) -> None:
         """Raise a UserError if a symbol has no production."""
-        for symbol in itertools.chain.from_iterable(right for _, right in self.probability):
+        for symbol in itertools.chain([self.start], *(right for _, right in self.probability)):
             if not isinstance(symbol, str) and symbol not in self.alternatives:
                 raise UserError(f"the grammar uses {symbol} but has no production for it; add one, or quote the word")
 
@@ -193,23 +189,3 @@ class Rules:
         kept = {*rules, *itertools.chain.from_iterable(right for rights in rules.values() for right, _ in rights)}
         contrasts = [str(contrast) for contrast in self.contrasts if kept.issuperset(contrast.sides)]
         return "\n".join([spelling.JOINED] * self.joined + contrasts + list(lines))
-
-
-def _read(source: str) -> PCFG:
-    """Read a grammar with nltk; raise a UserError where nltk cannot."""
-    import nltk  # takes a second: only corpora with a grammar pay for it
-
-    try:
-        return nltk.PCFG.fromstring(source)
-    except ValueError as error:
-        raise UserError(f"not a probabilistic grammar: {' '.join(str(error).split())}") from None
-
-
-def _by_left_side(grammar: PCFG) -> dict[Nonterminal, list[ProbabilisticProduction]]:
-    """Sort the productions by their symbols; raise a UserError where a production is empty."""
-    productions: dict[Nonterminal, list[ProbabilisticProduction]] = defaultdict(list)
-    for production in grammar.productions():
-        if not production.rhs():
-            raise UserError(f"empty production in the grammar: {production}; give every production a symbol")
-        productions[production.lhs()].append(production)
-    return dict(productions)
