@@ -109,6 +109,12 @@ def test_probabilities_that_are_rounded_are_made_to_add_up(share):
     assert Counter(grammar.sample(chance)[0] for _ in range(3000)) == {"a": 1000, "b": 1000, "c": 1000}
 
 
+def test_a_number_behind_probabilities_that_add_up_to_less_than_1_draws_the_last_one():
+    grammar = Grammar("S -> " + " | ".join(f"'{word}' [0.1]" for word in "abcdefghij"))
+    assert sum([0.1] * 10) <= np.nextafter(1, 0)
+    assert grammar.sample(Chance(np.array([np.nextafter(1, 0)]))) == ["j"]
+
+
 def test_a_sampled_sentence_of_a_recursive_grammar_ends():
     grammar = Grammar("S -> S S [0.45] | 'a' [0.55]")
     assert len(grammar.sample(random.Random(3))) >= 1

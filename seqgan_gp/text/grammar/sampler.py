@@ -16,16 +16,18 @@ class Sampler:
     """Draws sentences with the probabilities that the grammar gives them."""
 
     def __init__(self, rules: Rules):
+        # Cumulative probabilities and, from right to left, right sides. The last one stands twice: rounding may leave
+        # the last cumulative probability a little below 1.
         self._choices: dict[Symbol, tuple[list[float], list[RightSide]]] = {}
         for left, alternatives in rules.alternatives.items():
             cumulative = list(itertools.accumulate(probability for _, probability in alternatives))
-            self._choices[left] = cumulative, [right for right, _ in alternatives]
+            rights = [right[::-1] for right, _ in alternatives]
+            self._choices[left] = cumulative, [*rights, rights[-1]]
 
     def choose(self, symbol: Symbol, rng: random.Random) -> RightSide:
         """Draw a production of the symbol, and return its right side."""
         cumulative, rights = self._choices[symbol]
-        # min: rounding may leave the last cumulative probability a little below 1.
-        return rights[min(bisect.bisect(cumulative, rng.random()), len(rights) - 1)]
+        return rights[bisect.bisect(cumulative, rng.random())][::-1]
 
     def expand(self, symbols: RightSide, rng: random.Random) -> list[str]:
         """Replace symbols by the right sides of random productions until only words are left.
@@ -33,6 +35,7 @@ class Sampler:
         Raises:
             UserError: more than `MAX_WORDS` words and symbols come out.
         """
+        choices, find, draw = self._choices, bisect.bisect, rng.random  # local names: a run draws 52,000 sentences
         sentence: list[str] = []
         stack = list(reversed(symbols))
         while stack:
@@ -42,5 +45,6 @@ class Sampler:
             if isinstance(symbol, str):
                 sentence.append(symbol)
             else:
-                stack.extend(reversed(self.choose(symbol, rng)))
+                cumulative, rights = choices[symbol]
+                stack.extend(rights[find(cumulative, draw())])
         return sentence
