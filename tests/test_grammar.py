@@ -109,10 +109,11 @@ def test_probabilities_that_are_rounded_are_made_to_add_up(share):
     assert Counter(grammar.sample(chance)[0] for _ in range(3000)) == {"a": 1000, "b": 1000, "c": 1000}
 
 
-def test_a_number_behind_probabilities_that_add_up_to_less_than_1_draws_the_last_one():
-    grammar = Grammar("S -> " + " | ".join(f"'{word}' [0.1]" for word in "abcdefghij"))
-    assert sum([0.1] * 10) <= np.nextafter(1, 0)
-    assert grammar.sample(Chance(np.array([np.nextafter(1, 0)]))) == ["j"]
+def test_the_last_production_is_drawn_where_probabilities_add_up_to_less_than_1():
+    for number in range(2, 40):  # ten times 1/10 are a little less than 1
+        words = [f"w{i}" for i in range(number)]
+        grammar = Grammar("S -> W [1]\nW -> " + " | ".join(f"'{word}' [{1 / number!r}]" for word in words))
+        assert grammar.sample(Chance(np.array([0.5, np.nextafter(1, 0)]))) == words[-1:]
 
 
 def test_a_sampled_sentence_of_a_recursive_grammar_ends():
