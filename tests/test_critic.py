@@ -63,7 +63,7 @@ def test_a_step_of_functions_compiles(width):
 
 
 @every_network
-@pytest.mark.parametrize("windows", [0, 2])
+@pytest.mark.parametrize("windows", [pytest.param(0, marks=pytest.mark.slow), 2])  # the score with windows is a sum
 def test_second_derivatives_of_the_critic_agree_with_finite_differences(options, windows):
     torch.manual_seed(0)
     critic = CriticNetwork(vocabulary=7, length=5, embedding=3, width=4, blocks=2, windows=windows, **options).double()

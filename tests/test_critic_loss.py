@@ -145,6 +145,7 @@ def test_growing_the_embedding_matrix_buys_no_distance():
     torch.testing.assert_close(network.embed(ids).norm(dim=-1), torch.ones(8, 6))
 
 
+@pytest.mark.slow  # test_theory.py has it in the plane
 def test_a_trained_critic_estimates_the_exact_distance_between_two_small_sets():
     # One-token sequences, so that the exact distance between the embedded sets is a small transport problem for POT.
     import ot

@@ -92,7 +92,7 @@ LAUGHS = "a: &a x\n" + "".join(
 @pytest.mark.parametrize(
     "text, complaint",
     [
-        ("[" * 2000, "brackets"),
+        pytest.param("[" * 2000, "brackets", marks=pytest.mark.slow),
         ("[" * 100_000, "brackets"),
         ("[" * 30 + "]" * 30, "line 1: values within values"),
         ("&a [*a]", "values within values"),

@@ -105,7 +105,8 @@ def test_the_payload_works(tmp_path):
     assert (tmp_path / "mark").exists()
 
 
-@pytest.mark.parametrize("sealed", [True, False])
+# Without the seal, the manifest refuses the files before they are read: test_manifests.py has that, too.
+@pytest.mark.parametrize("sealed", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_no_file_of_the_training_state_runs_code(runs, tmp_path, sealed, capsys):
     names = {"networks.safetensors", "optimizers.safetensors", "records.json", "manifest.json", *STRANGE}
     assert tried(runs, "text", tmp_path, {"resume"}, sealed, names) > 13
