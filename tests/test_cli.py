@@ -267,5 +267,5 @@ def test_the_program_ends_with_the_exit_code_of_its_command():
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "seqgan_gp", "train", "--config", "nonesuch"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert done.returncode == 2 and done.stdout == ""
+    assert done.returncode == 2 and done.stdout == "loading ...\n"
     assert done.stderr.startswith("error: ") and "nonesuch" in done.stderr and done.stderr.count("\n") == 1
