@@ -143,7 +143,7 @@ def _forget_precision() -> None:
 def _parts(steps: int) -> Iterator[tuple[int, int]]:
     """Three stretches of a run, each from its first to behind its last step; a part of the training lies in each."""
     ends = [round(steps * share) for share in (0.35, 0.85)]
-    yield from zip([0, *ends], [*ends, steps], strict=True)
+    return zip([0, *ends], [*ends, steps], strict=True)
 
 
 def host_waits(step: Callable[[], None], device: torch.device) -> int | None:

@@ -139,7 +139,7 @@ def busy_cores(meanwhile: Callable[[], object] = lambda: time.sleep(0.3)) -> flo
 def _busy_ticks() -> dict[int, tuple[int, int]]:
     """Ticks of the clock since the start of the machine, for each usable core: those at work, and all."""
     found = {}
-    with contextlib.suppress(OSError, ValueError):  # no /proc/stat
+    with contextlib.suppress(OSError, ValueError, IndexError):  # no /proc/stat, or another one
         for line in Path("/proc/stat").read_text().splitlines():
             name, *numbers = line.split()
             core = name.removeprefix("cpu")
