@@ -16,12 +16,13 @@ On a CPU the same runs in float32 and bfloat16 only show that the script works.
 from __future__ import annotations
 
 import argparse
+import itertools
 import statistics
 import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     device = best_device()
-    if options.steps < (least := 10 * PROFILED):
-        raise UserError(f"--steps {options.steps}: at least {least} are needed, to profile each part of a run")
     experiments = {name: _experiment(name, options) for name in options.configs}
     modes = {"float32": ("no", False), "TF32": ("no", True), "bfloat16": ("bf16", True)}
     if device.type != "cuda":
@@ -89,6 +88,12 @@ def _experiment(name: str, options: argparse.Namespace) -> Any:
         raise UserError(f"--configs {name} is of method {config.method}: an adversarial experiment is needed")
     if name in CAPTIONS and not Path(config.corpus.train).is_file():
         raise UserError(f"{config.corpus.train}: no such file of captions for {name}: give --captions FILE")
+    shortest = min(last - first for first, last in parts(config))
+    if shortest < (least := 2 * PROFILED):
+        raise UserError(
+            f"--steps {options.steps}: a part of the training of {name} has {shortest} steps, and profiling takes "
+            f"{least}: give more"
+        )
     return replace(config, train=replace(config.train, seconds=None))
 
 
@@ -103,7 +108,7 @@ def train(config: Any, precision: str, tf32: bool) -> dict[str, Any]:
     Trainer.check(task)
     trainer = Trainer(accelerator, task)
     curve: list[Tensor | None] = []
-    steps, seconds, counted = config.train.steps, 0.0, 0
+    seconds, counted = 0.0, 0
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats()
     busy: list[float | None] = []
@@ -112,7 +117,7 @@ def train(config: Any, precision: str, tf32: bool) -> dict[str, Any]:
     def take(count: int) -> None:
         curve.extend(trainer.step().get("wasserstein") for _ in range(count))
 
-    for first, last in _parts(steps):
+    for first, last in parts(config):
         take((last - first) // 10)  # memory and kernels are chosen
         waits.append(host_waits(lambda: take(1), device))
         busy.append(busy_share(lambda: take(PROFILED), device))
@@ -140,10 +145,12 @@ def _forget_precision() -> None:
     AcceleratorState._reset_state(reset_partial_state=True)
 
 
-def _parts(steps: int) -> Iterator[tuple[int, int]]:
-    """Three stretches of a run, each from its first to behind its last step; a part of the training lies in each."""
-    ends = [round(steps * share) for share in (0.35, 0.85)]
-    return zip([0, *ends], [*ends, steps], strict=True)
+def parts(config: Any) -> list[tuple[int, int]]:
+    """The first step of each part of the training, and the one behind its last: the game of the generator, and those
+    of the reviser and of the reranker where there are any.
+    """
+    bounds = [0, *(round(config.train.steps * end) for end in config.ends), config.train.steps]
+    return [(first, last) for first, last in itertools.pairwise(bounds) if first < last]
 
 
 def host_waits(step: Callable[[], None], device: torch.device) -> int | None:

@@ -327,7 +327,7 @@ def test_the_benchmark_of_gpus_runs_every_part_of_an_experiment_on_a_cpu(tmp_pat
     captions = tmp_path / "captions.txt"
     captions.write_text("".join(f"a {c} on the {d}\n" for c in ("dog", "cat", "man") for d in "abcdefghij"))
     keys = [*SMALL, "corpus.size=100", "corpus.holdout=10", "evaluation.samples=10", "train.seconds=9"]
-    few = [f"--captions={captions}", "--steps=100", "--configs", "char.yaml"]
+    few = [f"--captions={captions}", "--steps=200", "--configs", "char.yaml"]
     f = figures_of(tmp_path, "gpu", *few, "--options", *keys)
     assert [(row["precision"], row["seed"]) for row in f["rows"]] == [("float32", 3), ("bfloat16", 3), ("float32", 4)]
     assert [row["apart"] for row in f["rows"]][::2] == [0, 1]
@@ -342,8 +342,18 @@ def test_a_benchmark_of_gpus_says_which_file_it_needs(capsys):
     assert "give --captions FILE" in capsys.readouterr().err
 
 
-def test_the_profiled_parts_of_a_run_follow_one_another():
-    parts = list(gpu._parts(100))
-    assert parts == [(0, 35), (35, 85), (85, 100)]
+def test_each_part_of_a_training_is_profiled(capsys):
+    assert gpu.parts(config.parse(["--config=text.yaml", "--train.steps=1000"]).config) == [
+        (0, 400),
+        (400, 875),
+        (875, 1000),
+    ]  # fmt: skip
+    plain = ["--config=text.yaml", "--train.steps=100", "--revision.passes=0", "--reranking.candidates=1"]
+    assert gpu.parts(config.parse(plain).config) == [(0, 100)]
+    assert main(["gpu", "--configs", "text.yaml", "--steps=100"]) == 2
+    assert "--steps 100: a part of the training of text.yaml has 12 steps" in capsys.readouterr().err
+
+
+def test_a_curve_is_told_by_means_and_distances():
     assert gpu.windows([torch.tensor(float(i)) for i in range(20)]) == [0.5 + 2 * i for i in range(10)]
     assert gpu.distance([1.0, 2.0], [2.0, 4.0]) == 1.5
