@@ -1,4 +1,5 @@
-"""BLEU and self-BLEU against nltk and fast-bleu, and the growth of the counting scores up to a million sentences.
+"""BLEU and self-BLEU against nltk and fast-bleu, the growth of the counting scores up to a million sentences, and the
+command evaluate with its parser.
 
 Times are from lists of tokens to scores, with the same input for all. Short runs are repeated, and their median counts.
 nltk is timed on a few hypotheses with all references and extrapolated, since it loops over hypotheses. fast-bleu
@@ -25,10 +26,12 @@ from seqgan_gp.metrics.ngrams import count_ngrams, number
 from seqgan_gp.text.grammar import Grammar
 from seqgan_gp.text.words import read_lines, words
 
+from . import evaluate_command
 from .timing import exponent, peak_megabytes
 
 CAPTIONS = [Path(p) for p in ("data/coco", "../shared/data/coco")]
 SIZE, SLICE = 10_000, 20
+PARSED = 100  # sentences, by nltk
 WEIGHTS = {n: (1 / n,) * n for n in range(2, 6)}
 Tokens = Sequence[tuple[str, ...]]
 
@@ -48,6 +51,7 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     figures["all_scores_s"] = _median(lambda: all_scores(hypotheses, references))
     growth = [_in_its_own_process(size) for size in _sizes(options.largest)]
     figures["growth"] = growth
+    figures["command"] = evaluate_command.measured(SIZE, PARSED)
     figures["growth_exponent"] = exponent([(g["sentences"], g["seconds"]) for g in growth])
     figures["memory_exponent"] = exponent([(g["sentences"], g["megabytes"]) for g in growth])
     return figures, _table(figures)
@@ -213,4 +217,5 @@ def _table(figures: dict[str, Any]) -> str:
     ]
     exponents = (show(figures[f"{name}_exponent"], ".2f") for name in ("growth", "memory"))
     lines.append("time grows as sentences to the power {}, memory to the power {}".format(*exponents))
+    lines += ["", evaluate_command.table(figures["command"], PARSED)]
     return "\n".join(lines)

@@ -11,7 +11,17 @@ from accelerate import Accelerator
 from conftest import SIZES
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import critic_step, evaluation, gpu, growth, sampling, time_to_quality, timing, training
+from benchmarks import (
+    critic_step,
+    evaluate_command,
+    evaluation,
+    gpu,
+    growth,
+    sampling,
+    time_to_quality,
+    timing,
+    training,
+)
 from benchmarks.__main__ import BENCHMARKS, main
 from benchmarks.command import Stretch, TrainingCommand
 from seqgan_gp import config
@@ -183,11 +193,15 @@ def test_critic_steps_agree_with_the_textbook(tmp_path):
 
 
 def test_the_evaluator_agrees_with_others(tmp_path, monkeypatch):
-    for name, value in {"SIZE": 60, "SLICE": 2, "CAPTIONS": []}.items():
+    for name, value in {"SIZE": 60, "SLICE": 2, "PARSED": 8, "CAPTIONS": []}.items():
         monkeypatch.setattr(evaluation, name, value)
+    measured = evaluate_command.measured
+    monkeypatch.setattr(evaluate_command, "measured", lambda *sizes: measured(*sizes, ["passwords"]))
     f = figures_of(tmp_path, "evaluation", "--largest=100")
     assert f["self_bleu_nltk_difference"] < 1e-9 and f["bleu_nltk_difference"] < 1e-9
     assert f["growth"][0]["sentences"] == 100
+    (row,) = f["command"]
+    assert row["difference"] < 1e-12 and row["ratio"] == pytest.approx(row["nltk_s"] / row["parsing_s"])
 
 
 def test_times_take_turns_and_slopes_are_powers():

@@ -93,6 +93,15 @@ def test_mauve_is_that_of_its_authors():
     assert mauve(*labels) == pytest.approx(theirs.mauve, abs=1e-9)
 
 
+def test_a_file_that_repeats_a_few_sentences_has_as_many_buckets_as_any_other():
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=(40, 5))[np.r_[np.arange(40), np.zeros(3960, dtype=int)]], rng.normal(size=(4000, 5))
+    y[60:] = y[0]
+    one, other = buckets(x, y, 70)
+    assert len(np.unique(np.concatenate([one, other]))) == 70
+    assert one[0] == one[-1] != other[-1] == other[0]
+
+
 def test_buckets_where_there_are_fewer_different_rows_than_clusters():
     one, other = buckets(np.ones((60, 3)), np.repeat([[1.0, 0, 0]], 40, axis=0))
     assert set(one) != set(other) and len(set(one)) == len(set(other)) == 1

@@ -42,7 +42,7 @@ def lsa(real: Real) -> SentenceEncoder:
     # A reference with a handful of different words needs no reduction.
     reduce = TruncatedSVD(dimensions, random_state=0) if dimensions > 0 else FunctionTransformer(lambda x: x.toarray())
     reduce.fit(weights.fitted)
-    return lambda sentences: reduce.transform(weights(sentences))
+    return lambda sentences: reduce.transform(weights.fitted if sentences is real.reference else weights(sentences))
 
 
 def minilm(real: Real) -> SentenceEncoder:

@@ -7,11 +7,11 @@ place it looks only for symbols that the words before it allow.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from .forest import NONE, Forests, spread
+from .forest import NONE, Forests, different, spread
 from .rules import Rules, Symbol
 
 WAYS = 1 << 24  # of sentences that are parsed together; they take a gigabyte or two
@@ -24,18 +24,20 @@ class TooManyWaysError(Exception):
 class Chart:
     """Finds the forests of sentences.
 
-    The right sides of all productions are the paths of a tree, so that those that begin alike share their beginnings.
-    Symbols, words and the nodes of this tree are kinds of items, which are numbered together.
+    The right sides of all productions are paths in trees, so that those that begin alike share their beginnings. The
+    first symbol of a right side is the root of its tree, and the other nodes stand for two symbols or more. Symbols,
+    words and these nodes are kinds of items, which are numbered together.
 
     Attributes:
-        symbols: the symbols of the grammar and after them its words: the first kinds. The next one is the root.
+        symbols: the symbols of the grammar and after them its words: the first kinds.
         number: the number of each symbol and word.
         start: that of the start symbol.
-        edges, below: the edges of the tree, each a code of a node and a symbol, ascending; and the nodes below them.
+        edges, below: the edges of the trees, each a code of a kind and the symbol after it, ascending; and the nodes
+            below them. Behind them stands an edge that there is not.
         children: the number of edges that go down from each kind.
         first, left, production: the first one of each kind's productions (kinds + 1,), if it is a whole right side; and
             the left side and the number of each production.
-        ranks: of the kinds. An item that is made of one other item alone has a higher rank than that one.
+        ranks: of the kinds. A symbol has a higher rank than whatever it may be replaced by.
         begins, follows: what may stand at the beginning of each symbol, itself among it, and what after each kind: one
             bit for each symbol, uint64 (symbols or kinds, symbols // 64 + 1).
     """
@@ -44,20 +46,19 @@ class Chart:
         self.symbols: list[Symbol] = [*rules.alternatives, *sorted(rules.vocabulary)]
         self.number = {symbol: i for i, symbol in enumerate(self.symbols)}
         self.start = self.number[rules.start]
-        root = len(self.symbols)
-        nodes: dict[tuple[int, int], int] = {}  # from a node and a symbol to the node below
+        size = len(self.symbols)
+        nodes: dict[int, int] = {}  # from a code to the node below
         whole, firsts = [], []
         for production, ((left, right), probability) in enumerate(rules.probability.items()):
             if probability > 0:
-                node = root
-                for symbol in right:
-                    node = nodes.setdefault((node, self.number[symbol]), root + 1 + len(nodes))
-                whole.append((node, self.number[left], production))
-                firsts.append((self.number[left], self.number[right[0]]))
-        self.kinds = root + 1 + len(nodes)
-        edges = sorted((node * root + symbol, below) for (node, symbol), below in nodes.items())
-        self.edges, self.below = np.array(edges).T
-        self.children = np.bincount(self.edges // root, minlength=self.kinds)
+                kind, *others = (self.number[symbol] for symbol in right)
+                firsts.append((self.number[left], kind))
+                for symbol in others:
+                    kind = nodes.setdefault(kind * size + symbol, size + len(nodes))
+                whole.append((kind, self.number[left], production))
+        self.kinds = size + len(nodes)
+        self.edges, self.below = np.array([*sorted(nodes.items()), (self.kinds * size, NONE)]).T
+        self.children = np.bincount(self.edges // size)[: self.kinds]
         ends, self.left, self.production = np.array(sorted(whole)).T
         self.first = np.searchsorted(ends, np.arange(self.kinds + 1))
         self.ranks = self._ranks(ends)
@@ -67,10 +68,8 @@ class Chart:
         """Compute `ranks` from the kind of the right side of each production."""
         ranks, before = np.zeros((2, self.kinds), dtype=np.int64)
         before -= 1
-        top = self.edges // len(self.symbols) == len(self.symbols)
         while not np.array_equal(before, ranks):
             before = ranks.copy()
-            ranks[self.below[top]] = ranks[self.edges[top] % len(self.symbols)] + 1
             np.maximum.at(ranks, self.left, ranks[ends] + 1)
         return ranks
 
@@ -84,8 +83,8 @@ class Chart:
             before = begins.copy()
             np.bitwise_or.at(begins, left, begins[first])
         follows = np.zeros((self.kinds, begins.shape[1]), dtype=np.uint64)
-        np.bitwise_or.at(follows, self.edges // len(symbols), begins[self.edges % len(symbols)])
-        follows[len(symbols)] = 0  # what may stand after nothing depends on the place
+        kind, symbol = np.divmod(self.edges[:-1], len(symbols))
+        np.bitwise_or.at(follows, kind, begins[symbol])
         return begins, follows
 
     def forests(self, sentences: Sequence[Sequence[str]]) -> Forests:
@@ -112,24 +111,20 @@ class _Reading:
         inside = np.delete(np.arange(len(self._words)), self._starts + self._sizes)
         self._words[inside] = [chart.number[word] for word in itertools.chain(*sentences)]
         self._items = self._ways = 0
+        self._open = True  # while any sentence may go on
         # The items that wait for a symbol: codes and numbers, sorted by where they stop; and the symbols that may come.
         self._codes = self._numbers = np.empty(0, dtype=np.int64)
         self._first, self._count = np.zeros((2, len(self._words)), dtype=np.int64)
         self._allowed = np.zeros((len(self._words), chart.begins.shape[1]), dtype=np.uint64)
         self._allowed[self._starts] = chart.begins[chart.start]
-        self._wait(self._roots(self._starts), np.full(len(sentences), NONE))
 
-    def _code(self, start: np.ndarray, stop: np.ndarray, kind: np.ndarray | int) -> np.ndarray:
+    def _code(self, start: np.ndarray, stop: np.ndarray, kind: np.ndarray) -> np.ndarray:
         return (start * len(self._words) + stop) * self._chart.kinds + kind
 
     def _parts(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Take codes apart: where items start, where they stop, and their kinds."""
         span, kind = np.divmod(codes, self._chart.kinds)
         return *np.divmod(span, len(self._words)), kind
-
-    def _roots(self, places: np.ndarray) -> np.ndarray:
-        """The codes of the root at some places, where nothing is read."""
-        return self._code(places, places, len(self._chart.symbols))
 
     def forests(self) -> Forests:
         """Find the forests of the sentences."""
@@ -156,81 +151,83 @@ class _Reading:
         stop = self._starts[self._sizes >= size] + size
         fresh = known = self._code(stop - 1, stop, self._words[stop - 1])
         longer, whole = [np.empty((3, 0), dtype=np.int64)], [np.empty((3, 0), dtype=np.int64)]
+        found = []
         while len(fresh):
-            longer.append(self._longer(fresh))
-            known, fresh = _joined(known, longer[-1][0])
-            whole.append(self._whole(fresh))
+            symbols = self._allowed_ones(fresh)
+            longer.append(self._longer(symbols))
+            known, nodes = _joined(known, longer[-1][0])
+            found.append(np.concatenate([symbols, nodes]))
+            whole.append(self._whole(found[-1]))
             known, fresh = _joined(known, whole[-1][0])
 
         def number(codes: np.ndarray) -> np.ndarray:
             return self._items + np.searchsorted(known, codes)
 
+        self._wait(np.concatenate(found), number)
         (item, beginning, symbol), (left, right, production) = (np.concatenate(w, axis=1) for w in (longer, whole))
         ways = np.full((4, len(item) + len(left)), NONE)
         ways[:3, : len(item)] = np.stack([number(item), beginning, number(symbol)])
-        ways[:2, len(item) :] = np.stack([number(left), number(right)])
+        ways[0, len(item) :], ways[2, len(item) :] = number(left), number(right)
         ways[3, len(item) :] = production
-        new = np.flatnonzero(self._chart.children[known % self._chart.kinds])
-        places = np.unique(self._parts(known[new])[1])
-        self._wait(
-            np.concatenate([known[new], self._roots(places)]),
-            np.concatenate([self._items + new, np.full(len(places), NONE)]),
-        )
         self._items += len(known)
         return known, ways[:, np.argsort(ways[0], kind="stable")]
 
+    def _allowed_ones(self, symbols: np.ndarray) -> np.ndarray:
+        """Those symbols that may come where they start."""
+        start, _, kind = self._parts(symbols)
+        bits = self._allowed[start, kind // 64] >> (kind % 64).astype(np.uint64)
+        return symbols[np.flatnonzero(bits & np.uint64(1))]
+
     def _longer(self, symbols: np.ndarray) -> np.ndarray:
-        """Let each symbol follow the items that wait for it where it starts: the codes of the longer beginnings, the
-        numbers of the shorter ones, and the codes of the symbols, (3, ways).
+        """Let each symbol follow the items that wait for it where it starts: the codes of the nodes, the numbers of the
+        items before the symbols, and the codes of the symbols, (3, ways).
         """
         chart = self._chart
         start, stop, kind = self._parts(symbols)
-        bits = self._allowed[start, kind // 64] >> (kind % 64).astype(np.uint64)
-        may = np.flatnonzero(bits & np.uint64(1))
-        symbols, start, stop, kind = symbols[may], start[may], stop[may], kind[may]
         self._ways += int(self._count[start].sum())
         if self._ways > WAYS:
             raise TooManyWaysError
         row, at = spread(self._first[start], self._count[start])
-        begun, _, node = self._parts(self._codes[at])
-        edges = node * len(chart.symbols) + kind[row]
-        edge = np.searchsorted(chart.edges, edges).clip(max=len(chart.edges) - 1)
-        fits = np.flatnonzero(chart.edges[edge] == edges)
+        begun, _, before = self._parts(self._codes[at])
+        codes = before * len(chart.symbols) + kind[row]
+        edge = np.searchsorted(chart.edges, codes)
+        fits = np.flatnonzero(chart.edges[edge] == codes)
         row, at = row[fits], at[fits]
         item = self._code(begun[fits], stop[row], chart.below[edge[fits]])
         return np.stack([item, self._numbers[at], symbols[row]])
 
-    def _whole(self, beginnings: np.ndarray) -> np.ndarray:
-        """Put the left side of a production for each whole right side: the codes of both, and the numbers of the
-        productions, (3, ways).
+    def _whole(self, items: np.ndarray) -> np.ndarray:
+        """Make the left side of a production of each item that is a whole right side: the codes of both, and the number
+        of the production, (3, ways).
         """
         chart = self._chart
-        start, stop, kind = self._parts(beginnings)
+        start, stop, kind = self._parts(items)
         row, at = spread(chart.first[kind], chart.first[kind + 1] - chart.first[kind])
-        return np.stack([self._code(start[row], stop[row], chart.left[at]), beginnings[row], chart.production[at]])
+        return np.stack([self._code(start[row], stop[row], chart.left[at]), items[row], chart.production[at]])
 
-    def _wait(self, codes: np.ndarray, numbers: np.ndarray) -> None:
-        """Let items wait where they stop, which is further on in their sentences than where others wait."""
-        self._open = len(codes) > 0
+    def _wait(self, codes: np.ndarray, number: Callable[[np.ndarray], np.ndarray]) -> None:
+        """Let new items wait where they stop, if anything may follow them.
+
+        Args:
+            number: from codes to the numbers of items.
+        """
+        _, stop, kind = self._parts(codes)
+        waiting = np.flatnonzero(self._chart.children[kind])
+        waiting = waiting[np.argsort(stop[waiting], kind="stable")]
+        self._open = len(waiting) > 0
         if self._open:
-            _, stop, kind = self._parts(codes)
-            order = np.argsort(stop, kind="stable")
-            here, first, count = np.unique(stop[order], return_index=True, return_counts=True)
-            self._first[here], self._count[here] = len(self._codes) + first, count
-            self._allowed[here] |= np.bitwise_or.reduceat(self._chart.follows[kind[order]], first)
-            self._codes = np.concatenate([self._codes, codes[order]])
-            self._numbers = np.concatenate([self._numbers, numbers[order]])
+            first = np.flatnonzero(np.diff(stop[waiting], prepend=NONE))
+            here = stop[waiting[first]]
+            self._first[here] = len(self._codes) + first
+            self._count[here] = np.diff(first, append=len(waiting))
+            self._allowed[here] = np.bitwise_or.reduceat(self._chart.follows[kind[waiting]], first)
+            self._codes = np.concatenate([self._codes, codes[waiting]])
+            self._numbers = np.concatenate([self._numbers, number(codes[waiting])])
 
 
 def _joined(known: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Known codes, ascending, with new ones among them; and the new ones, ascending."""
-    codes = _different(codes)
+    codes = different(codes)
     place = np.searchsorted(known, codes)
     new = codes[known[place.clip(max=len(known) - 1)] != codes]
     return np.sort(np.concatenate([known, new])), new
-
-
-def _different(codes: np.ndarray) -> np.ndarray:
-    """The different ones of some codes, ascending. It sorts; numpy's `unique` hashes, which takes longer."""
-    codes = np.sort(codes)
-    return codes[np.flatnonzero(np.diff(codes, prepend=NONE))]

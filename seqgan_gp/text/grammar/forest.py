@@ -13,14 +13,14 @@ NONE = -1  # stands for no item, or for no production
 class Forests(NamedTuple):
     """All parses of some sentences.
 
-    An item stands for some neighbouring words of a sentence. It is a symbol or a word that they are made of, or the
-    beginning of a right side. A way makes an item out of others: a beginning out of a shorter one and the symbol after
-    it, and a symbol out of a whole right side by a production.
+    An item stands for some neighbouring words of a sentence. It is a symbol or a word that they are made of, or two or
+    more symbols of the beginning of a right side. A way makes an item out of others: a longer beginning out of a
+    shorter one and the symbol after it, or a symbol out of a whole right side by a production.
 
     Args:
         item: the item that each way makes, int64 (ways,). The ways of one item follow one another.
-        beginning: the shorter beginning or the whole right side that it is made of, or `NONE`: int64 (ways,).
-        symbol: the symbol that it is made of, or `NONE`: int64 (ways,).
+        beginning: the shorter beginning that it is made of, or `NONE`: int64 (ways,).
+        symbol: the symbol or the whole right side that it is made of: int64 (ways,).
         production: the number of the production, or `NONE`: int64 (ways,).
         levels: slices of the ways. The items of a slice are made of words and of items of the slices before it.
         roots: the items that are whole sentences, one for each sentence that has a parse: int64 (roots,).
@@ -55,7 +55,7 @@ class Forests(NamedTuple):
             used[found] = True
             _, at = spread(first[found], count[found])
             below = ways[1:3, at]
-            found = np.unique(below[~used[below]])
+            found = different(below[~used[below]])
         kept = np.flatnonzero(used[ways[0]])
         kept = kept[np.argsort(level[ways[0, kept]], kind="stable")]
         bounds = np.flatnonzero(np.diff(level[ways[0, kept]], prepend=NONE, append=NONE)).tolist()
@@ -108,3 +108,9 @@ def spread(start: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray
     """
     row = np.repeat(np.arange(len(count)), count)
     return row, np.arange(len(row)) + np.repeat(start - np.cumsum(count) + count, count)
+
+
+def different(numbers: np.ndarray) -> np.ndarray:
+    """The different ones of some numbers from 0 on, ascending. Sorting is faster than the hashing of `np.unique`."""
+    numbers = np.sort(numbers, axis=None)
+    return numbers[np.flatnonzero(np.diff(numbers, prepend=NONE))]

@@ -129,11 +129,11 @@ class Parser:
             symbol = self._chart.symbols[forests.kind[item]]
             if isinstance(symbol, str):
                 return symbol
-            parts, beginning = [], forests.beginning[best[item]]
-            while beginning != NONE:
-                parts.append(built(forests.symbol[best[beginning]]))
-                beginning = forests.beginning[best[beginning]]
-            return Tree(str(symbol), parts[::-1])
+            parts, whole = [], forests.symbol[best[item]]
+            while forests.kind[whole] >= len(self._chart.symbols):
+                parts.append(built(forests.symbol[best[whole]]))
+                whole = forests.beginning[best[whole]]
+            return Tree(str(symbol), [built(whole), *reversed(parts)])
 
         return built(root)
 
