@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch import Tensor
 
 from ..errors import UserError
+from ..models.rectifiers import Rectified
 from ..pretrained.given import Given
 from . import passes
 from .results import Result, Row
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 ALMOST = 0.99
-OUTPUT = "output"  # a rectifier behind the blocks
 
 
 @dataclass(frozen=True, repr=False)
@@ -58,34 +55,6 @@ class DeadUnits(Result):
         return figure
 
 
-class _Rectified(TorchDispatchMode):
-    """Sees which units of each rectifier are on, and its layer, whichever module or function the rectifier is."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layer = OUTPUT
-        self.found: list[tuple[str, Tensor]] = []
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
-        output = func(*args, **(kwargs or {}))
-        if func.overloadpacket in (torch.ops.aten.relu, torch.ops.aten.relu_):
-            self.found.append((self.layer, output > 0))
-        return output
-
-    @contextlib.contextmanager
-    def naming(self, layers: Mapping[str, nn.Module]) -> Iterator[None]:
-        """Know the layer of each rectifier within a `with` block."""
-
-        def enter(name: str) -> Any:
-            return lambda *_: setattr(self, "layer", name)
-
-        with contextlib.ExitStack() as stack:
-            for name, module in layers.items():
-                stack.enter_context(module.register_forward_pre_hook(enter(name)))
-                stack.enter_context(module.register_forward_hook(enter(OUTPUT)))
-            yield
-
-
 def dead_units(critic: Any, sentences: Any, given: Given = None, batch_size: int = passes.BATCH) -> DeadUnits:
     """Find the rectified units that the sentences never switch on.
 
@@ -107,7 +76,7 @@ def dead_units(critic: Any, sentences: Any, given: Given = None, batch_size: int
         ids = passes.read(critic, sentences)
         given = passes.conditions(given, len(ids))
         for rows in passes.batches(len(ids), batch_size):
-            embedded, rectified = critic.embed(ids[rows]), _Rectified()
+            embedded, rectified = critic.embed(ids[rows]), Rectified()
             with rectified.naming(layers), rectified:
                 critic.score(embedded, passes.chosen(given, rows))
             numbers: Counter[str] = Counter()

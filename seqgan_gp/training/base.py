@@ -62,6 +62,13 @@ class BaseTrainer(ABC):
         """Called after each step; returns numbers on validation sentences when a validation is due, else nothing."""
         return {}
 
+    def health(self) -> dict[str, float]:
+        """Numbers that say whether the networks can still learn, for the metrics of an evaluation; perhaps none.
+
+        The random state of torch stays as it is, so that evaluations do not change a run.
+        """
+        return {}
+
     @property
     def done(self) -> float:
         """The finished fraction of the training, of the steps or of the time, whichever is larger."""

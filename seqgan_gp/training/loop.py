@@ -132,6 +132,8 @@ class Loop:
             for path in samples.parent.glob(f"{samples.name}.*"):
                 path.unlink()
             raise
+        if health := self.trainer.health():
+            self.monitor.log(step, "networks", health)
         self.monitor.log(step, "eval", scores)
         self.monitor.draw(step, samples, last=self.trainer.finished)
         return "\n    ".join([_summary(step, scores, self.evaluator), *lines])

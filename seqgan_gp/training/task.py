@@ -139,6 +139,10 @@ class Task(ABC, Generic[Kind]):
         When gradients are off, it may return a form that is cheaper to embed.
         """
 
+    def look(self, player: nn.Module, noise: Tensor, condition: Tensor | None) -> tuple[Any, dict[str, float]]:
+        """Samples of a player without a gradient, and numbers about how it made them, for the metrics of the run."""
+        return player(noise) if condition is None else player(noise, condition), {}
+
     def build_reviser(self) -> nn.Module:
         """Build the reviser. Only runs with revisions call this."""
         raise NotImplementedError

@@ -275,6 +275,16 @@ class TextTask(task.Task[TextConfig]):
         kind = RelaxedReviser if isinstance(generator, RevisingGenerator) else RelaxedGenerator
         return kind(generator, self.relaxation)
 
+    def look(self, player: nn.Module, noise: Tensor, condition: Tensor | None) -> tuple[Any, dict[str, float]]:
+        """Tokens of a player, and `undecided`: the mean probability of all tokens but the most probable one.
+
+        The critic sees the most probable tokens alone, unless the relaxation draws them or gives soft ones.
+        """
+        assert isinstance(player, RelaxedGenerator)
+        logits = player.logits(noise, condition)
+        most = logits.softmax(dim=-1).amax(dim=-1)
+        return player.relaxation.detached(logits), {"undecided": 1 - most.mean().item()}
+
     def candidates(
         self, generator: nn.Module, num: int, rng: np.random.Generator, condition: Tensor | None = None
     ) -> Tensor:

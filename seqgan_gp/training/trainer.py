@@ -11,22 +11,27 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..adversarial.game import Batch, Game
+from ..artefacts import evaluating
 from ..config import Experiment, OptimizerConfig
 from ..errors import UserError
 from ..machine import onto
 from ..memory import weights
+from ..models.rectifiers import Rectified
 from .base import BaseTrainer
 from .batches import Batches
 from .build import BETAS, make_game, make_reranker, make_revision
 from .checkpoint import Record, State
 from .setup import states
 from .task import Task
+
+LOOKED_AT = 256  # samples, for the health of the networks
 
 
 def learning_rate_factor(done: float, decay_from: float) -> float:
@@ -190,6 +195,24 @@ class Trainer(BaseTrainer):
     def sampler(self) -> Any:
         """A sampler with the moving averages, and the discriminator once its training has begun."""
         return self.task.sampler(self._sampling, self._discriminator)
+
+    def health(self) -> dict[str, float]:
+        """The fractions of dead units of the generator and of the critic, on the same samples at every evaluation, and
+        the numbers of `Task.look`.
+        """
+        generator: Any = self._sampling
+        known = self.task.condition_rows
+        number = LOOKED_AT if known is None else min(LOOKED_AT, len(known))
+        noise = generator.sample_noise(number, np.random.default_rng(0)).to(self.accelerator.device)
+        given = None if known is None else onto(known[np.arange(number)], self.accelerator.device)
+        player, devices = self.task.player(generator), [noise.device] if noise.is_cuda else []
+        with torch.random.fork_rng(devices), evaluating(player, self.critic):
+            with Rectified() as drawing:
+                samples, numbers = self.task.look(player, noise, given)
+            with Rectified() as scoring:
+                self.critic(samples) if given is None else self.critic(samples, given)
+        dead = {"dead_generator": drawing.dead, "dead_critic": scoring.dead}
+        return {name: fraction for name, fraction in dead.items() if fraction is not None} | numbers
 
     @property
     def _sampling(self) -> nn.Module:
