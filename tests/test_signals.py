@@ -1,6 +1,7 @@
 """Test what signals do to a run: it saves a checkpoint, says how to go on, and resumes."""
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -132,7 +133,8 @@ def test_ctrl_c_ends_pytest_where_a_run_in_its_process_takes_it(tmp_path):
     own = (ROOT / "tests" / "conftest.py").read_text()
     (tmp_path / "conftest.py").write_text(own.replace("Path(__file__).parent.parent", f"Path({str(ROOT)!r})"))
     command = [sys.executable, "-m", "pytest", "-s", "-p", "no:randomly", "-c", "/dev/null", str(program)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300)
+    helpers = os.environ | {"PYTHONPATH": f"{ROOT / 'tests'}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=300, env=helpers)
     assert done.returncode == 2 and "KeyboardInterrupt" in done.stdout and "went on" not in done.stdout
 
 
