@@ -31,8 +31,6 @@ from .checkpoint import Record, State
 from .setup import states
 from .task import Task
 
-LOOKED_AT = 256  # samples, for the health of the networks
-
 
 def learning_rate_factor(done: float, decay_from: float) -> float:
     """1 until the fraction `decay_from` is done, then linearly down to 0 at the end."""
@@ -197,12 +195,12 @@ class Trainer(BaseTrainer):
         return self.task.sampler(self._sampling, self._discriminator)
 
     def health(self) -> dict[str, float]:
-        """The fractions of dead units of the generator and of the critic, on the same samples at every evaluation, and
-        the numbers of `Task.look`.
+        """The fractions of dead units of the generator and of the critic, on a batch from the same noise at every
+        evaluation, and the numbers of `Task.look`.
         """
         generator: Any = self._sampling
         known = self.task.condition_rows
-        number = LOOKED_AT if known is None else min(LOOKED_AT, len(known))
+        number = self.batches.size if known is None else min(self.batches.size, len(known))
         noise = generator.sample_noise(number, np.random.default_rng(0)).to(self.accelerator.device)
         given = None if known is None else onto(known[np.arange(number)], self.accelerator.device)
         player, devices = self.task.player(generator), [noise.device] if noise.is_cuda else []
