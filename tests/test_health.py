@@ -18,8 +18,6 @@ from seqgan_gp.models.rectifiers import Rectified
 def test_a_unit_is_dead_if_it_is_off_at_all_places_of_all_samples(shape):
     x = -torch.ones(shape)
     channels = x.transpose(1, -1) if x.dim() == 4 else x  # a view
-    assert channels.shape[-1] == 5
-    channels.flatten(0, -2)  # no error: any number of places
     channels[..., 1] = 1
     channels[3][..., 4] = 1  # on for one sample alone
     with Rectified() as seen:

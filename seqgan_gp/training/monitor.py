@@ -64,7 +64,7 @@ class Monitor:
 TRAINING: tuple[Panel, ...] = (
     ("Wasserstein estimate", ("train/wasserstein",)),
     ("critic's gradient norm at interpolates", ("train/gradient_norm",)),
-    ("dead units, and other tokens", ("networks/dead_generator", "networks/dead_critic", "networks/undecided")),
+    ("dead units, undecided tokens", ("networks/dead_generator", "networks/dead_critic", "networks/undecided")),
     ("negative log-likelihood (nats per token)", ("train/loss", "validation/loss")),
     ("perplexity", ("validation/perplexity",)),
 )

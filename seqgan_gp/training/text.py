@@ -278,7 +278,7 @@ class TextTask(task.Task[TextConfig]):
     def look(self, player: nn.Module, noise: Tensor, condition: Tensor | None) -> tuple[Any, dict[str, float]]:
         """Tokens of a player, and `undecided`: the mean probability of all tokens but the most probable one.
 
-        The critic sees the most probable tokens alone, unless the relaxation draws them or gives soft ones.
+        The critic learns from the most probable tokens alone, unless the relaxation draws them or gives soft ones.
         """
         assert isinstance(player, RelaxedGenerator)
         logits = player.logits(noise, condition)
