@@ -18,7 +18,9 @@ from seqgan_gp.errors import UserError
 from seqgan_gp.models.critic import CriticNetwork
 from seqgan_gp.models.sequence import finish
 from seqgan_gp.pretrained import Reranking
+from seqgan_gp.training import trainer
 from seqgan_gp.training.build import make_reranker
+from seqgan_gp.training.text import TextTask
 
 P, Q = torch.tensor([0.5, 0.3, 0.15, 0.05]), torch.tensor([0.1, 0.2, 0.3, 0.4])
 
@@ -149,6 +151,21 @@ def test_a_run_resumed_in_either_part_ends_like_one_that_never_stopped(chosen, t
         assert train(tmp_path / stop, *FEW, "--resume") == 0
         whole, parts = (weights(artefacts.checkpoints(r)[-1]) for r in (chosen, tmp_path / stop))
         assert whole.keys() == parts.keys() and all(torch.equal(v, parts[k]) for k, v in whole.items())
+
+
+def test_a_second_round_has_the_candidates_of_the_first_also_after_a_resume(tmp_path, monkeypatch):
+    """Two turns of six candidates, so that the third step of the reranker has those of the first."""
+    monkeypatch.setattr(trainer, "CANDIDATES", 12)
+    drawn, candidates = [], TextTask.candidates
+    monkeypatch.setattr(TextTask, "candidates", lambda *given: drawn.append(candidates(*given)) or drawn[-1])
+    assert train(tmp_path / "whole", *FEW) == 0
+    assert len(drawn) == 2 and not torch.equal(*drawn)
+    shutil.copytree(tmp_path / "whole", tmp_path / "resumed")
+    shutil.rmtree(artefacts.checkpoints(tmp_path / "resumed")[-1])
+    assert train(tmp_path / "resumed", *FEW, "--resume") == 0
+    assert len(drawn) == 4 and all(map(torch.equal, drawn[:2], drawn[2:]))
+    whole, resumed = (weights(artefacts.checkpoints(tmp_path / name)[-1]) for name in ("whole", "resumed"))
+    assert all(torch.equal(resumed[key], value) for key, value in whole.items())
 
 
 def test_more_steps_go_back_to_the_game_and_the_discriminator_starts_anew(chosen, tmp_path):

@@ -31,6 +31,8 @@ from .checkpoint import Record, State
 from .setup import states
 from .task import Task
 
+CANDIDATES = 50_000  # different ones that the reranker learns from
+
 
 def learning_rate_factor(done: float, decay_from: float) -> float:
     """1 until the fraction `decay_from` is done, then linearly down to 0 at the end."""
@@ -64,6 +66,7 @@ class Trainer(BaseTrainer):
         self.average = self._averaged(self.generator)
         revision, reranking = config.reviser, config.reranker
         self.reranker = make_reranker(accelerator, task.build_critic(), reranking) if reranking else None
+        self._candidates: dict[int, Tensor] = {}  # of each turn of the reranker, as int32: half the memory
         self.game_ends, self.revision_ends = config.ends
         self.revision = None
         if revision:
@@ -157,15 +160,25 @@ class Trainer(BaseTrainer):
                 group["lr"] = base * factor
         if self.reranker:
             self.reranker.forget()
+            self._candidates.clear()
         return game.play(self.progress.step, self.draw, self._noise)
 
     def _rerank(self) -> dict[str, Tensor]:
-        """Take a step of the reranker on a real batch and as many candidates under the same conditions."""
+        """Take a step of the reranker on a real batch and as many candidates under the same conditions.
+
+        Nothing that writes samples changes any more. So the steps go through CANDIDATES of them again and again, beside
+        the same real ones, and only the first round draws them.
+        """
         assert self.reranker is not None
-        rows = self.batches[self.progress.step * self.config.train.critic_steps]
+        turn = self.reranker.steps % max(1, CANDIDATES // self.batches.size)
+        rows = self.batches[turn]
         known = self.task.condition_rows
         given = None if known is None else onto(known[rows], self.accelerator.device)
-        fake = self.task.candidates(self._sampling, len(rows), self.progress.rng, given)[self.share]
+        if turn not in self._candidates:  # a resumed run draws those of its turns once more
+            rng = np.random.default_rng((self.config.seed, turn, 1))
+            drawn = self.task.candidates(self._sampling, len(rows), rng, given)[self.share]
+            self._candidates[turn] = drawn.to(torch.int32)
+        fake = self._candidates[turn].long()
         factor = (1 - self.done) / (1 - self.revision_ends)
         condition = None if given is None else given[self.share]
         return self.reranker.update(self.critic, self._real(rows), fake, factor, condition)
