@@ -173,7 +173,7 @@ def adversarial(c, data, labels, g, d, v, end, pad):
         end, pad: ids of these two tokens.
     """
     t, rng = c.train, np.random.default_rng(c.seed)
-    average, revised, discriminator, reranks = None, None, None, c.reranking.candidates > 1
+    average, revised, discriminator, reranks, reranked = None, None, None, c.reranking.candidates > 1, 0
     g_optimizer, d_optimizer = optimizer(g, t.generator, (0.0, 0.9)), optimizer(d, t.critic, (0.0, 0.9))
     v_optimizer = optimizer(v, c.revision.optimizer, (0.0, 0.9)) if v else None
     of_critic, of_generator = OBJECTIVES[c.objective]
@@ -181,9 +181,9 @@ def adversarial(c, data, labels, g, d, v, end, pad):
     game = games - c.revision.share if v else games
     vocabulary, length = d["embedding"].shape[0], data.shape[1]
 
-    def noise(revising):
+    def noise(revising, stream=rng):
         size = c.generator.noise + (length + 1 if revising else 0)
-        return torch.from_numpy(rng.standard_normal((t.batch_size, size), dtype=np.float32)).double()
+        return torch.from_numpy(stream.standard_normal((t.batch_size, size), dtype=np.float32)).double()
 
     def play(given, revising):
         z = noise(revising)
@@ -253,10 +253,11 @@ def adversarial(c, data, labels, g, d, v, end, pad):
                 discriminator = {k: v.detach().clone().requires_grad_() for k, v in d.items()}
                 optimiser = optimizer(discriminator, c.reranking.optimizer, (0.9, 0.999))
             optimiser.param_groups[0]["lr"] = c.reranking.optimizer.lr * (1 - done) / (1 - games)
-            real, given = batch(step * t.critic_steps)
-            z, last = noise(v), [c.revision.passes] * t.batch_size
+            turn, reranked = reranked % (50_000 // t.batch_size), reranked + 1
+            (real, given), stream = batch(turn), np.random.default_rng((c.seed, turn, 1))
+            z, last = noise(v, stream), [c.revision.passes] * t.batch_size
             logits = revise(average, revised, c, z, given, last) if v else generate(average, c, z, given)
-            chance = torch.from_numpy(rng.random((t.batch_size, length), dtype=np.float32))
+            chance = torch.from_numpy(stream.random((t.batch_size, length), dtype=np.float32))
             ids = draw(logits, c.reranking.temperature, chance)
             ended = (ids == end).cumsum(1) - (ids == end).long() > 0
             fake = F.one_hot(torch.where(ended, pad, ids), vocabulary).double()

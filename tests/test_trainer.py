@@ -134,6 +134,18 @@ def test_a_reranker_that_starts_anew_after_more_of_the_game_has_moments_of_its_o
         torch.testing.assert_close(moved, torch.full_like(moved, rate), rtol=0.02, atol=1e-6, msg=name)
 
 
+def test_a_reranker_that_starts_anew_after_more_of_the_game_draws_its_candidates_anew(monkeypatch):
+    one = build(["--train.steps=6", "--reranking.candidates=2", "--reranking.share=0.5", "--train.average=0.5"])
+    drawn, candidates = [], TextTask.candidates
+    monkeypatch.setattr(TextTask, "candidates", lambda *given: drawn.append(candidates(*given)) or drawn[-1])
+    for _ in range(6):
+        one.step()
+    one.config.train.steps = 16
+    for _ in range(3):
+        one.step()
+    assert len(drawn) == 4 and not torch.equal(drawn[0], drawn[3])  # the same noise, a generator that went on
+
+
 def test_the_average_and_not_the_last_weights_gives_the_reranker_its_candidates(monkeypatch):
     one = build(["--train.steps=4", "--reranking.candidates=2", "--reranking.share=0.5", "--train.average=0.9"])
     asked = []
