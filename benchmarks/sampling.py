@@ -42,6 +42,7 @@ from .timing import Product, multiply, spread, take_turns
 
 BATCH = 256  # the default of `seqgan-gp sample`
 SCORED = 5000  # sentences
+COUNTED = 2_000  # sentences that say how many candidates one takes
 SHOWN = ("grammatical", "unique", "self_bleu_4", "jsd_2")
 
 
@@ -85,13 +86,13 @@ class Way(NamedTuple):
         name: its name in the table.
         key: its name among the figures.
         choice: the options of the command `sample`.
-        passes: passes of the generator or of the reviser for one sentence.
+        passes: passes of the generator or of the reviser for one sentence, in the mean.
     """
 
     name: str
     key: str
     choice: tuple[str, ...]
-    passes: int
+    passes: float
 
 
 def ways(generator: pretrained.Generator) -> list[Way]:
@@ -103,10 +104,22 @@ def ways(generator: pretrained.Generator) -> list[Way]:
     for k in sorted({candidates, min(2, candidates), 1}, reverse=True):
         name = f"{k} candidates" if k > 1 else "1 candidate"
         revised = f", {passes} revisions" if passes else ""
-        found.append(Way(name + revised, f"candidates_{k}", (f"--candidates={k}",), k * (1 + passes)))
+        each = taken(generator, k) * (1 + passes)
+        found.append(Way(name + revised, f"candidates_{k}", (f"--candidates={k}",), each))
     if passes:
         found.append(Way("drafts", "drafts", ("--candidates=1", "--passes=0"), 1))
     return found
+
+
+def taken(generator: pretrained.Generator, candidates: int) -> float:
+    """The mean number of candidates that a sentence takes, of so many at most."""
+    if candidates == 1 or generator.reranking is None:
+        return 1
+    scored: list[int] = []
+    hook = generator.reranking.discriminator.register_forward_pre_hook(lambda _, given: scored.append(len(given[0])))
+    with hook:
+        num = sum(len(ids) for ids in generator.sample_ids(COUNTED, candidates=candidates))
+    return sum(scored) / num
 
 
 def measure(runs: dict[str, str], folder: Path, options: argparse.Namespace) -> tuple[dict[str, Any], str]:

@@ -1,7 +1,9 @@
 """Test reranking: the maths, the training of the discriminator, and its choice among candidates."""
 
+import itertools
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from conftest import train
 from torch import nn
 
 from seqgan_gp import Generator, artefacts
-from seqgan_gp.adversarial.reranker import Forgetful, resample
+from seqgan_gp.adversarial.reranker import Forgetful, accepted, resample
 from seqgan_gp.cli import main
 from seqgan_gp.config import OptimizerConfig, RerankingConfig
 from seqgan_gp.errors import UserError
@@ -49,6 +51,58 @@ def test_one_candidate_is_the_generator_and_many_are_the_real_distribution():
     distances = [(law(k, 40_000) - P).abs().sum().item() / 2 for k in (1, 2, 4, 8, 64)]
     assert distances == sorted(distances, reverse=True)
     assert distances[0] == pytest.approx(0.5, abs=0.01) and distances[-1] < 0.02
+
+
+class Ratio(nn.Module):
+    """The exact log P / Q of sequences of one token."""
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return (P / Q).log()[ids[:, 0]]
+
+
+def in_turn(candidates: int, num: int) -> tuple[torch.Tensor, float]:
+    """Frequencies of what is accepted or chosen of candidates from Q, and the candidates that it took for each."""
+    rng, asked = np.random.default_rng(1), []
+    table = torch.from_numpy(rng.choice(4, (num * candidates, 1), p=Q.double().numpy() / Q.double().sum().item()))
+
+    def draw(rows: torch.Tensor) -> torch.Tensor:
+        asked.append(len(rows))
+        return table[rows]
+
+    marks = SimpleNamespace(end=9, pad=9)
+    reranking = Reranking(Ratio(), marks, candidates, 1.0)
+    ids = reranking.among(draw, rng.standard_exponential((num, 2, candidates)))()
+    return torch.bincount(ids[:, 0], minlength=4) / num, sum(asked) / num
+
+
+def test_candidates_that_are_accepted_have_the_real_law():
+    ids = torch.multinomial(Q, 200_000, replacement=True, generator=torch.Generator().manual_seed(0))
+    kept = ids[accepted((P / Q).log()[ids], exponential(200_000), 5.0)]  # no ratio is over 5
+    assert len(kept) == pytest.approx(200_000 / 5, rel=0.03)  # one of M
+    torch.testing.assert_close(torch.bincount(kept, minlength=4) / len(kept), P, atol=0.008, rtol=0)
+
+
+@pytest.mark.parametrize("candidates", [2, 4])
+def test_what_is_sampled_in_turn_has_the_law_of_theory(candidates):
+    """Each turn accepts with the probability p / (M q). Where all turns refuse, one of their candidates is chosen."""
+    chance = (P / Q / (candidates / 2)).clamp(max=1)
+    refused, some = 1 - (Q * chance).sum(), Q * (1 - chance)
+    law_of_accepted = Q * chance * sum(refused**turn for turn in range(candidates))
+    rest = torch.zeros(4)
+    for group in itertools.product(range(4), repeat=candidates):
+        weights = (P / Q)[list(group)]
+        rest.index_add_(0, torch.tensor(group), some[list(group)].prod() * weights / weights.sum())
+    found, taken = in_turn(candidates, 200_000)
+    torch.testing.assert_close(found, law_of_accepted + rest, atol=0.005, rtol=0)
+    assert taken == pytest.approx(sum(refused**turn for turn in range(candidates)).item(), rel=0.02)
+
+
+def test_more_candidates_come_closer_to_the_real_law_and_most_samples_need_fewer():
+    results = {k: in_turn(k, 40_000) for k in (1, 2, 4, 8, 64)}
+    distances = [(law - P).abs().sum().item() / 2 for law, _ in results.values()]
+    assert distances == sorted(distances, reverse=True)
+    assert distances[0] == pytest.approx(0.5, abs=0.01) and distances[-1] < 0.02
+    assert all(taken < 0.8 * k for k, (_, taken) in results.items() if k > 1)
 
 
 def test_a_constant_added_to_the_ratios_changes_nothing():
@@ -211,14 +265,14 @@ def test_what_follows_the_end_is_nothing_to_choose_by(chosen):
 
 
 class Counts(nn.Module):
-    """Scores a sequence by how often it has a token, so strongly that the best candidate wins."""
+    """Refuses every sequence, and scores it by how often it has a token, so strongly that the best candidate wins."""
 
     def __init__(self, token: int):
         super().__init__()
         self.token = token
 
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
-        return 1e4 * (ids == self.token).sum(dim=1)
+        return 1e4 * ((ids == self.token).sum(dim=1) - 100)
 
 
 def test_what_the_discriminator_prefers_is_chosen_among_the_candidates(run):
@@ -234,26 +288,30 @@ def test_what_the_discriminator_prefers_is_chosen_among_the_candidates(run):
         assert (group == row).all(axis=1).any()
 
 
-class Recorded(nn.Module):
-    """What a discriminator is asked."""
+class Refuses(nn.Module):
+    """Accepts all sequences but those of one label, and keeps what it is asked."""
 
-    def __init__(self, network: nn.Module):
+    def __init__(self, label: int):
         super().__init__()
-        self.network, self.asked = network, []
+        self.label, self.asked = label, []
 
     def forward(self, ids: torch.Tensor, condition: torch.Tensor) -> torch.Tensor:
-        self.asked += condition.tolist()
-        return self.network(ids, condition)
+        self.asked.append(condition.tolist())
+        return torch.where(condition == self.label, -1e4, 1e4)
 
 
-def test_each_candidate_is_given_the_label_of_its_sentence(tmp_path):
+def test_each_candidate_has_the_label_of_its_sentence(tmp_path, monkeypatch):
     assert train(tmp_path / "run", *FEW, "--corpus.label=label") == 0
-    generator = Generator.from_pretrained(tmp_path / "run")
-    recorded = Recorded(generator.reranking.discriminator)
-    generator.reranking = Reranking(recorded, generator.tokenizer, 3, 1.0)
-    given = ["statement", "report"] * 5
-    assert len(list(generator.sample(10, seed=1, given=given, batch_size=7))) == 10
-    assert recorded.asked == np.repeat(generator.condition.encode(given), 3).tolist()
+    generator, written = Generator.from_pretrained(tmp_path / "run"), []
+    given = ["statement", "report", "report"] * 3
+    statement, report = generator.condition.encode(given)[:2].tolist()
+    write = generator.network.write
+    monkeypatch.setattr(generator.network, "write", lambda *of: written.append(of[-1].tolist()) or write(*of))
+    refuses = Refuses(report)
+    generator.reranking = Reranking(refuses, generator.tokenizer, 3, 1.0)
+    assert len(list(generator.sample(9, seed=1, given=given, batch_size=6))) == 9
+    first, again = [statement, report, report], [report, report]
+    assert refuses.asked == written == [2 * first, 2 * again, 2 * again, first, again, again]
 
 
 @pytest.mark.parametrize(

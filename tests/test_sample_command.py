@@ -166,4 +166,4 @@ def test_the_command_computes_no_more_at_once_than_its_batch_size(chosen, tmp_pa
         sampled(chosen, tmp_path / "out.txt", "--num", "25", "--batch-size", "10")
     finally:
         hook.remove()
-    assert max(rows) == 9 and sum(rows) == 75
+    assert max(rows) == 10 and 25 < sum(rows) <= 75

@@ -8,7 +8,7 @@ from .constraints import PARAMETRIZATIONS, clip_weights, spectral, weight_norm
 from .game import Batch, CriticLoss, Game
 from .objectives import OBJECTIVES, Objective
 from .penalty import MIXINGS, SIDES, Penalty, gradient_norm, gradient_penalty, interpolate
-from .reranker import Forgetful, Reranker, resample
+from .reranker import Forgetful, Reranker, accepted, resample
 
 __all__ = [
     "MIXINGS",
@@ -22,6 +22,7 @@ __all__ = [
     "Objective",
     "Penalty",
     "Reranker",
+    "accepted",
     "clip_weights",
     "gradient_norm",
     "gradient_penalty",

@@ -1,18 +1,33 @@
 """The reranker: it trains a discriminator of a fixed generator, which then chooses each sample among candidates.
 
-The discriminator with the least cross-entropy between real and generated samples has the logit log p(x) / q(x), up to a
-constant, for the real distribution p and the generator's q (Goodfellow et al. 2014, proposition 1). Choosing among
-candidates from q in proportion to p(x) / q(x) brings samples closer to p (Azadi et al. 2019; Grover et al. 2019).
+The discriminator with the least cross-entropy between as many real and generated samples has the logit log p(x) / q(x),
+for the real distribution p and the generator's q (Goodfellow et al. 2014, proposition 1). `accepted` takes candidates
+from q, one after another, with a probability in proportion to p(x) / q(x): rejection sampling (Azadi et al. 2019).
+`resample` takes one of several in that proportion (Grover et al. 2019). Both bring samples closer to p.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+
+def accepted(log_ratios: Tensor, chance: Tensor, bound: float) -> Tensor:
+    """Whether each candidate becomes a sample, bool (B,): with the probability p(x) / (M q(x)), or 1 if that is more.
+
+    If no ratio is over M, what is accepted comes from p (von Neumann 1951; for generators, Azadi et al. 2019).
+
+    Args:
+        log_ratios: log p(x) / q(x) of the candidates, (B,).
+        chance: independent standard exponential variables, (B,).
+        bound: M, over 0.
+    """
+    return chance > math.log(bound) - log_ratios  # an exponential variable is over t with the probability exp(-t)
 
 
 def resample(log_ratios: Tensor, chance: Tensor) -> Tensor:

@@ -38,10 +38,17 @@ class NoiseModel(SequenceModel):
         noise: np.random.Generator,
         tokens: np.random.Generator,
         condition: Tensor | None = None,
-    ) -> Callable[[], Tensor]:
+    ) -> Callable[..., Tensor]:
         latent = self.sample_noise(num, noise).to(next(self.parameters()).device)
         chance = draw_chance((num, self.length), tokens)
-        return lambda: self.write(latent, temperature, chance, condition)
+
+        def compute(rows: Tensor | None = None) -> Tensor:
+            if rows is None:
+                return self.write(latent, temperature, chance, condition)
+            given = None if condition is None else condition[rows]
+            return self.write(latent[rows], temperature, chance[rows.to(chance.device)], given)
+
+        return compute
 
 
 class GeneratorNetwork(NoiseModel):

@@ -101,7 +101,7 @@ class LanguageModelNetwork(SequenceModel):
         noise: np.random.Generator,
         tokens: np.random.Generator,
         condition: Tensor | None = None,
-    ) -> Callable[[], Tensor]:
+    ) -> Callable[..., Tensor]:
         """See SequenceModel.draw. Padding follows the end token.
 
         Each token inverts its distribution at one uniform number. There is a number for every position, even if the
@@ -110,7 +110,7 @@ class LanguageModelNetwork(SequenceModel):
         if condition is not None:
             raise ValueError("a language model takes no condition")
         uniform = draw_chance((num, self.length), tokens).to(self.bias.device)
-        return lambda: self._write(uniform, temperature)
+        return lambda rows=None: self._write(uniform if rows is None else uniform[rows], temperature)
 
     def _write(self, uniform: Tensor, temperature: float) -> Tensor:
         """Ids (B, L), drawn one token after another with uniform numbers (B, L)."""

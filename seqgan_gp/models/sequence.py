@@ -35,8 +35,9 @@ class SequenceModel(nn.Module, ABC):
         noise: np.random.Generator,
         tokens: np.random.Generator,
         condition: Tensor | None = None,
-    ) -> Callable[[], Tensor]:
-        """Return a function that computes ids (num, L) int64 on the model's device.
+    ) -> Callable[..., Tensor]:
+        """Return a function that computes ids (num, L) int64 on the model's device. Called with row numbers (n,) int64,
+        it computes the ids (n, L) of those rows alone.
 
         This call draws all random numbers, so that batches can be drawn in order and computed in parallel. Both streams
         are numpy's and are read row by row. So rows do not depend on their batches, and depend on the device only by

@@ -163,10 +163,11 @@ class Generator(Shareable):
         Args:
             temperature: tokens are drawn from softmax(logits / temperature), position by position; 0 takes the most
                 probable; default: the temperature of the training, 1 for a language model.
-            batch_size: sentences or candidates to compute at once.
+            batch_size: sentences to compute at once.
             given: the label or the context of each sentence, or one for all; default: labels in the proportions of the
                 training sentences.
-            candidates: candidates for each sentence, among which the discriminator chooses; 1 for no reranking;
+            candidates: the most candidates for each sentence, which the discriminator accepts or refuses one after
+                another; 1 for no reranking;
                 default: the number of the run's config.
             passes: revisions of each sentence, for a run with a reviser; 0 for drafts without reranking; default: the
                 number of the run's config.
@@ -194,9 +195,9 @@ class Generator(Shareable):
         if given is None and self.condition is not None:
             given = self.condition.draw(num, labels)
         each = reranking.candidates if reranking else 1
-        at_once = max(1, options.batch_size // each)
+        at_once = options.batch_size
         device = next(self.network.parameters()).device
-        self._check_fits(min(num, at_once) * each, num, temperature, options.batch_size, each, device)
+        self._check_fits(min(num, at_once), num, temperature, options.batch_size, each, device)
         condition = encode(self.condition, given, num, device)
 
         def batches() -> Iterator[Callable[[], Tensor]]:
@@ -205,7 +206,7 @@ class Generator(Shareable):
                 part = None if condition is None else condition[start : start + at_once]
                 repeated = None if part is None else part.repeat_interleave(each, 0)
                 draw = network.draw(size * each, temperature, noise, tokens, repeated)
-                yield reranking.among(draw, chance.standard_exponential((size, each)), part) if reranking else draw
+                yield reranking.among(draw, chance.standard_exponential((size, 2, each)), part) if reranking else draw
 
         def compute(ids: Callable[[], Tensor]) -> Read:
             with torch.no_grad():  # each thread has its own setting
@@ -219,13 +220,14 @@ class Generator(Shareable):
     def _check_fits(
         self, rows: int, num: int, temperature: float, batch_size: int, each: int, device: torch.device
     ) -> None:
-        """Raise a UserError if a batch of `rows` sentences or candidates surely does not fit into memory: its random
-        numbers and logits, with their softmax and its sum if tokens are drawn; or the labels of all sentences.
+        """Raise a UserError if a batch of `rows` sentences surely does not fit into memory: the random numbers of all
+        its candidates and the logits of one of each, with their softmax and its sum if tokens are drawn; or the labels
+        of all sentences.
         """
         network = self.network
         positions = 1 if isinstance(network, LanguageModelNetwork) else network.length  # written one after another
         logits = positions * network.vocabulary * (3 if temperature else 1)
-        needed = FLOAT * rows * (getattr(network, "noise_size", 0) + network.length + logits)
+        needed = FLOAT * rows * (each * (getattr(network, "noise_size", 0) + network.length) + logits)
         lower = f"candidates, which are {each:,}" if each > batch_size else f"batch_size, which is {batch_size:,}"
         check(needed, f"drawing {rows:,} sentences at once", f"lower {lower}", device)
         if self.condition is not None:

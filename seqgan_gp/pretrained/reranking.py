@@ -9,9 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..adversarial.reranker import resample
+from ..adversarial.reranker import accepted, resample
 from ..config import RerankingConfig
-from ..machine import onto
 from ..models.critic import CriticNetwork
 from ..models.sequence import finish
 from ..text.tokenizer import Tokenizer
@@ -22,9 +21,9 @@ class Reranking:
     """The parts of reranking.
 
     Args:
-        discriminator: from ids to log p(real) / p(generated), up to a constant.
+        discriminator: from ids to log p(real) / p(generated).
         tokenizer: knows the end token. The discriminator sees padding in place of all tokens after it.
-        candidates: k, the default number of candidates for each sample.
+        candidates: k, the most candidates for each sample by default.
         temperature: the default temperature of the candidates' tokens.
     """
 
@@ -39,21 +38,37 @@ class Reranking:
         return cls(discriminator, tokenizer, config.candidates, config.temperature)
 
     def among(
-        self, draw: Callable[[], Tensor], chance: np.ndarray, condition: Tensor | None = None
+        self, draw: Callable[[Tensor], Tensor], chance: np.ndarray, condition: Tensor | None = None
     ) -> Callable[[], Tensor]:
-        """Return a function that computes ids (B, L), one of every k rows of `draw`, (B * k, L).
+        """Return a function that computes ids (B, L), each of them one of k rows of `draw`.
+
+        The k candidates of a sample come one after another, and the first that `accepted` accepts ends the search. So
+        most samples need fewer than k. Where all are refused, `resample` takes one of them. The bound is k / 2: it and
+        the number of candidates grow together, and with them samples approach real ones.
 
         Args:
-            chance: standard exponential variables, (B, k). The choice takes them in float32, which every device has, so
-                that devices differ from one another only where two candidates are equal but for rounding.
+            draw: from row numbers (n,), of B * k rows, to their ids (n, L).
+            chance: standard exponential variables, (B, 2, k), to accept and to resample.
             condition: of each of the B samples, (B, ...), if there is one.
         """
+        num, _, most = chance.shape
 
         def reranked() -> Tensor:
-            ids = finish(draw(), self.tokenizer.end, self.tokenizer.pad)
-            repeated = [] if condition is None else [condition.repeat_interleave(chance.shape[1], 0)]
-            scores = self.discriminator(ids, *repeated).view(chance.shape)
-            kept = resample(scores, onto(chance, ids.device))
-            return ids.unflatten(0, chance.shape)[torch.arange(len(kept), device=ids.device), kept]
+            to_accept, to_choose = torch.from_numpy(chance.astype(np.float32)).unbind(1)
+            ratios, found = torch.empty_like(to_choose), []
+            waiting = torch.arange(num)  # samples without an accepted candidate
+            taken = torch.zeros_like(waiting)
+            for turn in range(most):
+                ids = finish(draw(waiting * most + turn), self.tokenizer.end, self.tokenizer.pad)
+                given = [] if condition is None else [condition[waiting]]
+                ratios[waiting, turn] = self.discriminator(ids, *given).to(ratios)
+                found.append(ids.new_empty(num, ids.shape[1]))
+                found[turn][waiting] = ids
+                taken[waiting] = turn
+                waiting = waiting[~accepted(ratios[waiting, turn], to_accept[waiting, turn], most / 2)]
+                if not len(waiting):
+                    break
+            taken[waiting] = resample(ratios[waiting], to_choose[waiting])
+            return torch.stack(found)[taken, torch.arange(num)]
 
         return reranked
