@@ -44,8 +44,8 @@ def test_a_modality_of_the_command_line_goes_before_that_of_the_file(tmp_path):
 
 def test_choosing_needs_two_candidates():
     assert [config.parse([f"--reranking.candidates={k}"]).config.reranker is None for k in (1, 2)] == [True, False]
-    chosen = config.parse(["--reranking.candidates=2", "--reranking.share=0.5"]).config.reranker
-    assert (chosen.candidates, chosen.share) == (2, 0.5)
+    chosen = config.parse(["--reranking.candidates=2", "--reranking.share=0.4"]).config.reranker
+    assert (chosen.candidates, chosen.share) == (2, 0.4)
     assert ImageConfig().reranker is None
 
 

@@ -114,9 +114,9 @@ def draw(path: Path) -> None:
     arrow(axes, (4.0, 0.55), (4.25, 0.55))
     for i in range(4):
         axes.add_patch(Rectangle((4.3, 0.3 + i * 0.14), 0.8, 0.09, facecolor=GENERATED + "55", edgecolor="none"))
-    axes.text(4.7, 1.0, "4 candidates", ha="center", va="center", fontsize=8.5, color=INK)
+    axes.text(4.7, 1.0, "candidates", ha="center", va="center", fontsize=8.5, color=INK)
     arrow(axes, (5.15, 0.55), (5.4, 0.55))
-    box(axes, 5.4, 0.22, 1.45, 0.66, "chooses one", CRITIC, "reranker, from D")
+    box(axes, 5.4, 0.22, 1.45, 0.66, "accepts one", CRITIC, "reranker, from D")
     arrow(axes, (6.85, 0.55), (7.08, 0.55))
     axes.text(7.12, 0.55, "sentence", va="center", fontsize=9.5, color=GENERATED, weight="bold")
 

@@ -1,4 +1,4 @@
-"""The reranker: it trains a discriminator of a fixed generator, which then chooses each sample among candidates.
+"""The reranker: it trains a discriminator of a fixed generator, which then accepts or refuses samples.
 
 The discriminator with the least cross-entropy between as many real and generated samples has the logit log p(x) / q(x),
 for the real distribution p and the generator's q (Goodfellow et al. 2014, proposition 1). `accepted` takes candidates

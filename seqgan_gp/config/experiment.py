@@ -96,7 +96,7 @@ class RevisionConfig:
     """
 
     passes: NonNegativeDepth = 3
-    share: UnitInterval = 0.475
+    share: UnitInterval = 0.53
     temperature: NonNegativeFloat = 1.0
     copy: NonNegativeFloat = 4.0
     substitutions: NonNegativeInt | None = None
@@ -115,12 +115,12 @@ class RerankingConfig:
     """Reranking: each sample is one of several candidates (Azadi et al. 2019, Grover et al. 2019).
 
     In the last part of the training the generator does not change, and a discriminator learns to tell real samples from
-    generated ones. It starts as a copy of the critic. Each sample is then drawn among several candidates in proportion
-    to the discriminator's ratio p(real) / p(generated).
+    generated ones. It starts as a copy of the critic. It then accepts or refuses candidates one after another, by the
+    ratio p(real) / p(generated).
 
     Args:
-        candidates: Candidates for each sample. Sampling takes that many times the work. 1 trains no discriminator and
-            keeps each sample of the generator.
+        candidates: The most candidates for each sample. Sampling takes about half as many times the work. 1 trains no
+            discriminator and keeps each sample of the generator.
         temperature: Temperature of the candidates' tokens; 0 takes the most probable. A higher one makes the
             candidates more diverse, and more of them wrong, which the discriminator sees.
         share: Fraction of the training for the discriminator, over 0 and below 1.
@@ -129,9 +129,9 @@ class RerankingConfig:
         optimizer: The discriminator's optimiser. Its learning rate falls linearly to zero.
     """
 
-    candidates: PositiveInt = 4
+    candidates: PositiveInt = 8
     temperature: NonNegativeFloat = 0.0
-    share: UnitInterval = 0.125
+    share: UnitInterval = 0.22
     dropout: UnitInterval = 0.0
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=1e-3))
 
@@ -170,7 +170,7 @@ class TrainConfig:
             at its start, and takes more than one where they are clearly faster. A number repeats a run bit for bit.
     """
 
-    steps: PositiveInt = 12_000
+    steps: PositiveInt = 18_000
     seconds: PositiveFloat | None = None
     batch_size: PositiveInt = 64
     critic_steps: PositiveInt = 1

@@ -73,8 +73,8 @@ FILES = "file of lines, .csv, .tsv, .json, .jsonl, .parquet or FASTA (.fa, .fast
 CANDIDATES: dict[str, Any] = {
     "type": at_least(1, int),
     "metavar": "K",
-    "help": "text only: number of candidates for each sentence, among which the run's discriminator chooses; 1 takes "
-    "each sentence as the generator writes it (default: as trained; with --fix 32)",
+    "help": "text only: the most candidates for each sentence, which the run's discriminator accepts or refuses one "
+    "after another; 1 takes each sentence as the generator writes it (default: as trained; with --fix 32)",
 }
 IMPORT: dict[str, Any] = {
     "type": a_name,

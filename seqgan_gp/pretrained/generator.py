@@ -80,7 +80,7 @@ class Generator(Shareable):
         temperature: the default temperature of `sample`; None takes that of the network; 0 takes the most probable
             token at each position.
         condition: the kind of condition of a conditional network; None for others.
-        reranking: chooses each sample among candidates; None for samples without reranking.
+        reranking: accepts or refuses candidates for samples; None for samples without reranking.
     """
 
     kind: ClassVar[type[SequenceModel]] = SequenceModel  # type: ignore[type-abstract]

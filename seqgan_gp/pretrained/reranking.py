@@ -1,4 +1,4 @@
-"""Reranking: a discriminator chooses each sample among several candidates of a generator."""
+"""Reranking: a discriminator accepts or refuses candidates of a generator."""
 
 from __future__ import annotations
 
