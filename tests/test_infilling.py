@@ -187,7 +187,7 @@ def test_the_other_way_keeps_samples_that_have_the_pattern(genes):
     has = [s for s in stream if pattern.holds(generator.tokenizer.encode([s], 48).ids)[0]]
     assert found == has[:9] and price.candidates < 9000 and price.written == price.candidates
     list(draw_until(generator, "A?C", 2, price := Price(), batch_size=6))
-    assert price.written == 3 * price.candidates
+    assert price.candidates < price.written < 3 * price.candidates  # some of them need fewer than three
     with pytest.raises(UserError, match="of 2,000 samples have it, and 2 are wanted"):
         list(draw_until(generator, "ACGT" * 10, 2, seed=2, candidates=1))
 

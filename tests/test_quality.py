@@ -26,14 +26,14 @@ def test_the_default_run_learns_the_language(default_run, tmp_path):
     assert main(["sample", str(default_run), "--num", "2000", "--out", str(samples), "--seed", "1"]) == 0
     assert main(["evaluate", str(samples), "--grammar", "text", "--json", str(scores)]) == 0
     result = json.loads(scores.read_text())
-    assert result["grammatical"] >= 0.95
+    assert result["grammatical"] >= 0.97
     assert result["unique"] >= 0.98
     assert result["self_bleu_4"] <= result["real"]["self_bleu_4"] + 0.05
 
     assert main(["sample", str(default_run), "--num", "2000", "--out", str(samples), "--candidates", "1"]) == 0
     assert main(["evaluate", str(samples), "--grammar", "text", "--json", str(scores)]) == 0
     revised = json.loads(scores.read_text())  # as the reviser writes them
-    assert 0.88 <= revised["grammatical"] < result["grammatical"] - 0.02
+    assert 0.92 <= revised["grammatical"] < result["grammatical"] - 0.02
     assert main(["sample", str(default_run), "--num", "2000", "--out", str(samples), "--passes", "0"]) == 0
     assert main(["evaluate", str(samples), "--grammar", "text", "--json", str(scores)]) == 0
     assert json.loads(scores.read_text())["grammatical"] < revised["grammatical"] - 0.3

@@ -32,6 +32,7 @@ from .reranking import Reranking
 
 Read = TypeVar("Read")
 
+DRAWN = 1 << 16  # candidates whose random numbers a batch has at most, unless one sentence has more
 SIDE_BY_SIDE = 128  # sentences of a batch; smaller ones gain nothing from threads: Python overhead (the GIL) dominates
 
 
@@ -167,8 +168,7 @@ class Generator(Shareable):
             given: the label or the context of each sentence, or one for all; default: labels in the proportions of the
                 training sentences.
             candidates: the most candidates for each sentence, which the discriminator accepts or refuses one after
-                another; 1 for no reranking;
-                default: the number of the run's config.
+                another; 1 for no reranking; default: the number of the run's config.
             passes: revisions of each sentence, for a run with a reviser; 0 for drafts without reranking; default: the
                 number of the run's config.
 
@@ -195,7 +195,8 @@ class Generator(Shareable):
         if given is None and self.condition is not None:
             given = self.condition.draw(num, labels)
         each = reranking.candidates if reranking else 1
-        at_once = options.batch_size
+        # The random numbers of all candidates of a sentence are drawn together, though most sentences need few.
+        at_once = max(1, min(options.batch_size, DRAWN // each))
         device = next(self.network.parameters()).device
         self._check_fits(min(num, at_once), num, temperature, options.batch_size, each, device)
         condition = encode(self.condition, given, num, device)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -115,15 +116,21 @@ def draw_until(
     """
     num, price = whole("num", num, 0), price or Price()
     wanted = Pattern.read(pattern, generator.tokenizer, generator.network.length)
-    found, each = 0, options.get("candidates") or (generator.reranking.candidates if generator.reranking else 1)
-    for ids in generator.sample_ids(DRAWN * num, **options):
-        kept = ids[wanted.holds(ids)][: num - found]
-        price.candidates += len(ids)
-        price.written += len(ids) * each
-        found += len(kept)
-        yield from generator.tokenizer.decode(kept)
-        if found == num:
-            return
+    network, found = generator.revising(options.get("passes")), 0
+    passes = 1 + (network.passes if isinstance(network, RevisingGenerator) else 0)
+    judged: list[int] = []  # candidates that the discriminator accepted or refused
+    with contextlib.ExitStack() as hooks:
+        if generator.reranking:
+            judge = generator.reranking.discriminator
+            hooks.enter_context(judge.register_forward_pre_hook(lambda _, given: judged.append(len(given[0]))))
+        for ids in generator.sample_ids(DRAWN * num, **options):
+            kept = ids[wanted.holds(ids)][: num - found]
+            price.candidates += len(ids)
+            price.written = passes * max(sum(judged), price.candidates)
+            found += len(kept)
+            yield from generator.tokenizer.decode(kept)
+            if found == num:
+                return
     if found < num:
         raise UserError(
             f"--fix {pattern}: {found:,} of {price.candidates:,} samples have it, and {num:,} are wanted: leave out "
