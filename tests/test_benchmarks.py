@@ -358,14 +358,14 @@ def test_a_benchmark_of_gpus_says_which_file_it_needs(capsys):
 
 def test_each_part_of_a_training_is_profiled(capsys):
     assert gpu.parts(config.parse(["--config=text.yaml", "--train.steps=1000"]).config) == [
-        (0, 400),
-        (400, 875),
-        (875, 1000),
+        (0, 250),
+        (250, 780),
+        (780, 1000),
     ]  # fmt: skip
     plain = ["--config=text.yaml", "--train.steps=100", "--revision.passes=0", "--reranking.candidates=1"]
     assert gpu.parts(config.parse(plain).config) == [(0, 100)]
-    assert main(["gpu", "--configs", "text.yaml", "--steps=100"]) == 2
-    assert "--steps 100: a part of the training of text.yaml has 12 steps" in capsys.readouterr().err
+    assert main(["gpu", "--configs", "text.yaml", "--steps=60"]) == 2
+    assert "--steps 60: a part of the training of text.yaml has 13 steps" in capsys.readouterr().err
 
 
 def test_a_curve_is_told_by_means_and_distances():

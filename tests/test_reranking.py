@@ -19,7 +19,7 @@ from seqgan_gp.config import OptimizerConfig, RerankingConfig
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.critic import CriticNetwork
 from seqgan_gp.models.sequence import finish
-from seqgan_gp.pretrained import Reranking
+from seqgan_gp.pretrained import Reranking, reranking
 from seqgan_gp.training import trainer
 from seqgan_gp.training.build import make_reranker
 from seqgan_gp.training.text import TextTask
@@ -70,8 +70,7 @@ def in_turn(candidates: int, num: int) -> tuple[torch.Tensor, float]:
         return table[rows]
 
     marks = SimpleNamespace(end=9, pad=9)
-    reranking = Reranking(Ratio(), marks, candidates, 1.0)
-    ids = reranking.among(draw, rng.standard_exponential((num, 2, candidates)))()
+    ids = Reranking(Ratio(), marks, candidates, 1.0).among(draw, rng.standard_exponential((num, 2, candidates)))()
     return torch.bincount(ids[:, 0], minlength=4) / num, sum(asked) / num
 
 
@@ -309,9 +308,23 @@ def test_each_candidate_has_the_label_of_its_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(generator.network, "write", lambda *of: written.append(of[-1].tolist()) or write(*of))
     refuses = Refuses(report)
     generator.reranking = Reranking(refuses, generator.tokenizer, 3, 1.0)
-    assert len(list(generator.sample(9, seed=1, given=given, batch_size=6))) == 9
+    monkeypatch.setattr(reranking, "FEW", 1)
+    samples = list(generator.sample(9, seed=1, given=given, batch_size=6))
     first, again = [statement, report, report], [report, report]
     assert refuses.asked == written == [2 * first, 2 * again, 2 * again, first, again, again]
+    monkeypatch.setattr(reranking, "FEW", 6)  # all turns at once where a batch has two sentences left, and two if three
+    assert list(generator.sample(9, seed=1, given=given, batch_size=6)) == samples
+    assert refuses.asked == written
+    assert [len(rows) for rows in written[6:]] == [6, 4, 4, 6, 2]
+    assert written[9] == np.repeat(first, 2).tolist()
+
+
+def test_candidates_that_are_computed_together_are_the_same_samples(chosen, monkeypatch):
+    generator = Generator.from_pretrained(chosen)
+    samples = list(generator.sample(40, seed=1, candidates=5))
+    for few in (1, 100, 1000):
+        monkeypatch.setattr(reranking, "FEW", few)
+        assert list(generator.sample(40, seed=1, candidates=5)) == samples
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,13 @@ from torch import Tensor, nn
 
 
 def accepted(log_ratios: Tensor, chance: Tensor, bound: float) -> Tensor:
-    """Whether each candidate becomes a sample, bool (B,): with the probability p(x) / (M q(x)), or 1 if that is more.
+    """Whether each candidate becomes a sample, bool (...): with the probability p(x) / (M q(x)), or 1 if that is more.
 
     If no ratio is over M, what is accepted comes from p (von Neumann 1951; for generators, Azadi et al. 2019).
 
     Args:
-        log_ratios: log p(x) / q(x) of the candidates, (B,).
-        chance: independent standard exponential variables, (B,).
+        log_ratios: log p(x) / q(x) of the candidates, (...).
+        chance: independent standard exponential variables, (...).
         bound: M, over 0.
     """
     return chance > math.log(bound) - log_ratios  # an exponential variable is over t with the probability exp(-t)

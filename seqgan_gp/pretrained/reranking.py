@@ -15,6 +15,8 @@ from ..models.critic import CriticNetwork
 from ..models.sequence import finish
 from ..text.tokenizer import Tokenizer
 
+FEW = 16  # candidates that take hardly longer than one
+
 
 @dataclasses.dataclass(frozen=True)
 class Reranking:
@@ -44,7 +46,8 @@ class Reranking:
 
         The k candidates of a sample come one after another, and the first that `accepted` accepts ends the search. So
         most samples need fewer than k. Where all are refused, `resample` takes one of them. The bound is k / 2: it and
-        the number of candidates grow together, and with them samples approach real ones.
+        the number of candidates grow together, and with them samples approach real ones. Where few samples are left,
+        some turns are computed together.
 
         Args:
             draw: from row numbers (n,), of B * k rows, to their ids (n, L).
@@ -55,20 +58,22 @@ class Reranking:
 
         def reranked() -> Tensor:
             to_accept, to_choose = torch.from_numpy(chance.astype(np.float32)).unbind(1)
-            ratios, found = torch.empty_like(to_choose), []
-            waiting = torch.arange(num)  # samples without an accepted candidate
-            taken = torch.zeros_like(waiting)
-            for turn in range(most):
-                ids = finish(draw(waiting * most + turn), self.tokenizer.end, self.tokenizer.pad)
-                given = [] if condition is None else [condition[waiting]]
-                ratios[waiting, turn] = self.discriminator(ids, *given).to(ratios)
-                found.append(ids.new_empty(num, ids.shape[1]))
-                found[turn][waiting] = ids
-                taken[waiting] = turn
-                waiting = waiting[~accepted(ratios[waiting, turn], to_accept[waiting, turn], most / 2)]
-                if not len(waiting):
-                    break
+            ratios, taken = torch.empty_like(to_choose), torch.zeros(num, dtype=torch.int64)
+            waiting, turn = torch.arange(num), 0  # samples without an accepted candidate
+            found: Tensor | None = None
+            while len(waiting) and turn < most:
+                turns = torch.arange(turn, min(most, turn + max(1, FEW // len(waiting))))
+                places = waiting[:, None], turns
+                ids = finish(draw((waiting[:, None] * most + turns).flatten()), self.tokenizer.end, self.tokenizer.pad)
+                given = [] if condition is None else [condition[waiting].repeat_interleave(len(turns), 0)]
+                ratios[places] = self.discriminator(ids, *given).to(ratios).view(len(waiting), len(turns))
+                found = ids.new_empty(num, most, ids.shape[1]) if found is None else found
+                found[places] = ids.view(len(waiting), len(turns), -1)
+                good = accepted(ratios[places], to_accept[places], most / 2)
+                taken[waiting] = turn + good.int().argmax(dim=1)  # the first good one
+                waiting, turn = waiting[~good.any(dim=1)], turn + len(turns)
             taken[waiting] = resample(ratios[waiting], to_choose[waiting])
-            return torch.stack(found)[taken, torch.arange(num)]
+            assert found is not None
+            return found[torch.arange(num), taken]
 
         return reranked
