@@ -325,6 +325,9 @@ def test_candidates_that_are_computed_together_are_the_same_samples(chosen, monk
     for few in (1, 100, 1000):
         monkeypatch.setattr(reranking, "FEW", few)
         assert list(generator.sample(40, seed=1, candidates=5)) == samples
+    samples = list(generator.sample(3, seed=1, candidates=100))
+    monkeypatch.setattr(reranking, "MANY", 1)
+    assert list(generator.sample(3, seed=1, candidates=100)) == samples
 
 
 @pytest.mark.parametrize(

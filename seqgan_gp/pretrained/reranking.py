@@ -16,6 +16,7 @@ from ..models.sequence import finish
 from ..text.tokenizer import Tokenizer
 
 FEW = 16  # candidates that take hardly longer than one
+MANY = 256  # candidates that are computed together at most, unless as many samples wait
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +63,9 @@ class Reranking:
             waiting, turn = torch.arange(num), 0  # samples without an accepted candidate
             found: Tensor | None = None
             while len(waiting) and turn < most:
-                turns = torch.arange(turn, min(most, turn + max(1, FEW // len(waiting))))
+                # Of many candidates a sample needs many: a sixteenth of them at a time wastes little.
+                ahead = max(1, FEW // len(waiting), min(MANY // len(waiting), most // 16))
+                turns = torch.arange(turn, min(most, turn + ahead))
                 places = waiting[:, None], turns
                 ids = finish(draw((waiting[:, None] * most + turns).flatten()), self.tokenizer.end, self.tokenizer.pad)
                 given = [] if condition is None else [condition[waiting].repeat_interleave(len(turns), 0)]
