@@ -115,9 +115,7 @@ def taken(generator: pretrained.Generator, candidates: int) -> float:
     """The mean number of candidates that a sentence takes, of so many at most."""
     if candidates == 1 or generator.reranking is None:
         return 1
-    scored: list[int] = []
-    hook = generator.reranking.discriminator.register_forward_pre_hook(lambda _, given: scored.append(len(given[0])))
-    with hook:
+    with generator.reranking.counting() as scored:
         num = sum(len(ids) for ids in generator.sample_ids(COUNTED, candidates=candidates))
     return sum(scored) / num
 

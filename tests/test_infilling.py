@@ -150,6 +150,14 @@ def test_a_reviser_keeps_the_fixed_words_in_every_pass(revised):
     assert list(infill(generator, "the ? dog", 7, candidates=2, seed=2)) == found
 
 
+@pytest.mark.parametrize("passes, times", [(None, 3), (0, 1), (1, 2)])
+def test_the_price_of_drawing_counts_drafts_and_revisions(revised, passes, times):
+    generator, price = Generator.from_pretrained(revised), Price()
+    word = next(iter(generator.sample(1, passes=passes))).split()[0]
+    assert list(draw_until(generator, word, 1, price, passes=passes))
+    assert price.written == times * price.candidates > 0
+
+
 def test_steps_make_the_pattern_likelier(genes):
     generator = Generator.from_pretrained(genes)
     noise = generator.network.sample_noise(6, np.random.default_rng(2))

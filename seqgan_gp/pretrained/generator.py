@@ -32,7 +32,7 @@ from .reranking import Reranking
 
 Read = TypeVar("Read")
 
-DRAWN = 1 << 16  # candidates whose random numbers a batch has at most, unless one sentence has more
+TOGETHER = 1 << 16  # candidates whose random numbers a batch has at most, unless one sentence has more
 SIDE_BY_SIDE = 128  # sentences of a batch; smaller ones gain nothing from threads: Python overhead (the GIL) dominates
 
 
@@ -196,7 +196,7 @@ class Generator(Shareable):
             given = self.condition.draw(num, labels)
         each = reranking.candidates if reranking else 1
         # The random numbers of all candidates of a sentence are drawn together, though most sentences need few.
-        at_once = max(1, min(options.batch_size, DRAWN // each))
+        at_once = max(1, min(options.batch_size, TOGETHER // each))
         device = next(self.network.parameters()).device
         self._check_fits(min(num, at_once), num, temperature, options.batch_size, each, device)
         condition = encode(self.condition, given, num, device)

@@ -118,15 +118,12 @@ def draw_until(
     wanted = Pattern.read(pattern, generator.tokenizer, generator.network.length)
     network, found = generator.revising(options.get("passes")), 0
     passes = 1 + (network.passes if isinstance(network, RevisingGenerator) else 0)
-    judged: list[int] = []  # candidates that the discriminator accepted or refused
-    with contextlib.ExitStack() as hooks:
-        if generator.reranking:
-            judge = generator.reranking.discriminator
-            hooks.enter_context(judge.register_forward_pre_hook(lambda _, given: judged.append(len(given[0]))))
+    reranking, counting = generator.reranking, contextlib.nullcontext[list[int]]([])
+    with reranking.counting() if reranking else counting as scored:
         for ids in generator.sample_ids(DRAWN * num, **options):
             kept = ids[wanted.holds(ids)][: num - found]
             price.candidates += len(ids)
-            price.written = passes * max(sum(judged), price.candidates)
+            price.written = passes * max(sum(scored), price.candidates)  # without a choice none is scored
             found += len(kept)
             yield from generator.tokenizer.decode(kept)
             if found == num:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import torch
@@ -40,6 +41,13 @@ class Reranking:
         """Build the reranking of a config."""
         return cls(discriminator, tokenizer, config.candidates, config.temperature)
 
+    @contextlib.contextmanager
+    def counting(self) -> Iterator[list[int]]:
+        """Collect how many candidates the discriminator scores at a time, for as long as a `with` block runs."""
+        scored: list[int] = []
+        with self.discriminator.register_forward_pre_hook(lambda _, given: scored.append(len(given[0]))):
+            yield scored
+
     def among(
         self, draw: Callable[[Tensor], Tensor], chance: np.ndarray, condition: Tensor | None = None
     ) -> Callable[[], Tensor]:
@@ -63,7 +71,7 @@ class Reranking:
             waiting, turn = torch.arange(num), 0  # samples without an accepted candidate
             found: Tensor | None = None
             while len(waiting) and turn < most:
-                # Of many candidates a sample needs many: a sixteenth of them at a time wastes little.
+                # If k is large, a sample needs many candidates. Then k / 16 at a time waste little.
                 ahead = max(1, FEW // len(waiting), min(MANY // len(waiting), most // 16))
                 turns = torch.arange(turn, min(most, turn + ahead))
                 places = waiting[:, None], turns
