@@ -177,8 +177,8 @@ def adversarial(c, data, labels, g, d, v, end, pad):
     g_optimizer, d_optimizer = optimizer(g, t.generator, (0.0, 0.9)), optimizer(d, t.critic, (0.0, 0.9))
     v_optimizer = optimizer(v, c.revision.optimizer, (0.0, 0.9)) if v else None
     of_critic, of_generator = OBJECTIVES[c.objective]
-    games = 1 - c.reranking.share if reranks else 1
-    game = games - c.revision.share if v else games
+    games = round(1 - c.reranking.share, 12) if reranks else 1
+    game = round(games - c.revision.share, 12) if v else games
     vocabulary, length = d["embedding"].shape[0], data.shape[1]
 
     def noise(revising, stream=rng):

@@ -275,6 +275,18 @@ def test_the_fewest_steps_have_one_for_each_part(share, reranked, steps):
     assert one.networks().keys() >= {"generator", "reviser", *(["discriminator"] if reranked else [])}
 
 
+def test_parts_begin_at_the_step_that_their_shares_say():
+    """In floats 1 - 0.2 - 0.2 is over 0.6."""
+    one = build(["--revision.passes=1", "--revision.share=0.2", "--reranking.candidates=2", "--reranking.share=0.2"])
+    assert one.config.ends == (0.6, 0.8)
+    one.config.train.steps = 10
+    learning = []
+    for _ in range(10):
+        one.step()
+        learning += [name for name in one.learning_rates() if name != "critic_lr"]
+    assert learning == ["generator_lr"] * 6 + ["reviser_lr"] * 2 + ["discriminator_lr"] * 2
+
+
 def test_likelihood_takes_no_notice_of_revisions(tmp_path):
     options = ["--method=likelihood", "--language_model.width=9", "--likelihood.validation=41", *REVISED]
     assert train(tmp_path / "run", *options) == 0

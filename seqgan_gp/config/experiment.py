@@ -259,7 +259,9 @@ class Experiment:
     def ends(self) -> tuple[float, float]:
         """The ends of the generator's game and of the reviser's game, as fractions of the training."""
         revision_ends = 1 - self.reranker.share if self.reranker else 1.0
-        return revision_ends - self.reviser.share if self.reviser else revision_ends, revision_ends
+        game_ends = revision_ends - (self.reviser.share if self.reviser else 0)
+        # Rounded, since 1 - 0.2 - 0.2 is over 0.6 in floats, and a part would begin a step late.
+        return round(game_ends, 12), round(revision_ends, 12)
 
     def settled(self, saved: Self) -> Self:
         """This config, with open choices replaced by those of `saved`: the threads, and values chosen from the data."""

@@ -89,20 +89,20 @@ class Trainer(BaseTrainer):
     @staticmethod
     def check(task: Task[Any]) -> None:
         """One sample is enough. Raise a UserError if no step is left for the reviser or the discriminator."""
-        train, revision, reranking = task.config.train, task.config.reviser, task.config.reranker
-        steps, (game_ends, revision_ends) = train.steps, task.config.ends
-        if train.seconds:
+        config, steps = task.config, task.config.train.steps
+        if config.train.seconds:
             return
-        if revision and first_step(game_ends, steps) == first_step(revision_ends, steps):
-            raise UserError(
-                f"train.steps is {steps}, and revision.share {revision.share:g} of it is no whole step for the "
-                f"reviser: give at least {math.ceil(1 / revision.share)} steps, or revision.passes 0"
-            )
-        if reranking and first_step(revision_ends, steps) == steps:
-            raise UserError(
-                f"train.steps is {steps}, and reranking.share {reranking.share:g} of it is no whole step for the "
-                f"discriminator: give at least {math.ceil(1 / reranking.share)} steps, or reranking.candidates 1"
-            )
+        game_ends, revision_ends = config.ends
+        parts = (
+            ("revision", config.reviser, "the reviser", "revision.passes 0", game_ends, revision_ends),
+            ("reranking", config.reranker, "the discriminator", "reranking.candidates 1", revision_ends, 1.0),
+        )
+        for name, part, learner, without, begins, ends in parts:
+            if part and first_step(begins, steps) == first_step(ends, steps):
+                raise UserError(
+                    f"train.steps is {steps}, and {name}.share {part.share:g} of it is no whole step for {learner}: "
+                    f"give at least {math.ceil(1 / part.share)} steps, or {without}"
+                )
 
     @staticmethod
     def needs(task: Task[Any], processes: int) -> float:
