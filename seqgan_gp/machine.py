@@ -61,6 +61,16 @@ def prepare(threads: int | None) -> None:
         limit()
 
 
+def prepare_command() -> None:
+    """Prepare the process of a command that does not train, with a thread for each core that other programs leave free.
+
+    Two threads beside a busy program can take many times as long as one; see `crowded`. OMP_NUM_THREADS over 1 sets
+    another number.
+    """
+    free = max(1, min(all_threads(), room(busy_cores(lambda: time.sleep(0.1)))))
+    prepare(given_threads(None) or free)
+
+
 def set_threads(threads: int | None) -> None:
     """Set the CPU threads of this process, to all of its cores unless a number is given; see `given_threads`."""
     torch.set_num_threads(given_threads(threads) or all_threads())

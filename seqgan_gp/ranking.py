@@ -17,7 +17,7 @@ from .artefacts import locate, saved_networks
 from .errors import UserError
 from .evaluation.rules import Rule, load_rule
 from .files import atomic_write
-from .machine import best_device, prepare
+from .machine import best_device, prepare_command
 from .metrics.edits import nearest
 from .pretrained import Critic, Discriminator
 from .text.cutting import Pair
@@ -57,7 +57,7 @@ def score(options: argparse.Namespace) -> int:
     """
     form = form_to_write(options.out)  # refuses a form before the work
     rule = load_rule(options.valid) if options.valid is not None else None
-    prepare(None)
+    prepare_command()
     checkpoint, device = locate(options.run), best_device()
     critic = Critic.from_pretrained(checkpoint, device)
     judges = {"critic": critic}

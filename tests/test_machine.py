@@ -81,6 +81,19 @@ def test_threads_are_all_cores_unless_asked(monkeypatch):
         torch.set_num_threads(before)
 
 
+@pytest.mark.parametrize("busy, asked, threads", [(0.2, "1", 2), (1.0, "1", 1), (2.0, "", 1), (2.0, "3", 3)])
+def test_commands_take_the_cores_that_others_leave_free(monkeypatch, busy, asked, threads):
+    before = torch.get_num_threads()
+    monkeypatch.setattr(machine, "_usable", lambda: {0, 1})
+    monkeypatch.setattr(machine, "busy_cores", lambda meanwhile: busy)
+    monkeypatch.setenv("OMP_NUM_THREADS", asked)
+    try:
+        machine.prepare_command()
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+
+
 @pytest.mark.parametrize(
     "busy, threads, processes, crowd",
     [(0.3, 2, 1, False), (0.6, 2, 1, True), (0.6, 1, 1, False), (2.0, 1, 1, False), (0.3, 2, 2, True)],

@@ -123,11 +123,11 @@ def sweep(options: argparse.Namespace) -> int:
     Without --reference or --grammar, the corpus of the first run is the real text.
     """
     from ..artefacts import locate
-    from ..machine import best_device, prepare
+    from ..machine import best_device, prepare_command
     from ..pretrained import Generator
 
     _check_standard_input(options, [])
-    prepare(None)
+    prepare_command()
     generators = {
         name: Generator.from_pretrained(run, best_device())
         for name, run in zip(names_of(options.runs), options.runs, strict=True)

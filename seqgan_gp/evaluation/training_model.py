@@ -54,10 +54,10 @@ class TrainingModel:
     def fit(self, sentences: Sequence[str]) -> LanguageModel:
         """A language model of other sentences over the vocabulary of the training sentences."""
         from ..config.text import TextConfig
-        from ..machine import prepare
+        from ..machine import prepare_command
         from ..training.likelihood import fit
 
-        prepare(None)
+        prepare_command()
         config = TextConfig()
         tokens = [len(e.ids) + 1 for e in self.tokenizer.backend.encode_batch_fast(list(sentences))]
         config.tokenizer.length = min(max(tokens), LONGEST)

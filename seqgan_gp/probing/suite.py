@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar
 from ..artefacts import checkpoints, locate, step_of
 from ..errors import UserError
 from ..files import atomic_write
-from ..machine import prepare
+from ..machine import prepare_command
 from ..metrics.bootstrap import subset
 from ..notices import silenced
 from .acceptability import acceptability
@@ -231,7 +231,7 @@ def probe(options: argparse.Namespace) -> int:
     if options.checkpoints == "all":
         for run in options.runs:
             _check_checkpoints(run)
-    prepare(None)
+    prepare_command()
     text = Text(options.sentences, options.reference, options.column, options.samples, options.seed)
     names = _names(options.runs)
     found: dict[str, dict[str, Result]] = {}

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..errors import UserError, one_line, told
 from ..files import atomic_write
-from ..machine import prepare
+from ..machine import prepare_command
 from ..training.replacing import REPORT
 from . import page, story
 from .runs import read_all
@@ -22,7 +22,7 @@ def report(options: argparse.Namespace) -> int:
     out = Path(options.out) if options.out else Path(options.runs[0] if len(options.runs) == 1 else ".") / REPORT
     runs = read_all(options.runs)
     _check_out(out)
-    prepare(None)
+    prepare_command()
     start = time.perf_counter()
     write(runs, out)
     size, seconds = out.stat().st_size / 1e6, time.perf_counter() - start
