@@ -62,13 +62,12 @@ def prepare(threads: int | None) -> None:
 
 
 def prepare_command() -> None:
-    """Prepare the process of a command that does not train, with a thread for each core that other programs leave free.
+    """Prepare a command whose operations share threads: one for each core that other programs leave free.
 
     Two threads beside a busy program can take many times as long as one; see `crowded`. OMP_NUM_THREADS over 1 sets
     another number.
     """
-    free = max(1, min(all_threads(), room(busy_cores(lambda: time.sleep(0.1)))))
-    prepare(given_threads(None) or free)
+    prepare(given_threads(None) or max(1, min(all_threads(), room(busy_cores(lambda: time.sleep(0.1))))))
 
 
 def set_threads(threads: int | None) -> None:

@@ -12,6 +12,8 @@ import torch
 from conftest import ROOT, train
 
 from seqgan_gp import machine
+from seqgan_gp.cli import main
+from seqgan_gp.evaluation import training_model
 from seqgan_gp.training import experiment
 
 
@@ -90,6 +92,25 @@ def test_commands_take_the_cores_that_others_leave_free(monkeypatch, busy, asked
     try:
         machine.prepare_command()
         assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("command", ["score", "language model"])
+def test_commands_beside_busy_programs_compute_on_one_thread(run, tmp_path, monkeypatch, command):
+    monkeypatch.setattr(training_model, "EPOCHS", 1)
+    before = torch.get_num_threads()
+    (tmp_path / "lines.txt").write_text("the dog sleeps.\n")
+    monkeypatch.setattr(machine, "_usable", lambda: {0, 1})
+    monkeypatch.setattr(machine, "busy_cores", lambda meanwhile: 2.0)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    torch.set_num_threads(2)
+    try:
+        if command == "score":
+            assert main(["score", str(run), str(tmp_path / "lines.txt"), "--out", str(tmp_path / "out.csv")]) == 0
+        else:
+            training_model.TrainingModel(["a dog sleeps.", "a cat runs."] * 20, "word").fit(["a cat sleeps."] * 40)
+        assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
 
