@@ -6,11 +6,10 @@ words for a type, which --help and errors print.
 
 from __future__ import annotations
 
-import difflib
 import functools
 import operator
 import types
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -76,12 +75,6 @@ class OneOf:
         return isinstance(other, OneOf) and other.registry is self.registry
 
 
-def nearest(wrong: str, known: Iterable[str]) -> str:
-    """`; did you mean ...?` if a known name is close to a wrong one, else an empty text."""
-    close = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.7)
-    return f"; did you mean {close[0]}?" if close else ""
-
-
 def describe(kind: Any) -> str:
     """The words for a type. In errors, "is needed" follows them."""
     extras: tuple[Any, ...] = ()
@@ -138,7 +131,7 @@ def check(key: str, kind: Any, value: Any) -> Any:
         for entry in value:
             check(key, get_args(kind)[0], entry)
     known = _names(kind)
-    hint = nearest(str(value), known)
+    hint = names.nearest(str(value), known)
     if not hint and (registry := _registry(kind)):
         hint = f"; {registry.note or 'a name of your own needs --import MODULE, the module that registers it'}"
     if known and not isinstance(value, list | dict):

@@ -5,8 +5,10 @@ The messages of the errors lack their subject: the caller puts the key or the op
 
 from __future__ import annotations
 
+import difflib
 import errno
 import os
+from collections.abc import Iterable
 
 from .errors import UserError
 
@@ -55,3 +57,9 @@ def usable_path(text: str) -> str:
         if error.errno == errno.ELOOP:
             raise UserError(f"is a link to itself ({text}): delete the link, or give another path") from None
     return text
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """`; did you mean ...?` if a known name is close to a wrong one, else an empty text."""
+    close = difflib.get_close_matches(wrong, list(known), n=1, cutoff=0.7)
+    return f"; did you mean {close[0]}?" if close else ""

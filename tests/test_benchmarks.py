@@ -1,5 +1,6 @@
 """Test each benchmark with a setting of seconds. The figures must fit together; their values do not matter."""
 
+import argparse
 import json
 import math
 import time
@@ -356,6 +357,15 @@ def test_the_benchmark_of_gpus_runs_every_part_of_an_experiment_on_a_cpu(tmp_pat
 def test_a_benchmark_of_gpus_says_which_file_it_needs(capsys):
     assert main(["gpu", "--configs", "char.yaml"]) == 2
     assert "give --captions FILE" in capsys.readouterr().err
+
+
+def test_one_file_of_captions_is_enough_for_the_benchmark_of_gpus(tmp_path):
+    captions = tmp_path / "captions.txt"
+    captions.write_text("a dog\n" * 20)
+    for name in gpu.CAPTIONS:  # coco.yaml names a file of test captions, too, which only some machines have
+        options = argparse.Namespace(captions=str(captions), steps=1000, options=[])
+        corpus = gpu.experiment(name, options).corpus
+        assert (corpus.train, corpus.test) == (str(captions), None)
 
 
 def test_each_part_of_a_training_is_profiled(capsys):

@@ -269,3 +269,20 @@ def test_the_program_ends_with_the_exit_code_of_its_command():
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert done.returncode == 2 and done.stdout == "loading ...\n"
     assert done.stderr.startswith("error: ") and "nonesuch" in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["sample", "run", "--output", "a.txt"], "--output is no option of seqgan-gp sample; did you mean --out?"),
+        (["sample", "run", "--numm=3"], "--numm is no option of seqgan-gp sample; did you mean --num?"),
+        (["compare", "a", "--refrence", "b"], "--refrence is no option of seqgan-gp compare; did you mean --reference?"),
+        (["sample", "run", "--zzz"], "--zzz is no option of seqgan-gp sample; seqgan-gp sample --help lists"),
+        (["score", "run", "file", "more"], "more is one argument too many; seqgan-gp score --help lists"),
+    ],
+)
+def test_an_unknown_option_is_told_with_its_command_and_the_nearest_one(arguments, line, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    printed = capsys.readouterr().err
+    assert printed.startswith(f"error: {line}") and printed.count("\n") == 1

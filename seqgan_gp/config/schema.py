@@ -13,8 +13,9 @@ from pkgutil import resolve_name
 from typing import Any, NamedTuple, get_type_hints
 
 from ..errors import UserError
-from ..fields import check, nearest
+from ..fields import check
 from ..modality import MODALITIES, modality
+from ..names import nearest
 
 OPTIONS = ("config", "output", "resume", "overwrite", "import")  # options of the training command that are not keys
 

@@ -51,6 +51,15 @@ class Parser(argparse.ArgumentParser):
             message = f"{wrong[2]} is no {wrong[1].lstrip('-').lower()}; choose {wrong[3].replace(chr(39), '')}"
         self.exit(2, f"{one_line(f'error: {message}; {self.prog} --help lists the options')}\n")
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """Parse as argparse does, but tell of an unknown option here, where the command and its options are known."""
+        found, rest = super().parse_known_args(args, namespace)
+        if wrong := next((text.partition("=")[0] for text in rest if text.startswith("-")), None):
+            self.error(f"{wrong} is no option of {self.prog}{names.nearest(wrong, self._option_string_actions)}")
+        if rest:
+            self.error(f"{rest[0]} is one argument too many")
+        return found, rest
+
     def format_help(self) -> str:
         return super().format_help() + (f"\n{self.ending()}" if self.ending else "")
 
