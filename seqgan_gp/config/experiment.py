@@ -122,7 +122,8 @@ class RerankingConfig:
         candidates: The most candidates for each sample. Sampling takes about half as many times the work. 1 trains no
             discriminator and keeps each sample of the generator.
         temperature: Temperature of the candidates' tokens; 0 takes the most probable. A higher one makes the
-            candidates more diverse, and more of them wrong, which the discriminator sees.
+            candidates more diverse, and more of them wrong, which the discriminator sees. With a reviser of words take
+            0: the drafts are drawn, so revisions are diverse already.
         share: Fraction of the training for the discriminator, over 0 and below 1.
         dropout: Fraction of the positions to hide from the discriminator in training, below 1. Without it, the
             discriminator memorises the sentences of a small corpus.
