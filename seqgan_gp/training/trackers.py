@@ -6,7 +6,6 @@ folder has the name by which each tracker knows the run, so that a resumed run g
 
 from __future__ import annotations
 
-import difflib
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, GeneralTracker, get_availa
 
 from ..errors import UserError, one_line
 from ..files import atomic_write
+from ..names import nearest
 from .replacing import IDENTITIES, TRACKED
 from .tracker import TRACKERS, Tracker
 
@@ -30,9 +30,8 @@ def check_trackers(names: Sequence[str]) -> None:
     available = [str(getattr(tracker, "value", tracker)) for tracker in get_available_trackers()]
     for name in names:
         if name not in TRACKERS:
-            close = difflib.get_close_matches(name, TRACKERS, n=1)
-            remedy = f"did you mean {close[0]}?" if close else f"choose some of {', '.join(TRACKERS)}"
-            raise UserError(f"trackers: there is no tracker {name}; {remedy}")
+            remedy = nearest(name, TRACKERS) or f"; choose some of {', '.join(TRACKERS)}"
+            raise UserError(f"trackers: there is no tracker {name}{remedy}")
         if name not in available:
             package = TRACKERS[name].package
             raise UserError(f"trackers: {name} is not installed: pip install {package}, or leave it out")
