@@ -45,7 +45,16 @@ def device_of(name: str | torch.device) -> torch.device:
 def onto(array: np.ndarray, device: torch.device | str) -> torch.Tensor:
     """An array as a tensor on a device. Floats are no wider than torch's default: Apple's have no float64."""
     wide = array.dtype == np.float64 and torch.get_default_dtype() != torch.float64
-    return torch.from_numpy(array.astype(np.float32) if wide else array).to(device)
+    return moved(torch.from_numpy(array.astype(np.float32) if wide else array), device)
+
+
+def moved(tensor: torch.Tensor, device: torch.device | str) -> torch.Tensor:
+    """A tensor of the CPU on a device. The host does not wait until a GPU has it: a copy from pinned memory goes on by
+    itself.
+    """
+    if torch.device(device).type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def prepare(threads: int | None) -> None:

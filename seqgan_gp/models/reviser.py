@@ -94,12 +94,18 @@ class RevisingGenerator(NoiseModel):
         with torch.no_grad():
             ids = self._draft(noise, self.drafting, condition)
             for number in range(self.passes - 1):
-                rows = (passes > number).nonzero().squeeze(1)
-                if not len(rows):
-                    break
-                given = None if condition is None else condition[rows]
-                ids = ids.index_copy(0, rows, most_probable(self.reviser.revise(ids[rows], latent[rows], given)))
+                ids = self._revise_where(passes > number, ids, latent, condition)
         return self.reviser.revise(ids, latent, condition)
+
+    def _revise_where(self, some: Tensor, ids: Tensor, latent: Tensor, condition: Tensor | None) -> Tensor:
+        """The most probable tokens (B, L) of a revision, for some (B,) of the sequences; the others as they are."""
+        if ids.device.type != "cpu":  # the host would wait for the number of rows, and all rows take no longer
+            return torch.where(some[:, None], most_probable(self.reviser.revise(ids, latent, condition)), ids)
+        rows = some.nonzero().squeeze(1)
+        if not len(rows):
+            return ids
+        given = None if condition is None else condition[rows]
+        return ids.index_copy(0, rows, most_probable(self.reviser.revise(ids[rows], latent[rows], given)))
 
     def _draft(self, noise: Tensor, temperature: float, condition: Tensor | None) -> Tensor:
         """Ids (B, L) of a draft."""

@@ -17,7 +17,7 @@ from ..artefacts import evaluating
 from ..config import OptimizerConfig
 from ..config.text import LikelihoodConfig, TextConfig
 from ..errors import UserError
-from ..machine import best_device
+from ..machine import best_device, moved
 from ..memory import FLOAT, WHOLE, weights
 from ..models.language_model import LanguageModelNetwork
 from ..text.corpus import Corpus
@@ -137,7 +137,7 @@ class LikelihoodTrainer(BaseTrainer):
         batch = torch.from_numpy(self.real[self.training[self.batches[progress.step]]])
         tokens = self.model.counted(batch).sum().item()
         # Gradients and logged numbers are averaged over processes. This factor makes them means over all tokens.
-        loss = self.step_module(batch[self.share].to(accelerator.device)) * (accelerator.num_processes / tokens)
+        loss = self.step_module(moved(batch[self.share], accelerator.device)) * (accelerator.num_processes / tokens)
         self.optimizer.zero_grad()
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(self.model.parameters(), config.clip)

@@ -15,15 +15,15 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import set_seed
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ..adversarial.game import Batch, Game
 from ..artefacts import evaluating
 from ..config import Experiment, OptimizerConfig
 from ..errors import UserError
-from ..machine import onto
+from ..machine import moved, onto
 from ..memory import weights
 from ..models.rectifiers import Rectified
+from .average import MovingAverage
 from .base import BaseTrainer
 from .batches import Batches
 from .build import BETAS, make_game, make_reranker, make_revision
@@ -63,7 +63,7 @@ class Trainer(BaseTrainer):
         player = task.player(self.generator)
         set_seed(config.seed, device_specific=True)  # Gumbel noise differs between processes
         self.game = make_game(accelerator, player, self.critic, config)
-        self.average = self._averaged(self.generator)
+        self.average = MovingAverage(self.generator, config.train.average)
         revision, reranking = config.reviser, config.reranker
         self.reranker = make_reranker(accelerator, task.build_critic(), reranking) if reranking else None
         self._candidates: dict[int, Tensor] = {}  # of each turn of the reranker, as int32: half the memory
@@ -75,7 +75,7 @@ class Trainer(BaseTrainer):
             self.average.requires_grad_(False)
             self.revising = task.revising(self.average.module, self.reviser)
             self.revision = make_revision(accelerator, self.game, task.player(self.revising), revision)
-            self.revised_average = self._averaged(self.reviser)  # on its device
+            self.revised_average = MovingAverage(self.reviser, config.train.average)  # on its device
 
     @staticmethod
     def optimizers(config: Experiment) -> dict[str, OptimizerConfig]:
@@ -197,7 +197,7 @@ class Trainer(BaseTrainer):
     def _noise(self) -> Tensor:
         drafting = self.done < self.game_ends or not self.revision
         player = self.generator if drafting else self.revising
-        return player.sample_noise(self.batches.size, self.progress.rng)[self.share].to(self.accelerator.device)
+        return moved(player.sample_noise(self.batches.size, self.progress.rng)[self.share], self.accelerator.device)
 
     def _share(self, batch: np.ndarray) -> Tensor:
         """This process's share of a batch, on its device."""
@@ -235,9 +235,6 @@ class Trainer(BaseTrainer):
     @property
     def _revised(self) -> bool:
         return self.revision is not None and bool(self.revised_average.n_averaged)
-
-    def _averaged(self, network: nn.Module) -> AveragedModel:
-        return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(self.config.train.average))
 
     @property
     def _discriminator(self) -> nn.Module | None:

@@ -1,0 +1,78 @@
+"""A step never makes the host wait for the device: it can be played where there are no numbers to wait for."""
+
+import pytest
+import torch
+from accelerate import Accelerator
+from bars import TINY as TINY_IMAGES
+from bars import bars
+from conftest import TINY
+from torch import nn
+
+from seqgan_gp import config
+from seqgan_gp.images.data import Splits
+from seqgan_gp.images.task import ImageTask
+from seqgan_gp.training import setup
+from seqgan_gp.training.text import TextTask
+from seqgan_gp.training.trainer import Trainer
+
+STEPS = 8
+SMALL = ["--corpus.size=64", "--corpus.holdout=10"]
+ALL_PARTS = [f"--train.steps={STEPS}", "--reranking.candidates=3", "--reranking.share=0.25"]
+R1_AND_R2 = ["--penalty.at=[real, generated]", "--penalty.sided=zero"]
+REVISED = [*ALL_PARTS, "--revision.passes=3", "--revision.share=0.5", "--revision.substitutions=2"]
+
+
+class Absent(Accelerator):
+    """Accelerate with torch's device "meta", whose tensors have shapes and no values. Reading a value fails."""
+
+    @property
+    def device(self) -> torch.device:
+        return torch.device("meta")
+
+    def prepare(self, *parts):
+        for part in parts:
+            if isinstance(part, nn.Module):
+                part.to(self.device)
+        return super().prepare(*parts, device_placement=[False] * len(parts))
+
+
+@pytest.fixture(autouse=True)
+def optimisers_of_moved_weights(monkeypatch):
+    """Let the optimisers keep their weights when these move, and update them by operations that "meta" knows."""
+    monkeypatch.setattr(setup, "FUSED", ())
+    torch.__future__.set_swap_module_params_on_conversion(True)
+    yield
+    torch.__future__.set_swap_module_params_on_conversion(False)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        REVISED,
+        [*REVISED, "--corpus.train=grammar:types", "--corpus.label=label", "--condition.features=8"],
+        [*REVISED, "--corpus.train=grammar:dialogue", "--corpus.context=context", "--condition.features=8"],
+        [*REVISED, "--train.critic_steps=2", "--penalty.every=2", "--critic.windows=2"],
+        [*ALL_PARTS, "--revision.passes=0", "--relaxation.kind=straight-through-gumbel"],
+        [*ALL_PARTS, "--revision.passes=0", "--relaxation.kind=softmax", "--penalty.space=one-hot"],
+        [*ALL_PARTS, "--revision.passes=0", "--objective=relativistic", *R1_AND_R2],
+        [*ALL_PARTS, "--revision.passes=0", "--generator.backbone=recurrent", "--critic.backbone=attention"],
+        [*ALL_PARTS, "--revision.passes=0", "--clipping=0.1", "--penalty.weight=0", "--critic.norm=layer"],
+    ],
+    ids=lambda options: " ".join(option for option in options if option not in REVISED) or "draft and revise",
+)
+def test_a_step_reads_no_number_of_the_device(options):
+    one = Trainer(Absent(cpu=True), TextTask.load(config.parse([*TINY, *SMALL, *options]).config))
+    found = {name for _ in range(STEPS) for name in one.step()}
+    assert {"critic_loss", "generator_loss", "discriminator_loss"} <= found
+    assert one.critic.embedding.device.type == "meta" and one.average.n_averaged > 0
+
+
+def test_a_step_of_images_reads_none_either():
+    one = Trainer(Absent(cpu=True), ImageTask(config.parse(TINY_IMAGES).config, Splits(bars(30), bars(20, seed=1))))
+    one.step(), one.step()
+
+
+def test_a_number_that_is_read_would_be_noticed():
+    one = Trainer(Absent(cpu=True), TextTask.load(config.parse([*TINY, *SMALL, *ALL_PARTS]).config))
+    with pytest.raises(RuntimeError):
+        one.step()["critic_loss"].item()
