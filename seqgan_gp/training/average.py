@@ -29,6 +29,6 @@ class MovingAverage(AveragedModel):
         else:
             for average, weight in zip(own, new, strict=True):
                 average.copy_(weight)
-        for average, buffer in zip(self.module.buffers(), model.buffers(), strict=True):
-            average.copy_(buffer)
+        for kept, buffer in zip(self.module.buffers(), model.buffers(), strict=True):
+            kept.copy_(buffer)
         self.n_averaged += 1
