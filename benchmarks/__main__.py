@@ -1,20 +1,19 @@
-"""Run one benchmark and print its table: python -m benchmarks NAME [--json FILE]."""
+"""Run one benchmark and print its table: python -m benchmarks BENCHMARK [--json FILE]."""
 
 from __future__ import annotations
 
 import argparse
-import ast
 import json
 import math
 import sys
 from contextlib import nullcontext
 from importlib import import_module
 from pathlib import Path
-from typing import NoReturn
 
 from seqgan_gp.cli import command
 from seqgan_gp.errors import UserError
 from seqgan_gp.files import atomic_write
+from seqgan_gp.options.parsing import programs
 
 BENCHMARKS = (
     "critic-step",
@@ -29,29 +28,15 @@ BENCHMARKS = (
 )
 
 
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; {self.prog} --help lists the options")
-
-
 @command
 def main(arguments: list[str]) -> int:
-    parser = _Parser(prog="python -m benchmarks", description=__doc__)
-    names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
-    for name in BENCHMARKS:
-        module = name.replace("-", "_")
-        words = ast.get_docstring(ast.parse(Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8"))) or ""
-        one = names.add_parser(
-            name,
-            help=words.splitlines()[0],
-            description=words,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+    parser, benchmarks = programs("benchmarks", "benchmark", Path(__file__).parent, BENCHMARKS)
+    for name, one in benchmarks.items():
         one.add_argument("--json", metavar="FILE", help="also write the figures here")
         # Import here: the imports of a benchmark take seconds, and the processes in which the benchmark of evaluation
         # measures memory import this file again.
         if arguments[:1] == [name]:
-            import_module(f"benchmarks.{module}").add_options(one)
+            import_module(f"benchmarks.{name.replace('-', '_')}").add_options(one)
     options = parser.parse_args(arguments)
     _check(options)
     # Open the file first, so that a wrong name does not cost minutes of work.

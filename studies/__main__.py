@@ -1,9 +1,7 @@
-"""Run one study, and write its numbers (JSON), its table (Markdown) and figures: python -m studies NAME [--out DIR]."""
+"""Run a study, and write its numbers (JSON), its table (Markdown) and figures: python -m studies STUDY [--out DIR]."""
 
 from __future__ import annotations
 
-import argparse
-import ast
 import json
 import sys
 from importlib import import_module
@@ -11,22 +9,15 @@ from pathlib import Path
 
 from seqgan_gp.cli import command
 from seqgan_gp.files import atomic_write
+from seqgan_gp.options.parsing import programs
 
 STUDIES = ("toys", "objectives", "trials", "samples", "augmentation", "substitutions")
 
 
 @command
 def main(arguments: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m studies", description=__doc__)
-    names = parser.add_subparsers(dest="name", required=True, metavar="NAME")
-    for name in STUDIES:
-        words = ast.get_docstring(ast.parse(Path(__file__).with_name(f"{name}.py").read_text(encoding="utf-8"))) or ""
-        one = names.add_parser(
-            name,
-            help=words.splitlines()[0],
-            description=words,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )
+    parser, studies = programs("studies", "study", Path(__file__).parent, STUDIES)
+    for name, one in studies.items():
         one.add_argument("--out", type=Path, metavar="DIR", help=f"output folder (default: in runs/studies/{name})")
         if arguments[:1] == [name]:  # the imports of a study take seconds
             import_module(f"studies.{name}").add_options(one)

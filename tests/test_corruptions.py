@@ -178,7 +178,7 @@ def test_a_family_of_ones_own_is_one_function_and_one_line(text, monkeypatch):
 @pytest.mark.parametrize(
     "sentences, options, complaint",
     [
-        (["a b", "b a"], {"family": "drpo"}, "'drpo': take drop"),
+        (["a b", "b a"], {"family": "drpo"}, "'drpo'; did you mean drop"),
         (["a b", "b a"], {"family": "wrong condition"}, "needs given"),
         (["a b", "b a"], {"family": "same class"}, "needs classes"),
         (["a b", "b a"], {"family": "swap distant"}, "change none of the 2 sentences"),

@@ -96,7 +96,7 @@ def test_an_encoder_of_the_users_own_is_found_in_the_working_directory(vowels, i
     [
         (
             ["--metrics", "vowel"],
-            "--metrics vowel: there is no such family of scores (did you mean vowels?); give ",
+            "--metrics vowel: there is no such family of scores; did you mean vowels?",
         ),
         (["--metrics", "nothing like it"], "oracle, valid, neighbours, guesses, composition, vowels, or all"),
         (["--metrics", "all", "ngrams"], "--metrics all is every family"),
@@ -112,7 +112,7 @@ def test_an_encoder_of_the_users_own_is_found_in_the_working_directory(vowels, i
         (["--encoder", "my_scores:"], "--encoder my_scores:: no encoder"),
         (["--metrics", "twice"], "--metrics twice: the family returns other and describes only mine"),
         (["--metrics", "vowels", "again"], "--metrics vowels and again both give the score vowel_fraction"),
-        (["--rank", "vowel_fractoin"], "--rank vowel_fractoin: no such score (did you mean vowel_fraction?); give one"),
+        (["--rank", "vowel_fractoin"], "--rank vowel_fractoin: there is no such score; did you mean vowel_fraction?"),
     ],
 )
 def test_what_fails_in_a_module_of_the_users_own_is_one_line(vowels, in_a_process, options, complaint):

@@ -158,17 +158,15 @@ def test_paths_that_cannot_be_looked_up(tmp_path, monkeypatch):
 def test_options_that_name_a_thing_refuse_a_text_that_names_nothing(arguments, capsys):
     *others, option = arguments
     for text, complaint in (("", "is empty"), ("a\0b", "zero byte"), ("\udcff", "not UTF-8"), ("a\nb\0", r"a\nb\x00")):
-        with pytest.raises(SystemExit) as stop:
-            main([*others, f"{option}={text}"])
+        assert main([*others, f"{option}={text}"]) == 2
         line = capsys.readouterr().err
-        assert stop.value.code == 2 and line.count("\n") == 1 and line.startswith("error: ")
+        assert line.count("\n") == 1 and line.startswith("error: ")
         assert option in line and complaint in line and "--help lists the options" in line
 
 
 @pytest.mark.parametrize("option", ["--num", "--seed", "--batch-size", "--candidates"])
 def test_numbers_of_options_are_no_larger_than_what_can_be_counted(option, capsys):
-    with pytest.raises(SystemExit):
-        main(["sample", "run", f"{option}={MOST + 1}"])
+    assert main(["sample", "run", f"{option}={MOST + 1}"]) == 2
     assert re.match(rf"error: argument {option}: a number over {MOST} is too large", capsys.readouterr().err)
 
 

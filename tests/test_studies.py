@@ -29,6 +29,16 @@ def test_help_teaches(name, word, capsys):
     assert word in text and len(text.splitlines()) > 20
 
 
+def test_a_wrong_name_is_one_line(capsys):
+    for arguments, line in (
+        (["trails"], "'trails' is no study; choose toys, "),
+        (["trials", "a.yaml", "--oput=b"], "--oput is no option of python -m studies trials; did you mean --out?"),
+    ):
+        assert main(arguments) == 2
+        printed = capsys.readouterr().err
+        assert printed.startswith(f"error: {line}") and printed.count("\n") == 1
+
+
 def test_an_unknown_system_is_named(tmp_path, capsys):
     assert main(["toys", "--systems", "wgan", f"--out={tmp_path}"]) == 2
     assert "there is no wgan; there are wgan-gp" in capsys.readouterr().err

@@ -13,13 +13,13 @@ from ..decoding import STANDARD_INPUT
 from ..errors import UserError
 from ..files import atomic_write
 from ..metrics.differences import LEAST_SEEDS
+from ..names import nearest
 from ..tabular import check_suffix
 from ..text.reading import read_sentences
 from ..text.words import characters, some, words
 from . import comparison, pairs, report, tables
 from .catalogue import describe, metrics
 from .comparison import Comparison, Sources
-from .families import nearest
 from .notes import REAL, REFERENCE, SAMPLES, TRAIN, other_case, same_sentences, short_lines
 from .real import FittedReal, random_halves, random_subset
 from .scorer import Scored, over_seeds
@@ -218,7 +218,8 @@ def _read_samples(file: str, column: str, size: int | None = None) -> list[str]:
 
 def _check_rank(key: str) -> None:
     if describe(key) is None or key.endswith("*"):
-        raise UserError(f"--rank {key}: no such score{nearest(key, metrics())}; give one of {', '.join(metrics())}")
+        remedy = nearest(key, metrics()) or f"; give one of {', '.join(metrics())}"
+        raise UserError(f"--rank {key}: there is no such score{remedy}")
 
 
 def _ranked(columns: Mapping[str, Scored], real: Scored, key: str) -> dict[str, Scored]:

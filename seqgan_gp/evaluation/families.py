@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from ..errors import UserError
 from ..metrics.metric import Metric
+from ..names import nearest
 from ..scoring import NGRAM_METRICS, ORACLE_METRICS, NGramScores, OracleScores, Scores
 from .classifier import CLASSIFIER_METRICS, ClassifierScores
 from .composition import COMPOSITION_METRICS, CompositionScores
@@ -116,14 +116,7 @@ def _family(name: str) -> Family:
     if name not in FAMILIES:
         if name == ALL:
             raise UserError(f"--metrics {ALL} is every family: name no other one beside it")
-        raise UserError(
-            f"--metrics {name}: there is no such family of scores{nearest(name, [*FAMILIES, ALL])}; give some of "
-            f"{', '.join(FAMILIES)}, or {ALL}; --import MODULE adds your own"
-        )
+        listed = f"; give some of {', '.join(FAMILIES)}, or {ALL}; --import MODULE adds your own"
+        remedy = nearest(name, [*FAMILIES, ALL]) or listed
+        raise UserError(f"--metrics {name}: there is no such family of scores{remedy}")
     return FAMILIES[name]
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """For an error: the known name that is nearest to a wrong one, as a question, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f" (did you mean {close[0]}?)" if close else ""

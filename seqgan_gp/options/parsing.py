@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import ast
 import re
 import shutil
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, NoReturn, TypeAlias
 
 from .. import names
-from ..errors import MOST, UserError, not_at_least, one_line
+from ..errors import MOST, UserError, not_at_least
 
 
 def at_least(least: float, kind: Callable[[str], Any]) -> Callable[[str], Any]:
@@ -49,7 +51,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         if wrong := re.fullmatch(r"argument (\S+): invalid choice: (.*) \(choose from (.*)\)", message, re.DOTALL):
             message = f"{wrong[2]} is no {wrong[1].lstrip('-').lower()}; choose {wrong[3].replace(chr(39), '')}"
-        self.exit(2, f"{one_line(f'error: {message}; {self.prog} --help lists the options')}\n")
+        raise UserError(f"{message}; {self.prog} --help lists the options")
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Parse as argparse does, but tell of an unknown option here, where the command and its options are known."""
@@ -65,6 +67,28 @@ class Parser(argparse.ArgumentParser):
 
 
 Commands: TypeAlias = "argparse._SubParsersAction[Parser]"
+
+
+def programs(package: str, kind: str, folder: Path, known: Iterable[str]) -> tuple[Parser, dict[str, Parser]]:
+    """A parser of the programs of a package, and that of each by its name. The docstring of a module is its help.
+
+    Args:
+        package: the name of the package.
+        kind: the word for such a program.
+        folder: the folder of the package.
+        known: the names of the programs, in the order of the help.
+    """
+
+    def words(module: str) -> str:
+        source = (folder / f"{module.replace('-', '_')}.py").read_text(encoding="utf-8")
+        return ast.get_docstring(ast.parse(source)) or ""  # an import may take seconds
+
+    parser = Parser(prog=f"python -m {package}", description=words("__main__"))
+    commands, found = parser.add_subparsers(dest="name", required=True, metavar=kind.upper()), {}
+    for name in known:
+        about, form = words(name), argparse.RawDescriptionHelpFormatter
+        found[name] = commands.add_parser(name, help=about.splitlines()[0], description=about, formatter_class=form)
+    return parser, found
 
 
 def listed(heading: str, meanings: Mapping[str, str]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Literal
 import numpy as np
 
 from ..errors import UserError
+from ..names import nearest
 from ..text.tokenizer import SPECIAL, Tokenizer, as_sentences
 from . import changes
 from .changes import Known, Rng
@@ -105,8 +105,8 @@ def corrupt(
             changes.
     """
     if family not in FAMILIES:
-        near = difflib.get_close_matches(family, FAMILIES, 1) or FAMILIES
-        raise UserError(f"there is no family of corruptions '{family}': take {', '.join(near)}")
+        remedy = nearest(family, FAMILIES) or f"; take one of {', '.join(FAMILIES)}"
+        raise UserError(f"there is no family of corruptions '{family}'{remedy}")
     lacks = {None: False, "given": given is None, "classes": classes is None}[FAMILIES[family].needs]
     if lacks:
         raise UserError(f"the corruption '{family}' needs {FAMILIES[family].needs}: give them, or leave it out")
