@@ -311,8 +311,8 @@ def test_each_candidate_has_the_label_of_its_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(reranking, "FEW", 1)
     samples = list(generator.sample(9, seed=1, given=given, batch_size=6))
     first, again = [statement, report, report], [report, report]
-    assert refuses.asked == written == [2 * first, 2 * again, 2 * again, first, again, again]
-    monkeypatch.setattr(reranking, "FEW", 6)  # all turns at once where a batch has two sentences left, and two if three
+    assert refuses.asked == written == [2 * first, first, 3 * again, 3 * again]
+    monkeypatch.setattr(reranking, "FEW", 12)  # both later turns of the six reports at once
     assert list(generator.sample(9, seed=1, given=given, batch_size=6)) == samples
     assert refuses.asked == written
     assert [len(rows) for rows in written[6:]] == [6, 4, 4, 6, 2]

@@ -64,10 +64,11 @@ class Keeper(Reranking):
 
     kept: list = []  # noqa: RUF012
 
-    def among(self, draw, chance, *condition):
+    def among(self, draw, chance, condition, batch):
         self.kept.append(chance)
         num, _, most = chance.shape
-        return lambda: [draw(torch.arange(num) * most + turn) for turn in range(most)][-1]
+        parts = torch.arange(num).split(batch)
+        return lambda: [torch.cat([draw(rows * most + turn) for rows in parts]) for turn in range(most)][-1]
 
 
 TOKENIZER = Tokenizer.train("word", WORDS, 100)

@@ -72,8 +72,9 @@ def sample_ids(logits: Tensor, temperature: float, chance: Tensor) -> Tensor:
 
 def _draw(logits: Tensor, temperature: float, chance: Tensor) -> Tensor:
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    logits = logits - logits.amax(dim=-1, keepdim=True)  # at most 0, so no temperature makes them overflow
-    passed = (logits / temperature).softmax(dim=-1).cumsum(dim=-1)
+    if temperature != 1:  # a softmax subtracts the largest logit by itself, but a division by less may overflow before
+        logits = (logits - logits.amax(dim=-1, keepdim=True)) / temperature
+    passed = logits.softmax(dim=-1).cumsum(dim=-1)
     total = passed[..., -1:]
     # A point that is rounded up to the total would give a token of probability zero.
     point = torch.minimum(chance.to(logits.device)[..., None] * total, torch.nextafter(total, torch.zeros_like(total)))

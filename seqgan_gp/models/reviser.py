@@ -35,7 +35,7 @@ class ReviserNetwork(GeneratorNetwork):
         """Logits (B, L, V) of the revision of ids (B, L), given noise (B, noise_size) and a condition (B, ...)."""
         logits = self._logits(self._read(ids, noise), condition)
         ahead = logits.new_full((*ids.shape, 1), self.copy)
-        return logits.scatter_add(2, ids.unsqueeze(-1), ahead)
+        return logits.scatter_add_(2, ids.unsqueeze(-1), ahead)  # in place, since logits are the largest tensor
 
     def hidden_states(self, ids: Tensor, noise: Tensor, condition: Tensor | None = None) -> list[Tensor]:
         """Hidden states (B, L, C) of a revision: the input of the first block, then the output of every block."""

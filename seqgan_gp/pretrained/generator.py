@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar, Self, TypeVar
@@ -33,6 +34,7 @@ from .reranking import Reranking
 Read = TypeVar("Read")
 
 TOGETHER = 1 << 16  # candidates whose random numbers a batch has at most, unless one sentence has more
+GROUP = 4  # batches whose sentences look for candidates together, so that the last of them still come in large batches
 SIDE_BY_SIDE = 128  # sentences of a batch; smaller ones gain nothing from threads: Python overhead (the GIL) dominates
 
 
@@ -195,10 +197,12 @@ class Generator(Shareable):
         if given is None and self.condition is not None:
             given = self.condition.draw(num, labels)
         each = reranking.candidates if reranking else 1
+        device, batch = next(self.network.parameters()).device, options.batch_size
+        threads = torch.get_num_threads() if device.type == "cpu" and batch >= SIDE_BY_SIDE else 1
+        group = min(GROUP, math.ceil(num / (batch * threads))) if reranking else 1
         # The random numbers of all candidates of a sentence are drawn together, though most sentences need few.
-        at_once = max(1, min(options.batch_size, TOGETHER // each))
-        device = next(self.network.parameters()).device
-        self._check_fits(min(num, at_once), num, temperature, options.batch_size, each, device)
+        at_once = max(1, min(batch * group, TOGETHER // each))
+        self._check_fits(min(num, at_once), num, temperature, batch, each, device)
         condition = encode(self.condition, given, num, device)
 
         def batches() -> Iterator[Callable[[], Tensor]]:
@@ -207,28 +211,30 @@ class Generator(Shareable):
                 part = None if condition is None else condition[start : start + at_once]
                 repeated = None if part is None else part.repeat_interleave(each, 0)
                 draw = network.draw(size * each, temperature, noise, tokens, repeated)
-                yield reranking.among(draw, chance.standard_exponential((size, 2, each)), part) if reranking else draw
+                if reranking:
+                    draw = reranking.among(draw, chance.standard_exponential((size, 2, each)), part, batch)
+                yield draw
 
-        def compute(ids: Callable[[], Tensor]) -> Read:
+        def compute(ids: Callable[[], Tensor]) -> list[Read]:
             with torch.no_grad():  # each thread has its own setting
-                return read(ids().cpu().numpy())
+                return [read(part.numpy()) for part in ids().cpu().split(batch)]
 
         networks = [self.network, *([reranking.discriminator] if reranking else [])]
-        large = device.type == "cpu" and options.batch_size >= SIDE_BY_SIDE
-        around = functools.partial(evaluating, *networks)
-        return side_by_side(compute, batches(), around, threads=None if large else 1)
+        groups = side_by_side(compute, batches(), functools.partial(evaluating, *networks), threads)
+        return (batch for group in groups for batch in group)
 
     def _check_fits(
         self, rows: int, num: int, temperature: float, batch_size: int, each: int, device: torch.device
     ) -> None:
-        """Raise a UserError if a batch of `rows` sentences surely does not fit into memory: the random numbers of all
-        its candidates and the logits of one of each, with their softmax and its sum if tokens are drawn; or the labels
-        of all sentences.
+        """Raise a UserError if `rows` sentences surely do not fit into memory: the random numbers of all their
+        candidates and the logits of a batch, with their softmax and its sum if tokens are drawn; or the labels of all
+        sentences.
         """
         network = self.network
         positions = 1 if isinstance(network, LanguageModelNetwork) else network.length  # written one after another
         logits = positions * network.vocabulary * (3 if temperature else 1)
-        needed = FLOAT * rows * (each * (getattr(network, "noise_size", 0) + network.length) + logits)
+        chances = each * (getattr(network, "noise_size", 0) + network.length)
+        needed = FLOAT * (rows * chances + min(rows, batch_size) * logits)
         lower = f"candidates, which are {each:,}" if each > batch_size else f"batch_size, which is {batch_size:,}"
         check(needed, f"drawing {rows:,} sentences at once", f"lower {lower}", device)
         if self.condition is not None:

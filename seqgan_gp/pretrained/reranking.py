@@ -49,7 +49,11 @@ class Reranking:
             yield scored
 
     def among(
-        self, draw: Callable[[Tensor], Tensor], chance: np.ndarray, condition: Tensor | None = None
+        self,
+        draw: Callable[[Tensor], Tensor],
+        chance: np.ndarray,
+        condition: Tensor | None = None,
+        batch: int = MANY,
     ) -> Callable[[], Tensor]:
         """Return a function that computes ids (B, L), each of them one of k rows of `draw`.
 
@@ -62,12 +66,13 @@ class Reranking:
             draw: from row numbers (n,), of B * k rows, to their ids (n, L).
             chance: standard exponential variables, (B, 2, k), to accept and to resample.
             condition: of each of the B samples, (B, ...), if there is one.
+            batch: candidates to compute at once.
         """
         num, _, most = chance.shape
 
         def reranked() -> Tensor:
             to_accept, to_choose = torch.from_numpy(chance.astype(np.float32)).unbind(1)
-            ratios, taken = torch.empty_like(to_choose), torch.zeros(num, dtype=torch.int64)
+            ratios, taken = torch.empty(num, most), torch.zeros(num, dtype=torch.int64)
             waiting, turn = torch.arange(num), 0  # samples without an accepted candidate
             found: Tensor | None = None
             while len(waiting) and turn < most:
@@ -75,16 +80,17 @@ class Reranking:
                 ahead = max(1, FEW // len(waiting), min(MANY // len(waiting), most // 16))
                 turns = torch.arange(turn, min(most, turn + ahead))
                 places = waiting[:, None], turns
-                ids = finish(draw((waiting[:, None] * most + turns).flatten()), self.tokenizer.end, self.tokenizer.pad)
-                given = [] if condition is None else [condition[waiting].repeat_interleave(len(turns), 0)]
-                ratios[places] = self.discriminator(ids, *given).to(ratios).view(len(waiting), len(turns))
-                found = ids.new_empty(num, most, ids.shape[1]) if found is None else found
-                found[places] = ids.view(len(waiting), len(turns), -1)
+                for rows in (waiting[:, None] * most + turns).flatten().split(batch):
+                    ids = finish(draw(rows), self.tokenizer.end, self.tokenizer.pad)
+                    given = [] if condition is None else [condition[rows // most]]
+                    ratios.view(-1)[rows] = self.discriminator(ids, *given).to(ratios)
+                    found = ids.new_empty(num * most, ids.shape[1]) if found is None else found
+                    found[rows] = ids
                 good = accepted(ratios[places], to_accept[places], most / 2)
                 taken[waiting] = turn + good.int().argmax(dim=1)  # the first good one
                 waiting, turn = waiting[~good.any(dim=1)], turn + len(turns)
             taken[waiting] = resample(ratios[waiting], to_choose[waiting])
             assert found is not None
-            return found[torch.arange(num), taken]
+            return found[torch.arange(num) * most + taken]
 
         return reranked
