@@ -181,6 +181,7 @@ def test_the_temperature_asked_for_reaches_the_network():
 @pytest.mark.parametrize("batch_size", [10, SIDE_BY_SIDE])
 @pytest.mark.parametrize("training", [False, True])
 def test_sampling_has_no_gradients_and_no_dropout_and_leaves_the_mode_alone(batch_size, training):
+    torch.set_num_threads(2)  # large batches are computed in threads, each with settings of its own
     generator = dice()
     generator.network.train(training)
     drawn(generator, 300, batch_size=batch_size)
