@@ -311,12 +311,12 @@ def test_each_candidate_has_the_label_of_its_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(reranking, "FEW", 1)
     samples = list(generator.sample(9, seed=1, given=given, batch_size=6))
     first, again = [statement, report, report], [report, report]
-    assert refuses.asked == written == [2 * first, first, 3 * again, 3 * again]
-    monkeypatch.setattr(reranking, "FEW", 18)  # two turns of all sentences at once, then the last
+    assert refuses.asked == written == [2 * first, 2 * again, 2 * again, first, again, again]
+    monkeypatch.setattr(reranking, "FEW", 6)  # all turns at once where a batch has two sentences left, and two if three
     assert list(generator.sample(9, seed=1, given=given, batch_size=6)) == samples
     assert refuses.asked == written
-    assert [len(rows) for rows in written[4:]] == [6, 6, 6, 6]
-    assert written[4] == np.repeat(first, 2).tolist()
+    assert [len(rows) for rows in written[6:]] == [6, 4, 4, 6, 2]
+    assert written[9] == np.repeat(first, 2).tolist()
 
 
 def test_candidates_that_are_computed_together_are_the_same_samples(chosen, monkeypatch):

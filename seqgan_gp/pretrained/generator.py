@@ -199,21 +199,25 @@ class Generator(Shareable):
         each = reranking.candidates if reranking else 1
         device, batch = next(self.network.parameters()).device, options.batch_size
         threads = torch.get_num_threads() if device.type == "cpu" and batch >= SIDE_BY_SIDE else 1
-        group = min(GROUP, math.ceil(num / (batch * threads))) if reranking else 1
         # The random numbers of all candidates of a sentence are drawn together, though most sentences need few.
-        at_once = max(1, min(batch * group, TOGETHER // each))
-        self._check_fits(min(num, at_once), num, temperature, batch, each, device)
+        most = max(1, min(batch * (GROUP if reranking else 1), TOGETHER // each))
+        self._check_fits(min(num, most), num, temperature, batch, each, device)
         condition = encode(self.condition, given, num, device)
 
         def batches() -> Iterator[Callable[[], Tensor]]:
-            for start in range(0, num, at_once):
-                size = min(at_once, num - start)
-                part = None if condition is None else condition[start : start + at_once]
+            start = number = 0
+            while start < num:
+                # The first groups are small, so that few sentences are written for whoever wants few, and so are the
+                # last, so that each thread has some.
+                group = min(2 ** min(number // threads, GROUP), math.ceil((num - start) / (batch * threads)))
+                size = min(batch * group, most, num - start)
+                part = None if condition is None else condition[start : start + size]
                 repeated = None if part is None else part.repeat_interleave(each, 0)
                 draw = network.draw(size * each, temperature, noise, tokens, repeated)
                 if reranking:
                     draw = reranking.among(draw, chance.standard_exponential((size, 2, each)), part, batch)
                 yield draw
+                start, number = start + size, number + 1
 
         def compute(ids: Callable[[], Tensor]) -> list[Read]:
             with torch.no_grad():  # each thread has its own setting
