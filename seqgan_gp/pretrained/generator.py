@@ -33,8 +33,8 @@ from .reranking import Reranking
 
 Read = TypeVar("Read")
 
-TOGETHER = 1 << 16  # candidates whose random numbers a batch has at most, unless one sentence has more
-GROUP = 4  # batches whose sentences look for candidates together, so that the last of them still come in large batches
+TOGETHER = 1 << 16  # candidates whose random numbers are drawn at once at most, unless one sentence has more
+GROUP = 4  # batches whose sentences look for candidates together: late candidates are few, and still fill a batch
 SIDE_BY_SIDE = 128  # sentences of a batch; smaller ones gain nothing from threads: Python overhead (the GIL) dominates
 
 
