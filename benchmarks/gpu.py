@@ -1,7 +1,8 @@
 """Training on one GPU: speed, use of the device, waits for the host, and equal curves in each precision.
 
 Each experiment trains for --steps steps, all of its parts included, in float32 without TF32, with TF32, and in bfloat16
-(mixed precision). A second float32 run with another seed shows how far two equal runs lie apart. For each the table has
+(mixed precision); once more in float32 without the recording of steps (train.cuda_graphs false); and in float32 with
+another seed, which shows how far two equal runs lie apart. For each the table has
 
 - steps per second, after the first tenth of each part, and the peak memory of the device;
 - busy: the share of the time in which the device computes, by torch's profiler;
@@ -16,6 +17,7 @@ On a CPU the same runs in float32 and bfloat16 only show that the script works.
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import statistics
 import sys
@@ -25,7 +27,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from accelerate import Accelerator
@@ -44,6 +46,23 @@ from .timing import peak_megabytes
 
 CONFIGS = ("text.yaml", "coco.yaml", "char.yaml", "mnist.yaml")
 CAPTIONS = ("coco.yaml", "char.yaml")  # they need a file of captions
+
+
+class Mode(NamedTuple):
+    """How a run computes: accelerate's mixed precision, TF32 or not, and whether its steps are recorded."""
+
+    precision: str
+    tf32: bool
+    recorded: bool = True
+
+
+CALLED = "float32, called"
+MODES = {
+    "float32": Mode("no", False),
+    CALLED: Mode("no", False, recorded=False),
+    "TF32": Mode("no", True),
+    "bfloat16": Mode("bf16", True),
+}
 PROFILED = 10  # steps in each of them
 WINDOWS = 10  # points of a curve
 
@@ -60,17 +79,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     device = best_device()
     experiments = {name: experiment(name, options) for name in options.configs}
-    modes = {"float32": ("no", False), "TF32": ("no", True), "bfloat16": ("bf16", True)}
+    modes = dict(MODES)
     if device.type != "cuda":
         print("there is no GPU: these runs on a CPU only show that the script works", file=sys.stderr)
-        del modes["TF32"]
+        del modes["TF32"], modes[CALLED]
     rows: list[dict[str, Any]] = []
     for name, config in experiments.items():
         runs = [*((mode, config) for mode in modes), ("float32", replace(config, seed=config.seed + 1))]
         measured = []
         for mode, one in tqdm(runs, desc=name, unit="run", disable=None):
-            precision, tf32 = modes[mode]
-            measured.append({"config": name, "precision": mode, "seed": one.seed} | train(one, precision, tf32))
+            measured.append({"config": name, "precision": mode, "seed": one.seed} | train(one, modes[mode]))
         reference, other = measured[0]["curve"], measured[-1]["curve"]
         seeds = distance(reference, other)
         _forget_precision()
@@ -99,11 +117,12 @@ def experiment(name: str, options: argparse.Namespace) -> Any:
     return replace(config, train=replace(config.train, seconds=None))
 
 
-def train(config: Any, precision: str, tf32: bool) -> dict[str, Any]:
+def train(config: Any, mode: Mode) -> dict[str, Any]:
     """Train an experiment, and return its speed, its use of the device, its waits, its curve and its last scores."""
     _forget_precision()
-    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
-    accelerator = Accelerator(mixed_precision=precision, cpu=best_device().type == "cpu")
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = mode.tf32
+    config = replace(config, train=replace(config.train, cuda_graphs=mode.recorded))
+    accelerator = Accelerator(mixed_precision=mode.precision, cpu=best_device().type == "cpu")
     prepare(config.train.threads)
     device = accelerator.device
     task = task_of(config).load(config)
@@ -112,6 +131,8 @@ def train(config: Any, precision: str, tf32: bool) -> dict[str, Any]:
     curve: list[Tensor | None] = []
     seconds, counted = 0.0, 0
     if device.type == "cuda":
+        gc.collect()  # the recordings of the run before
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
     busy: list[float | None] = []
     waits: list[int | None] = []
@@ -221,13 +242,13 @@ def _table(figures: dict[str, Any], rows: list[dict[str, Any]]) -> str:
     lines = [
         f"{figures['name']}, torch {figures['torch']}, {figures['steps']:,} steps each",
         "",
-        f"{'':12} {'precision':10} {'seed':>4} {'steps/s':>8} {'MB':>7} {'busy':>5} {'waits':>8} {'apart':>6}  scores",
+        f"{'':12} {'precision':15} {'seed':>4} {'steps/s':>8} {'MB':>7} {'busy':>5} {'waits':>8} {'apart':>6}  scores",
     ]
     for row in rows:
         waits = "" if row["waits"] is None else " ".join(map(str, row["waits"]))
         scores = "  ".join(f"{name} {value:.3f}" for name, value in row["scores"].items())
         lines.append(
-            f"{row['config'].removesuffix('.yaml'):12} {row['precision']:10} {row['seed']:4} "
+            f"{row['config'].removesuffix('.yaml'):12} {row['precision']:15} {row['seed']:4} "
             f"{row['steps_per_second']:8.1f} {row['peak_megabytes']:7.0f} {shown(row['busy'], '.2f'):>5} {waits:>8} "
             f"{shown(row['apart'], '.2f'):>6}  {scores}"
         )

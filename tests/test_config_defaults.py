@@ -59,7 +59,13 @@ COMMON = {
     **{"train.seconds": None, "train.critic_steps": 1, "train.critic.name": "Adam", "train.critic.options": {}},
     **{"train.generator.name": "Adam", "train.generator.options": {}},
     **{"train.decay_from": 0, "train.average": 0.998, "train.log_every": 50, "train.checkpoint_every": 1000},
-    **{"train.keep": 2, "train.threads": None, "evaluation.every": 1000, "evaluation.samples": 1000},
+    **{
+        "train.keep": 2,
+        "train.threads": None,
+        "train.cuda_graphs": True,
+        "evaluation.every": 1000,
+        "evaluation.samples": 1000,
+    },
 }
 
 BLOCKS = {"backbone": "convolutional", "width": 64, "blocks": 2, "norm": "none"}

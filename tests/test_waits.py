@@ -6,6 +6,7 @@ from accelerate import Accelerator
 from bars import TINY as TINY_IMAGES
 from bars import bars
 from conftest import TINY
+from every_part import ALL_PARTS, EVERY_PART, SMALL, STEPS, name_of
 from torch import nn
 
 from seqgan_gp import config
@@ -14,12 +15,6 @@ from seqgan_gp.images.task import ImageTask
 from seqgan_gp.training import setup
 from seqgan_gp.training.text import TextTask
 from seqgan_gp.training.trainer import Trainer
-
-STEPS = 8
-SMALL = ["--corpus.size=64", "--corpus.holdout=10"]
-ALL_PARTS = [f"--train.steps={STEPS}", "--reranking.candidates=3", "--reranking.share=0.25"]
-R1_AND_R2 = ["--penalty.at=[real, generated]", "--penalty.sided=zero"]
-REVISED = [*ALL_PARTS, "--revision.passes=3", "--revision.share=0.5", "--revision.substitutions=2"]
 
 
 class Absent(Accelerator):
@@ -45,21 +40,7 @@ def optimisers_of_moved_weights(monkeypatch):
     torch.__future__.set_swap_module_params_on_conversion(False)
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        REVISED,
-        [*REVISED, "--corpus.train=grammar:types", "--corpus.label=label", "--condition.features=8"],
-        [*REVISED, "--corpus.train=grammar:dialogue", "--corpus.context=context", "--condition.features=8"],
-        [*REVISED, "--train.critic_steps=2", "--penalty.every=2", "--critic.windows=2"],
-        [*ALL_PARTS, "--revision.passes=0", "--relaxation.kind=straight-through-gumbel"],
-        [*ALL_PARTS, "--revision.passes=0", "--relaxation.kind=softmax", "--penalty.space=one-hot"],
-        [*ALL_PARTS, "--revision.passes=0", "--objective=relativistic", *R1_AND_R2],
-        [*ALL_PARTS, "--revision.passes=0", "--generator.backbone=recurrent", "--critic.backbone=attention"],
-        [*ALL_PARTS, "--revision.passes=0", "--clipping=0.1", "--penalty.weight=0", "--critic.norm=layer"],
-    ],
-    ids=lambda options: " ".join(option for option in options if option not in REVISED) or "draft and revise",
-)
+@pytest.mark.parametrize("options", EVERY_PART, ids=name_of)
 def test_a_step_reads_no_number_of_the_device(options):
     one = Trainer(Absent(cpu=True), TextTask.load(config.parse([*TINY, *SMALL, *options]).config))
     found = {name for _ in range(STEPS) for name in one.step()}

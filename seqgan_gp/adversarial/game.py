@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from .constraints import clip_weights
+from .gradients import Gradients
 from .objectives import Objective
 from .penalty import Penalty, gradient_penalty, interpolate
 from .substitutions import substitution_loss
@@ -148,7 +149,7 @@ class Game:
         substitutions: token substitutions of each generated sample whose worth the critic tells exactly in the
             generator's update (`substitutions`); 0 takes the straight-through gradient. Other numbers are for one-hot
             tokens, `HardTokens`.
-        backward: function that differentiates a loss.
+        gradients: computes the losses of either player, and their gradients.
         autocast: function that returns the context for forward passes in mixed precision.
     """
 
@@ -164,14 +165,14 @@ class Game:
         critic_steps: int = 1,
         clipping: float | None = None,
         substitutions: int = 0,
-        backward: Callable[[Tensor], object] = Tensor.backward,
+        gradients: Gradients | None = None,
         autocast: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext,
     ):
         self.generator, self.critic, self.critic_loss = generator, critic, critic_loss
         self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
         self.objective, self.penalty, self.critic_steps, self.clipping = objective, penalty, critic_steps, clipping
         self.substitutions = substitutions
-        self.backward, self.autocast = backward, autocast
+        self.gradients, self.autocast = gradients or Gradients(), autocast
 
     def play(self, step: int, draw: Callable[[int], Batch], noise: Callable[[], Tensor]) -> dict[str, Tensor]:
         """Play one step of the game, and return the last value of each number, detached.
@@ -190,22 +191,29 @@ class Game:
 
     def update_critic(self, batch: Batch, penalised: bool = True) -> dict[str, Tensor]:
         """Update the critic once, and return the numbers of `CriticLoss`, detached."""
+        parts = self.gradients(self._critic_losses, self.critic_optimizer, batch, penalised)
+        self.critic_optimizer.step()
+        if self.clipping:
+            clip_weights(self.critic, self.clipping)
+        return parts
+
+    def _critic_losses(self, batch: Batch, penalised: bool) -> dict[str, Tensor]:
         generator = self.generator
         if isinstance(generator, nn.parallel.DistributedDataParallel):
             generator = generator.module  # no gradient to synchronise
         with torch.no_grad(), self.autocast():
             fake = generator(batch.noise, *batch.given)
-        parts = self.critic_loss(batch.real, fake, batch.alpha, penalised, batch.condition)
-        self.critic_optimizer.zero_grad()
-        self.backward(parts["critic_loss"])
-        self.critic_optimizer.step()
-        if self.clipping:
-            clip_weights(self.critic, self.clipping)
-        return {k: v.detach() for k, v in parts.items()}
+        return self.critic_loss(batch.real, fake, batch.alpha, penalised, batch.condition)
 
     def update_generator(self, batch: Batch) -> dict[str, Tensor]:
         """Update the generator once, and return `generator_loss`, detached. Paired objectives read the real samples."""
         self.critic.requires_grad_(False)
+        parts = self.gradients(self._generator_losses, self.generator_optimizer, batch)
+        self.generator_optimizer.step()
+        self.critic.requires_grad_(True)
+        return parts
+
+    def _generator_losses(self, batch: Batch) -> dict[str, Tensor]:
         fake = self.generator(batch.noise, *batch.given)
         with self.autocast(), parametrize.cached():  # all scores with the same weights
             real_scores = wide(self.critic(batch.real, *batch.given)) if self.objective.paired else None
@@ -219,11 +227,7 @@ class Game:
                 loss = substitution_loss(self.critic, fake, losses, self.substitutions, batch.given).mean()
             else:
                 loss = losses(self.critic(fake, *batch.given)).mean()
-        self.generator_optimizer.zero_grad()
-        self.backward(loss)
-        self.generator_optimizer.step()
-        self.critic.requires_grad_(True)
-        return {"generator_loss": loss.detach()}
+        return {"generator_loss": loss}
 
 
 def wide(scores: Tensor) -> Tensor:

@@ -9,12 +9,13 @@ from q, one after another, with a probability in proportion to p(x) / q(x): reje
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from .gradients import Gradients
 
 
 def accepted(log_ratios: Tensor, chance: Tensor, bound: float) -> Tensor:
@@ -67,6 +68,14 @@ class Forgetful(nn.Module):
         return self.critic.score(embedded) if condition is None else self.critic.score(embedded, condition)
 
 
+class Pairs(NamedTuple):
+    """Real samples (B, ...), as many candidates, and the condition of both (B, ...), or None."""
+
+    real: Tensor
+    fake: Tensor
+    condition: Tensor | None = None
+
+
 class Reranker:
     """A discriminator, its optimiser, and the number of its training steps.
 
@@ -78,7 +87,7 @@ class Reranker:
             penalty, since the slope of the density ratio has no bound.
         optimizer: the discriminator's optimiser.
         rate: learning rate at the start.
-        backward: function that differentiates a loss.
+        gradients: computes the loss, and its gradients.
     """
 
     def __init__(
@@ -87,10 +96,10 @@ class Reranker:
         loss: nn.Module,
         optimizer: torch.optim.Optimizer,
         rate: float,
-        backward: Callable[[Tensor], object] = Tensor.backward,
+        gradients: Gradients | None = None,
     ):
         self.discriminator, self.loss, self.optimizer = discriminator, loss, optimizer
-        self.rate, self.backward, self.steps = rate, backward, 0
+        self.rate, self.gradients, self.steps = rate, gradients or Gradients(), 0
 
     def forget(self) -> None:
         """Start anew at the next step, since the generator has changed."""
@@ -119,9 +128,10 @@ class Reranker:
             self.optimizer.state.clear()  # drop the moments of an earlier start
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate * factor
-        loss = self.loss(real, fake, condition=condition)["critic_loss"]
-        self.optimizer.zero_grad()
-        self.backward(loss)
+        parts = self.gradients(self._losses, self.optimizer, Pairs(real, fake, condition))
         self.optimizer.step()
         self.steps += 1
-        return {"discriminator_loss": loss.detach()}
+        return parts
+
+    def _losses(self, pairs: Pairs) -> dict[str, Tensor]:
+        return {"discriminator_loss": self.loss(pairs.real, pairs.fake, condition=pairs.condition)["critic_loss"]}

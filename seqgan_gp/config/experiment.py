@@ -169,6 +169,8 @@ class TrainConfig:
         keep: Number of latest checkpoints to keep.
         threads: CPU threads of each process; default: OMP_NUM_THREADS if it is over 1, else the run times a few steps
             at its start, and takes more than one where they are clearly faster. A number repeats a run bit for bit.
+        cuda_graphs: Record the operations of a step on one GPU, and replay them, which is several times as fast. Give
+            false for a network of your own that takes other operations from step to step.
     """
 
     steps: PositiveInt = 18_000
@@ -183,6 +185,7 @@ class TrainConfig:
     checkpoint_every: PositiveInt = 1_000
     keep: PositiveInt = 2
     threads: PositiveInt | None = None
+    cuda_graphs: bool = True
 
     def check(self, name: str) -> None:
         if (self.threads or 0) > 1024:

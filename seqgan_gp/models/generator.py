@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ..machine import moved
 from . import backbones
 from .backbones import unchanged
 from .conditions import Encoder, Modulation, encode
@@ -39,8 +40,9 @@ class NoiseModel(SequenceModel):
         tokens: np.random.Generator,
         condition: Tensor | None = None,
     ) -> Callable[..., Tensor]:
-        latent = self.sample_noise(num, noise).to(next(self.parameters()).device)
-        chance = draw_chance((num, self.length), tokens)
+        device = next(self.parameters()).device
+        latent = moved(self.sample_noise(num, noise), device)
+        chance = moved(draw_chance((num, self.length), tokens), device)
 
         def compute(rows: Tensor | None = None) -> Tensor:
             if rows is None:

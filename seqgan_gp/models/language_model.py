@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ..machine import moved
 from .relaxations import draw_chance, sample_ids
 from .sequence import SequenceModel, within
 
@@ -109,7 +110,7 @@ class LanguageModelNetwork(SequenceModel):
         """
         if condition is not None:
             raise ValueError("a language model takes no condition")
-        uniform = draw_chance((num, self.length), tokens).to(self.bias.device)
+        uniform = moved(draw_chance((num, self.length), tokens), self.bias.device)
         return lambda rows=None: self._write(uniform if rows is None else uniform[rows], temperature)
 
     def _write(self, uniform: Tensor, temperature: float) -> Tensor:

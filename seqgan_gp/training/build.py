@@ -8,10 +8,12 @@ from accelerate import Accelerator
 from torch import nn
 
 from ..adversarial.game import CriticLoss, Game
+from ..adversarial.gradients import Gradients
 from ..adversarial.objectives import OBJECTIVES
 from ..adversarial.penalty import MIXINGS, SIDES, Penalty
 from ..adversarial.reranker import Forgetful, Reranker
 from ..config import Experiment, PenaltyConfig, RerankingConfig, RevisionConfig
+from .recording import make_gradients
 from .setup import make_optimizer
 
 # Betas of Adam and its variants, unless the config sets them.
@@ -56,7 +58,7 @@ def make_game(accelerator: Accelerator, generator: nn.Module, critic: nn.Module,
         critic_steps=train.critic_steps,
         clipping=config.clipping,
         substitutions=config.substitutions,
-        backward=accelerator.backward,
+        gradients=make_gradients(accelerator, train.cuda_graphs),
         autocast=accelerator.autocast,
     )
 
@@ -76,10 +78,16 @@ def make_revision(accelerator: Accelerator, game: Game, reviser: nn.Module, conf
     return revision
 
 
-def make_reranker(accelerator: Accelerator, discriminator: nn.Module, config: RerankingConfig) -> Reranker:
-    """Build the reranker of a config, ready for the device and the processes."""
+def make_reranker(
+    accelerator: Accelerator, discriminator: nn.Module, config: RerankingConfig, gradients: Gradients | None = None
+) -> Reranker:
+    """Build the reranker of a config, ready for the device and the processes.
+
+    Args:
+        gradients: computes the loss, and its gradients; by default, with accelerate's backward pass.
+    """
     loss, optimizer = accelerator.prepare(
         CriticLoss(Forgetful(discriminator, config.dropout), OBJECTIVES["non-saturating"]),
         make_optimizer("reranking.optimizer", config.optimizer, discriminator.parameters(), STILL_BETAS),
     )
-    return Reranker(discriminator, loss, optimizer, config.optimizer.lr, accelerator.backward)
+    return Reranker(discriminator, loss, optimizer, config.optimizer.lr, gradients or Gradients(accelerator.backward))

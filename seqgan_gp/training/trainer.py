@@ -65,7 +65,9 @@ class Trainer(BaseTrainer):
         self.game = make_game(accelerator, player, self.critic, config)
         self.average = MovingAverage(self.generator, config.train.average)
         revision, reranking = config.reviser, config.reranker
-        self.reranker = make_reranker(accelerator, task.build_critic(), reranking) if reranking else None
+        self.reranker = None
+        if reranking:
+            self.reranker = make_reranker(accelerator, task.build_critic(), reranking, self.game.gradients)
         self._candidates: dict[int, Tensor] = {}  # of each turn of the reranker, as int32: half the memory
         self.game_ends, self.revision_ends = config.ends
         self.revision = None
