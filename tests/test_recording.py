@@ -5,7 +5,7 @@ import torch
 from accelerate import Accelerator
 from bars import TINY as TINY_IMAGES
 from bars import bars
-from conftest import TINY
+from conftest import TINY, train
 from every_part import ALL_PARTS, EVERY_PART, REVISED, SMALL, STEPS, name_of
 from torch import nn
 from torch.utils._pytree import tree_leaves
@@ -97,6 +97,17 @@ def test_batches_of_another_shape_are_recorded_anew(stand_in):
             assert gradients(losses, optimizer, Batch(real, real))["loss"].item() == 3 * length * number
             assert weight.grad is not None and weight.grad.tolist() == [length * number] * 3
     assert len(stand_in) == 2
+
+
+@pytest.mark.parametrize("error", [RuntimeError("operation not permitted\n more"), torch.cuda.OutOfMemoryError("x")])
+def test_a_step_that_cannot_be_recorded_names_the_key(error, stand_in, monkeypatch, tmp_path, capsys):
+    def capture(call):
+        raise error
+
+    monkeypatch.setattr(recording, "capture", capture)
+    assert train(tmp_path / "run", "--train.steps=20") == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "error: train.cuda_graphs: the GPU " in last and "false" in last
 
 
 def test_a_cpu_and_several_processes_record_nothing():

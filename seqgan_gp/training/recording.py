@@ -70,7 +70,7 @@ class RecordedGradients(Gradients):
         """Record a call on a batch of the same shapes. Only a replay computes it.
 
         Raises:
-            UserError: the device cannot record it.
+            UserError: the device cannot record it, or has no memory for it.
         """
         batch = type(batch)(*(None if tensor is None else tensor.clone() for tensor in batch))
 
@@ -79,6 +79,11 @@ class RecordedGradients(Gradients):
 
         try:
             (parts, gradients), replay = capture(call)
+        except torch.cuda.OutOfMemoryError:
+            raise UserError(
+                "train.cuda_graphs: the GPU has no memory left for a recording of a step: false needs less, or lower "
+                "train.batch_size"
+            ) from None
         except RuntimeError as error:
             cause = str(error).strip().partition("\n")[0]
             raise UserError(
