@@ -1,6 +1,7 @@
 """Test both players, the average and the optimisers, step by step. test_reference.py tests the whole game."""
 
 import numpy as np
+import pytest
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
@@ -170,6 +171,24 @@ def test_both_scores_of_a_paired_generator_are_of_the_same_critic():
     v, weight = layer[0]._v.clone(), layer.original.detach()
     one.game.update_generator(one.draw(0))
     torch.testing.assert_close(layer[0]._u, torch.nn.functional.normalize(weight @ v, dim=0))
+
+
+@pytest.mark.parametrize("options", [[], ["--revision.passes=2", "--revision.share=0.5"]], ids=["draft", "revise"])
+def test_mixed_precision_is_that_of_the_critic_alone(options):
+    """Rounded logits would spoil the probabilities of tokens."""
+    AcceleratorState._reset_state(reset_partial_state=True)  # the precision is that of the whole process
+    found = {"player": set(), "critic": set()}
+    try:
+        one = build(options, precision="bf16")
+        players = [one.generator, *([one.reviser] if one.revision else [])]
+        for name, layers in (("player", [player.logits for player in players]), ("critic", [one.critic.output])):
+            for layer in layers:
+                layer.register_forward_hook(lambda layer, given, out, name=name: found[name].add(out.dtype))
+        for _ in range(one.config.train.steps):
+            one.step()
+    finally:
+        AcceleratorState._reset_state(reset_partial_state=True)
+    assert found == {"player": {torch.float32}, "critic": {torch.bfloat16}}
 
 
 def test_the_generator_has_its_loss_in_float32_under_mixed_precision():

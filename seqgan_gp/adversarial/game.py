@@ -150,7 +150,7 @@ class Game:
             generator's update (`substitutions`); 0 takes the straight-through gradient. Other numbers are for one-hot
             tokens, `HardTokens`.
         gradients: computes the losses of either player, and their gradients.
-        autocast: function that returns the context for forward passes in mixed precision.
+        autocast: function that returns the context for the critic's forward passes in mixed precision.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class Game:
         generator = self.generator
         if isinstance(generator, nn.parallel.DistributedDataParallel):
             generator = generator.module  # no gradient to synchronise
-        with torch.no_grad(), self.autocast():
+        with torch.no_grad():
             fake = generator(batch.noise, *batch.given)
         return self.critic_loss(batch.real, fake, batch.alpha, penalised, batch.condition)
 

@@ -33,6 +33,16 @@ def make_penalty(config: PenaltyConfig) -> Penalty:
     )
 
 
+def precise(accelerator: Accelerator, player: nn.Module) -> nn.Module:
+    """A prepared player that computes in float32, also under mixed precision.
+
+    bfloat16 has three digits at most, too few for logits: the critic sees the wrong probabilities, and the player
+    cannot mend them. Characters stood still at twice the 4-gram JSD.
+    """
+    accelerator.unwrap_model(player, keep_fp32_wrapper=False)  # removes accelerate's mixed precision in place
+    return player
+
+
 def make_game(accelerator: Accelerator, generator: nn.Module, critic: nn.Module, config: Experiment) -> Game:
     """Build the game of a config with new optimisers, ready for the device and the processes.
 
@@ -48,7 +58,7 @@ def make_game(accelerator: Accelerator, generator: nn.Module, critic: nn.Module,
     )
     player, critic_loss, generator_optimizer, critic_optimizer = prepared
     return Game(
-        player,
+        precise(accelerator, player),
         critic,
         critic_loss,
         generator_optimizer,
@@ -71,9 +81,10 @@ def make_revision(accelerator: Accelerator, game: Game, reviser: nn.Module, conf
     """
     learning = [weight for weight in reviser.parameters() if weight.requires_grad]
     revision = copy.copy(game)
-    revision.generator, revision.generator_optimizer = accelerator.prepare(
+    player, revision.generator_optimizer = accelerator.prepare(
         reviser, make_optimizer("revision.optimizer", config.optimizer, learning, BETAS)
     )
+    revision.generator = precise(accelerator, player)
     revision.substitutions = config.substitutions or 0
     return revision
 
