@@ -50,6 +50,15 @@ class Backbone(nn.ModuleList):
         return state
 
 
+def hidden_matrices(network: nn.Module) -> list[nn.Parameter]:
+    """The weight matrices of the residual blocks of a network: neither embeddings nor what reads noise or writes logits
+    and scores.
+    """
+    blocks = [module for module in network.modules() if isinstance(module, Backbone)]
+    layers = [layer for block in blocks for layer in block.modules() if isinstance(layer, nn.Linear)]
+    return [weight for layer in layers for weight in layer.parameters() if weight.dim() == 2]
+
+
 @dataclass(frozen=True)
 class ConvolutionalOptions(Options):
     """Options of the convolutional backbone.

@@ -13,6 +13,7 @@ from ..adversarial.objectives import OBJECTIVES
 from ..adversarial.penalty import MIXINGS, SIDES, Penalty
 from ..adversarial.reranker import Forgetful, Reranker
 from ..config import Experiment, PenaltyConfig, RerankingConfig, RevisionConfig
+from ..models.backbones import hidden_matrices
 from .recording import make_gradients
 from .setup import make_optimizer
 
@@ -53,8 +54,8 @@ def make_game(accelerator: Accelerator, generator: nn.Module, critic: nn.Module,
     prepared = accelerator.prepare(
         generator,
         CriticLoss(critic, objective, penalty),
-        make_optimizer("train.generator", train.generator, generator.parameters(), BETAS),
-        make_optimizer("train.critic", train.critic, critic.parameters(), BETAS),
+        make_optimizer("train.generator", train.generator, generator.parameters(), BETAS, hidden_matrices(generator)),
+        make_optimizer("train.critic", train.critic, critic.parameters(), BETAS, hidden_matrices(critic)),
     )
     player, critic_loss, generator_optimizer, critic_optimizer = prepared
     return Game(
@@ -82,7 +83,7 @@ def make_revision(accelerator: Accelerator, game: Game, reviser: nn.Module, conf
     learning = [weight for weight in reviser.parameters() if weight.requires_grad]
     revision = copy.copy(game)
     player, revision.generator_optimizer = accelerator.prepare(
-        reviser, make_optimizer("revision.optimizer", config.optimizer, learning, BETAS)
+        reviser, make_optimizer("revision.optimizer", config.optimizer, learning, BETAS, hidden_matrices(reviser))
     )
     revision.generator = precise(accelerator, player)
     revision.substitutions = config.substitutions or 0
@@ -97,8 +98,9 @@ def make_reranker(
     Args:
         gradients: computes the loss, and its gradients; by default, with accelerate's backward pass.
     """
+    key, weights, hidden = "reranking.optimizer", discriminator.parameters(), hidden_matrices(discriminator)
     loss, optimizer = accelerator.prepare(
         CriticLoss(Forgetful(discriminator, config.dropout), OBJECTIVES["non-saturating"]),
-        make_optimizer("reranking.optimizer", config.optimizer, discriminator.parameters(), STILL_BETAS),
+        make_optimizer(key, config.optimizer, weights, STILL_BETAS, hidden),
     )
     return Reranker(discriminator, loss, optimizer, config.optimizer.lr, gradients or Gradients(accelerator.backward))

@@ -13,7 +13,9 @@ import torch
 
 from ..config import OptimizerConfig
 from ..errors import UserError
+from .muon import Muon
 
+OPTIMIZERS = {"Muon": Muon}  # beside those of torch.optim
 FUSED = ("Adam", "AdamW", "SGD")  # these have a fused update on every device
 
 
@@ -22,21 +24,24 @@ def make_optimizer(
     config: OptimizerConfig,
     parameters: Iterable[torch.nn.Parameter],
     betas: tuple[float, float],
+    hidden: Iterable[torch.nn.Parameter] | None = None,
 ) -> torch.optim.Optimizer:
-    """Build an optimiser of torch.optim by name.
+    """Build an optimiser of OPTIMIZERS or torch.optim by name.
 
     Args:
         key: the optimiser's key in the config, for messages.
+        parameters: the weights.
         betas: betas of Adam and its variants, unless the options set them.
+        hidden: those of the weights that Muon updates as matrices; by default, all matrices.
 
     Raises:
         UserError: there is no such optimiser, or it refuses an option.
     """
-    cls: Any = getattr(torch.optim, config.name, None)
+    cls: Any = OPTIMIZERS.get(config.name) or getattr(torch.optim, config.name, None)
     known = inspect.isclass(cls) and torch.optim.Optimizer in cls.__mro__[1:]
     if not known:
         raise UserError(
-            f"{key}.name: no optimiser '{config.name}' in torch.optim; Adam, AdamW, RMSprop and SGD are there"
+            f"{key}.name: no optimiser '{config.name}' in torch.optim; Muon, Adam, AdamW, RMSprop and SGD are there"
         )
     takes = inspect.signature(cls).parameters
     options = ({"betas": betas} if "betas" in takes else {}) | config.options
@@ -53,6 +58,12 @@ def make_optimizer(
         trial = torch.nn.Parameter(torch.zeros(2, 2))
         trial.grad = torch.zeros(2, 2)
         cls([trial], lr=config.lr, **options).step()
+        if cls is Muon and hidden is not None:
+            matrices, weights = set(map(id, hidden)), list(parameters)
+            groups = [
+                {"params": [w for w in weights if (id(w) in matrices) is m], "matrices": m} for m in (True, False)
+            ]
+            return cls(groups, lr=config.lr, **options)
         return cls(parameters, lr=config.lr, **options)
     except Exception as error:  # each optimiser raises its own exceptions
         cause = " ".join(str(error).split())
