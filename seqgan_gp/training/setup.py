@@ -59,10 +59,9 @@ def make_optimizer(
         trial.grad = torch.zeros(2, 2)
         cls([trial], lr=config.lr, **options).step()
         if cls is Muon and hidden is not None:
-            matrices, weights = set(map(id, hidden)), list(parameters)
-            groups = [
-                {"params": [w for w in weights if (id(w) in matrices) is m], "matrices": m} for m in (True, False)
-            ]
+            names, weights = set(map(id, hidden)), list(parameters)
+            matrices, others = ([w for w in weights if (id(w) in names) is inside] for inside in (True, False))
+            groups = [{"params": matrices}, {"params": others, "matrices": False}]
             return cls(groups, lr=config.lr, **options)
         return cls(parameters, lr=config.lr, **options)
     except Exception as error:  # each optimiser raises its own exceptions
