@@ -62,13 +62,15 @@ class PenaltyConfig:
 
 @dataclass
 class OptimizerConfig:
-    """An optimiser of torch.optim.
+    """An optimiser.
 
     Args:
-        name: Adam, AdamW, RMSprop, SGD or any other class of torch.optim.
+        name: Muon (orthogonal updates for the matrices of the residual blocks, Adam for all else), or Adam, AdamW,
+            RMSprop, SGD or any other class of torch.optim.
         lr: Learning rate.
         options: Further arguments of that class, such as {weight_decay: 0.01}. The default betas are (0, 0.9) for the
-            critic and the generator, and (0.9, 0.999) for the language model.
+            critic and the generator, and (0.9, 0.999) for the language model. Muon has momentum, and scale: the size of
+            a matrix's update in learning rates.
     """
 
     name: Name = "Adam"

@@ -59,8 +59,8 @@ def make_optimizer(
         trial.grad = torch.zeros(2, 2)
         cls([trial], lr=config.lr, **options).step()
         if cls is Muon and hidden is not None:
-            names, weights = set(map(id, hidden)), list(parameters)
-            matrices, others = ([w for w in weights if (id(w) in names) is inside] for inside in (True, False))
+            inner, weights = set(map(id, hidden)), list(parameters)
+            matrices, others = ([w for w in weights if (id(w) in inner) is inside] for inside in (True, False))
             groups = [{"params": matrices}, {"params": others, "matrices": False}]
             return cls(groups, lr=config.lr, **options)
         return cls(parameters, lr=config.lr, **options)
