@@ -35,7 +35,7 @@ class Muon(torch.optim.Optimizer):
         params: Iterable[Any],
         lr: float = 1e-3,
         momentum: float = 0.5,
-        scale: float = 2.0,
+        scale: float = 1.0,
         betas: tuple[float, float] = (0.0, 0.9),
         eps: float = 1e-8,
     ):
