@@ -15,15 +15,8 @@ from seqgan_gp.training import folder
 FREE = (
     *("imports", "clipping", "trackers", "penalty", "evaluation", "report"),
     *(f"train.{key}" for key in ("steps", "seconds", "decay_from", "average", "log_every", "checkpoint_every")),
-    *(
-        "train.keep",
-        "train.threads",
-        "train.cuda_graphs",
-        "train.critic.lr",
-        "train.generator.lr",
-        "likelihood.optimizer.lr",
-    ),
-    *("revision.optimizer.lr", "reranking.optimizer.lr"),
+    *(f"train.{key}" for key in ("keep", "threads", "cuda_graphs", "critic.lr", "generator.lr")),
+    *("likelihood.optimizer.lr", "revision.optimizer.lr", "reranking.optimizer.lr"),
     *(f"likelihood.{key}" for key in ("clip", "validate_every", "patience", "decay", "decays")),
 )
 

@@ -35,16 +35,9 @@ __all__ = ["METRICS", "is_run"]
 
 # A resumed run may change these keys and sections. It must agree on all others.
 FREE = (
-    *("imports", "clipping", "trackers", "penalty", "evaluation", "report"),
+    *("imports", "clipping", "trackers", "penalty", "evaluation", "report", "revision.optimizer.lr"),
     *(f"train.{key}" for key in ("steps", "seconds", "decay_from", "average", "log_every", "checkpoint_every")),
-    *(
-        "train.keep",
-        "train.threads",
-        "train.cuda_graphs",
-        "train.critic.lr",
-        "train.generator.lr",
-        "revision.optimizer.lr",
-    ),
+    *(f"train.{key}" for key in ("keep", "threads", "cuda_graphs", "critic.lr", "generator.lr")),
     *("reranking.optimizer.lr", "likelihood.optimizer.lr"),
     *(f"likelihood.{key}" for key in ("clip", "validate_every", "patience", "decay", "decays")),
 )

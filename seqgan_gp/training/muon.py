@@ -109,6 +109,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def gradients_of(weights: list[Tensor]) -> list[Tensor]:
+    """The gradients of weights, all of which have one."""
     return [weight.grad for weight in weights if weight.grad is not None]
 
 
