@@ -26,6 +26,6 @@ def test_the_method_imports_nothing_of_the_rest():
         "print(*sorted(m for m in sys.modules if m.startswith('seqgan_gp')), 'accelerate' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    rooms = ("constraints", "game", "objectives", "penalty", "reranker", "substitutions")
+    rooms = ("constraints", "game", "gradients", "objectives", "penalty", "reranker", "substitutions")
     expected = ["seqgan_gp", "seqgan_gp.adversarial", *(f"seqgan_gp.adversarial.{room}" for room in rooms)]
     assert done.stdout.split() == [*expected, "False"]
