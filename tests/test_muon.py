@@ -12,6 +12,7 @@ from corpora import load
 from torch import nn
 
 from seqgan_gp import config
+from seqgan_gp.errors import UserError
 from seqgan_gp.images.data import Splits
 from seqgan_gp.images.task import ImageTask
 from seqgan_gp.models.backbones import hidden_matrices
@@ -157,10 +158,12 @@ def test_the_optimisers_of_a_run_divide_their_weights():
         assert len(matrices["params"]) + len(others["params"]) == len(list(network.parameters()))
 
 
-def test_images_without_residual_blocks_take_it_too():
+def test_networks_without_residual_blocks_have_no_use_for_muon(tmp_path, capsys):
     task = ImageTask(config.parse([*TINY_IMAGES, *BOTH]).config, Splits(bars(30), bars(20, seed=1)))
-    one = Trainer(Accelerator(cpu=True), task)
-    one.step(), one.step()
+    with pytest.raises(UserError, match=r"^train\.generator\.name: Muon moves .* give Adam$"):
+        Trainer(Accelerator(cpu=True), task)
+    assert train(tmp_path / "run", "--method=likelihood", "--likelihood.optimizer.name=Muon") == 2
+    assert "error: likelihood.optimizer.name: Muon moves" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from ..config.text import LikelihoodConfig, TextConfig
 from ..errors import UserError
 from ..machine import best_device, moved
 from ..memory import FLOAT, WHOLE, weights
+from ..models.backbones import hidden_matrices
 from ..models.language_model import LanguageModelNetwork
 from ..text.corpus import Corpus
 from ..text.lines import Sentences
@@ -102,9 +103,10 @@ class LikelihoodTrainer(BaseTrainer):
         torch.manual_seed(config.seed)
         model = networks.build_language_model(config, tokenizer)
         torch.manual_seed(config.seed + accelerator.process_index)
+        key, hidden = "likelihood.optimizer", hidden_matrices(model)
         self.step_module, self.optimizer = accelerator.prepare(
             LikelihoodStep(model),
-            make_optimizer("likelihood.optimizer", config.likelihood.optimizer, model.parameters(), self.BETAS),
+            make_optimizer(key, config.likelihood.optimizer, model.parameters(), self.BETAS, hidden),
         )
         self.model = model
         self.best = networks.build_language_model(config, tokenizer).to(accelerator.device)

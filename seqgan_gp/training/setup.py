@@ -35,7 +35,7 @@ def make_optimizer(
         hidden: those of the weights that Muon updates as matrices; by default, all matrices.
 
     Raises:
-        UserError: there is no such optimiser, or it refuses an option.
+        UserError: there is no such optimiser, it refuses an option, or Muon has no matrices.
     """
     cls: Any = OPTIMIZERS.get(config.name) or getattr(torch.optim, config.name, None)
     known = inspect.isclass(cls) and torch.optim.Optimizer in cls.__mro__[1:]
@@ -43,6 +43,9 @@ def make_optimizer(
         raise UserError(
             f"{key}.name: no optimiser '{config.name}' in torch.optim; Muon, Adam, AdamW, RMSprop and SGD are there"
         )
+    inner = None if hidden is None else set(map(id, hidden))
+    if cls is Muon and inner is not None and not inner:
+        raise UserError(f"{key}.name: Muon moves matrices of residual blocks, and this network has none: give Adam")
     takes = inspect.signature(cls).parameters
     options = ({"betas": betas} if "betas" in takes else {}) | config.options
     if isinstance(options.get("betas"), list | tuple):  # a YAML file may have [0, 0.9], but torch wants floats
@@ -58,8 +61,8 @@ def make_optimizer(
         trial = torch.nn.Parameter(torch.zeros(2, 2))
         trial.grad = torch.zeros(2, 2)
         cls([trial], lr=config.lr, **options).step()
-        if cls is Muon and hidden is not None:
-            inner, weights = set(map(id, hidden)), list(parameters)
+        if cls is Muon and inner is not None:
+            weights = list(parameters)
             matrices, others = ([w for w in weights if (id(w) in inner) is inside] for inside in (True, False))
             groups = [{"params": matrices}, {"params": others, "matrices": False}]
             return cls(groups, lr=config.lr, **options)
