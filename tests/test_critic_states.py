@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -296,6 +297,7 @@ print(1024 * (peaks[1] - peaks[0]), 1024 * (peaks[2] - peaks[0]), kept)
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="it reads /proc, as on Linux")
 def test_two_hundred_thousand_sentences_take_little_more_memory_than_their_results(tmp_path):
     run = checkpoint(tmp_path, "--critic.width=64", "--critic.windows=3")
     command = [sys.executable, "-W", "ignore", "-c", PEAK, str(run)]

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -140,6 +141,7 @@ LARGE = (
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="it reads /proc, as on Linux")
 def test_an_estimate_is_no_more_than_what_a_run_takes(tmp_path):
     program = (
         "import resource, sys\nfrom seqgan_gp.cli import train\nfrom seqgan_gp.training import fitting\n"
