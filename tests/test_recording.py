@@ -1,5 +1,7 @@
 """Recorded gradients give the steps that unrecorded ones give."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from accelerate import Accelerator
@@ -110,8 +112,22 @@ def test_a_step_that_cannot_be_recorded_names_the_key(error, stand_in, monkeypat
     assert "error: train.cuda_graphs: the GPU " in last and "false" in last
 
 
-def test_a_cpu_and_several_processes_record_nothing():
-    assert type(recording.make_gradients(Accelerator(cpu=True), True)) is Gradients
+@pytest.mark.parametrize(
+    "device, processes, scaler, asked, kind",
+    [
+        ("cuda", 1, None, True, RecordedGradients),
+        ("cuda", 1, None, False, Gradients),
+        ("cpu", 1, None, True, Gradients),
+        ("cuda", 2, None, True, Gradients),
+        ("cuda", 1, object(), True, Gradients),
+    ],
+    ids=["one GPU", "not asked for", "CPU", "two processes", "float16"],
+)
+def test_one_gpu_records_where_it_is_asked_to_and_can(device, processes, scaler, asked, kind):
+    accelerator = SimpleNamespace(
+        device=torch.device(device), num_processes=processes, scaler=scaler, backward=torch.Tensor.backward
+    )
+    assert type(recording.make_gradients(accelerator, asked)) is kind
 
 
 @on_a_gpu

@@ -90,7 +90,7 @@ class Muon(torch.optim.Optimizer):
                 state["step"] = torch.zeros((), device=weight.device)
                 state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(weight), torch.zeros_like(weight)
         first, second, steps = ([self.state[w][k] for w in weights] for k in ("exp_avg", "exp_avg_sq", "step"))
-        (beta1, beta2), numbers = group["betas"], {"lr": group["lr"], "eps": group["eps"]}
+        beta1, beta2 = group["betas"]
         adam(
             weights,
             gradients_of(weights),
@@ -102,9 +102,10 @@ class Muon(torch.optim.Optimizer):
             amsgrad=False,
             beta1=beta1,
             beta2=beta2,
+            lr=group["lr"],
+            eps=group["eps"],
             weight_decay=0.0,
             maximize=False,
-            **numbers,
         )
 
 

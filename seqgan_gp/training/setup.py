@@ -41,7 +41,7 @@ def make_optimizer(
     known = inspect.isclass(cls) and torch.optim.Optimizer in cls.__mro__[1:]
     if not known:
         raise UserError(
-            f"{key}.name: no optimiser '{config.name}' in torch.optim; Muon, Adam, AdamW, RMSprop and SGD are there"
+            f"{key}.name: no optimiser '{config.name}': there are Muon, Adam, AdamW, RMSprop, SGD and all of torch.optim"
         )
     inner = None if hidden is None else set(map(id, hidden))
     if cls is Muon and inner is not None and not inner:
