@@ -41,7 +41,7 @@ def make_optimizer(
     known = inspect.isclass(cls) and torch.optim.Optimizer in cls.__mro__[1:]
     if not known:
         raise UserError(
-            f"{key}.name: no optimiser '{config.name}': there are Muon, Adam, AdamW, RMSprop, SGD and all of torch.optim"
+            f"{key}.name: no optimiser '{config.name}': there are Muon and those of torch.optim, such as Adam"
         )
     inner = None if hidden is None else set(map(id, hidden))
     if cls is Muon and inner is not None and not inner:
