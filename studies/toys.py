@@ -38,7 +38,9 @@ if TYPE_CHECKING:
 # Options of every system. Its own options come later and override them.
 COMMON = (
     *("--train.batch_size=256", "--train.critic_steps=5"),
-    *("--train.critic={lr: 1.0e-3}", "--train.generator={lr: 1.0e-3}", "--train.decay_from=0.5"),
+    "--train.critic={name: Adam, lr: 1.0e-3}",
+    "--train.generator={name: Adam, lr: 1.0e-3}",
+    "--train.decay_from=0.5",
 )
 WEIGHT = 0.1  # factor of text's penalty weight: points are close together, and a critic that overshoots orbits them
 SAMPLES = 500

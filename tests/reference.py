@@ -132,7 +132,37 @@ def rows(number, size, total, seed):
     return [np.random.default_rng((seed, p // total)).permutation(total)[p % total] for p in places]
 
 
+class Muon:
+    """Jordan et al. 2024, with Nesterov's momentum: each matrix of a block moves along the orthogonal factor of its
+    gradient. Adam moves all other weights.
+    """
+
+    def __init__(self, weights, lr, betas, momentum=0.5, eps=1e-8):
+        blocks = [name for name, weight in weights.items() if name.startswith("blocks.") and weight.dim() == 2]
+        self.matrices, self.momentum = [weights[name] for name in blocks], momentum
+        self.momenta = [torch.zeros_like(weight) for weight in self.matrices]
+        self.adam = torch.optim.Adam([w for name, w in weights.items() if name not in blocks], lr, betas, eps)
+        self.param_groups = self.adam.param_groups
+
+    def zero_grad(self):
+        for weight in (*self.matrices, *self.param_groups[0]["params"]):
+            weight.grad = None
+
+    def step(self):
+        self.adam.step()
+        for weight, momentum in zip(self.matrices, self.momenta, strict=True):
+            momentum.mul_(self.momentum).add_(weight.grad)
+            x = weight.grad + self.momentum * momentum
+            x = x / (x.norm() + 1e-12)
+            for _ in range(5):  # Newton and Schulz
+                gram = x @ x.T
+                x = 3.4445 * x - 4.7750 * gram @ x + 2.0315 * gram @ gram @ x
+            weight.data -= self.param_groups[0]["lr"] * max(weight.shape) ** 0.5 * x
+
+
 def optimizer(weights, options, betas):
+    if options.name == "Muon":
+        return Muon(weights, options.lr, betas, **options.options)
     kind = getattr(torch.optim, options.name)
     return kind(weights.values(), options.lr, **({"betas": betas} if options.name == "Adam" else {}) | options.options)
 

@@ -371,8 +371,8 @@ def test_one_file_of_captions_is_enough_for_the_benchmark_of_gpus(tmp_path):
 def test_each_part_of_a_training_is_profiled(capsys):
     assert gpu.parts(config.parse(["--config=text.yaml", "--train.steps=1000"]).config) == [
         (0, 250),
-        (250, 780),
-        (780, 1000),
+        (250, 750),
+        (750, 1000),
     ]  # fmt: skip
     plain = ["--config=text.yaml", "--train.steps=100", "--revision.passes=0", "--reranking.candidates=1"]
     assert gpu.parts(config.parse(plain).config) == [(0, 100)]

@@ -24,9 +24,11 @@ RERANKED = ["--reranking.candidates=4", f"--reranking.optimizer.{STEADY}"]
 REVISED = ["--revision.passes=2", f"--revision.optimizer.{STEADY}"]
 LABELS = ["--corpus.train=grammar:types", "--corpus.label=label", "--condition.features=9"]
 
+MUON = [f"--{key}.name=Muon" for key in ("train.critic", "train.generator", "revision.optimizer")]
+
 GAMES = {
     "the textbook": ["--relaxation.kind=softmax", "--penalty.space=one-hot", "--train.critic_steps=3"],
-    "the default run": ["--critic.windows=3", "--train.decay_from=0", "--train.average=0.6", *RERANKED],
+    "the default run": ["--critic.windows=3", "--train.decay_from=0", "--train.average=0.6", *RERANKED, *MUON],
     "words that are drawn": [
         *("--relaxation.kind=straight-through-gumbel", "--relaxation.temperature=0.7", "--seed=11"),
         *("--reranking.share=0.5", "--reranking.temperature=0.4", "--train.decay_from=0.5", *RERANKED),
@@ -58,7 +60,7 @@ GAMES = {
     ],
     "exact substitutions": ["--relaxation.substitutions=5", "--objective=non-saturating"],
     "draft and revise": [  # without a head start each pass writes other words
-        *("--revision.substitutions=3", "--train.average=0.6", "--revision.copy=0", *REVISED, *RERANKED),
+        *("--revision.substitutions=3", "--train.average=0.6", "--revision.copy=0", *REVISED, *RERANKED, *MUON),
     ],
     "draft and revise with labels": [
         *("--relaxation.kind=straight-through-gumbel", "--revision.temperature=0.7", "--revision.share=0.6", *LABELS),

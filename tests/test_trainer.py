@@ -95,14 +95,14 @@ def test_learning_rate_is_constant_then_falls_to_zero():
 
 
 def test_optimisers_get_the_momentum_that_the_penalty_wants():
-    def options(**changes):
-        parameters, optimizer = [torch.nn.Parameter(torch.zeros(1))], config.OptimizerConfig(**changes)
+    def options(name="Adam", **changes):
+        parameters, optimizer = [torch.nn.Parameter(torch.zeros(1))], config.OptimizerConfig(name, **changes)
         return setup.make_optimizer("train.critic", optimizer, parameters, trainer.Trainer.BETAS).param_groups[0]
 
-    assert options()["betas"] == options(name="AdamW")["betas"] == (0.0, 0.9)
+    assert options()["betas"] == options("AdamW")["betas"] == options("Muon")["betas"] == (0.0, 0.9)
     assert options(options={"betas": (0.5, 0.9)})["betas"] == (0.5, 0.9)
     assert options(options={"betas": [0, 0.9]})["betas"] == (0.0, 0.9)  # as one writes it in YAML
-    assert options(name="RMSprop")["momentum"] == options(name="SGD")["momentum"] == 0
+    assert options("RMSprop")["momentum"] == options("SGD")["momentum"] == 0
     assert options()["fused"] and not options(options={"fused": False})["fused"]
     assert options(options={"foreach": True})["foreach"] and not options(options={"foreach": True})["fused"]
 

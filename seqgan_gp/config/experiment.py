@@ -68,12 +68,12 @@ class OptimizerConfig:
         name: Muon (orthogonal updates for the matrices of the residual blocks, Adam for all else), or Adam, AdamW,
             RMSprop, SGD or any other class of torch.optim.
         lr: Learning rate.
-        options: Further arguments of that class, such as {weight_decay: 0.01}. The default betas are (0, 0.9) for the
-            critic and the generator, and (0.9, 0.999) for the language model. Muon has momentum, and scale: the size of
-            a matrix's update in learning rates.
+        options: Further arguments of that class, such as {betas: [0.5, 0.9]}. The default betas are (0, 0.9) for the
+            critic and the generator, and (0.9, 0.999) for the language model. Muon has Adam's betas and eps, momentum,
+            and scale: the size of a matrix's update in learning rates.
     """
 
-    name: Name = "Adam"
+    name: Name = "Muon"
     lr: PositiveFloat = 2.5e-3
     options: dict[str, Any] = field(default_factory=dict)
 
@@ -98,7 +98,7 @@ class RevisionConfig:
     """
 
     passes: NonNegativeDepth = 3
-    share: UnitInterval = 0.53
+    share: UnitInterval = 0.5
     temperature: NonNegativeFloat = 1.0
     copy: NonNegativeFloat = 4.0
     substitutions: NonNegativeInt | None = None
@@ -134,9 +134,9 @@ class RerankingConfig:
 
     candidates: PositiveInt = 8
     temperature: NonNegativeFloat = 0.0
-    share: UnitInterval = 0.22
+    share: UnitInterval = 0.25
     dropout: UnitInterval = 0.0
-    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=1e-3))
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig("Adam", lr=1e-3))
 
     def check(self, name: str) -> None:
         if self.candidates > 1 and not 0 < self.share < 1:
@@ -175,7 +175,7 @@ class TrainConfig:
             false for a network of your own that takes other operations from step to step.
     """
 
-    steps: PositiveInt = 18_000
+    steps: PositiveInt = 10_000
     seconds: PositiveFloat | None = None
     batch_size: PositiveInt = 64
     critic_steps: PositiveInt = 1

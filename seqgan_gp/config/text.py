@@ -115,7 +115,7 @@ class LikelihoodConfig:
         decays: Number of times to lower the learning rate.
     """
 
-    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig(lr=3e-3))
+    optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig("Adam", lr=3e-3))
     clip: PositiveFloat = 1.0
     validation: PositiveInt | None = None
     validate_every: PositiveInt = 200

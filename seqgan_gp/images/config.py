@@ -95,7 +95,10 @@ class ImageConfig(Experiment):
     critic: ImageCriticConfig = field(default_factory=ImageCriticConfig)
     train: TrainConfig = field(
         default_factory=lambda: TrainConfig(
-            steps=14_000, batch_size=32, critic=OptimizerConfig(lr=2e-3), generator=OptimizerConfig(lr=2e-3)
+            steps=14_000,
+            batch_size=32,
+            critic=OptimizerConfig("Adam", lr=2e-3),
+            generator=OptimizerConfig("Adam", lr=2e-3),
         )
     )
 
