@@ -376,8 +376,8 @@ def test_each_part_of_a_training_is_profiled(capsys):
     ]  # fmt: skip
     plain = ["--config=text.yaml", "--train.steps=100", "--revision.passes=0", "--reranking.candidates=1"]
     assert gpu.parts(config.parse(plain).config) == [(0, 100)]
-    assert main(["gpu", "--configs", "text.yaml", "--steps=60"]) == 2
-    assert "--steps 60: a part of the training of text.yaml has 13 steps" in capsys.readouterr().err
+    assert main(["gpu", "--configs", "text.yaml", "--steps=50"]) == 2
+    assert "--steps 50: a part of the training of text.yaml has 12 steps" in capsys.readouterr().err
 
 
 def test_a_curve_is_told_by_means_and_distances():

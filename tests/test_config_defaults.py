@@ -80,7 +80,7 @@ DEFAULTS = {
         **{"corpus.split": None, "corpus.uppercase": False, "corpus.label_pattern": None},
         **{"corpus.context": None, "corpus.size": 50_000, "corpus.holdout": None, "corpus.seed": 0},
         **{"corpus.streaming": None},
-        **{"tokenizer.kind": None, "tokenizer.vocabulary": 5000, "tokenizer.length": None},
+        **{"tokenizer.kind": None, "tokenizer.vocabulary": None, "tokenizer.length": None},
         **{"tokenizer.lowercase": False, "tokenizer.file": None},
         **{"condition.features": 64, "condition.blocks": 1, "condition.kernel": 3, "condition.heads": 4},
         **{"condition.length": None, "generator.noise": 128, "generator.position_noise": 0, "generator.kernel": 5},

@@ -79,7 +79,7 @@ LOWER = "; its training text is all lower case: put your sentences into lower ca
             "bpe",
             "a bee",
             ["a bee ü", "a bee"],
-            "29% of the tokens of your sentences are unknown to this run (such as 'ü')",
+            "17% of the tokens of your sentences are unknown to this run (such as 'ü')",
         ),
     ],
 )

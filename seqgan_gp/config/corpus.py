@@ -88,7 +88,7 @@ class CorpusConfig:
             )
 
 
-CHOSEN = ("kind", "length")  # keys of `tokenizer` that are chosen from the corpus by default
+CHOSEN = ("kind", "vocabulary", "length")  # keys of `tokenizer` that are chosen from the corpus by default
 
 
 @dataclass
@@ -96,10 +96,12 @@ class TokenizerConfig:
     """The tokenizer, from sentences to token ids.
 
     Args:
-        kind: Kind of tokens: word (words and punctuation marks), character, or bpe (byte-level pieces learned from the
-            corpus); default: character where words have no spaces between them, else word.
+        kind: Kind of tokens: word (words and punctuation marks), character, or bpe (pieces of words, learned from the
+            corpus); default: character where words have no spaces between them; else word if there is room for all
+            words in `vocabulary` tokens, or in 1,000 if you give no number; else bpe, unless characters alone take
+            half of that room.
         vocabulary: Largest number of tokens, including padding, unknown and end; rarer words and characters become
-            unknown.
+            unknown. Default: 1,000 for bpe, and 5,000 for the others.
         length: Positions of a sequence, in tokens including the end token; longer sentences are cut and counted;
             default: the longest sentence, but at most 32 unless over 1 in 100 is longer, and never over 128.
         lowercase: Convert to lower case before tokenizing.
@@ -107,7 +109,7 @@ class TokenizerConfig:
     """
 
     kind: Annotated[str, OneOf(KINDS)] | None = None
-    vocabulary: PositiveInt = 5_000
+    vocabulary: PositiveInt | None = None
     length: PositiveInt | None = None
     lowercase: bool = False
     file: Path | None = None

@@ -13,7 +13,7 @@ from .. import artefacts, manifest
 from .. import config as configs
 from ..config import Experiment
 from ..errors import UserError
-from ..text.choices import kind_of
+from ..text.words import unit_of
 from ..training import folder
 from ..training.replacing import METRICS, SAMPLES, is_run
 from ..training.task import Evaluator, task_of
@@ -146,7 +146,7 @@ class Run:
     @cached_property
     def unit(self) -> str:
         """The unit that a reader of its text compares: "word", or "character" where it has no words."""
-        return kind_of(self.task.corpus.train.text)
+        return unit_of(self.task.corpus.train.text)
 
     @property
     def evaluator(self) -> type[Evaluator]:

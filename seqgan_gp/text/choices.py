@@ -1,21 +1,46 @@
-"""Choices that depend on a corpus: its kind of tokens and the length of its sequences."""
+"""Choices that depend on a corpus: its kind of tokens, their number and the length of its sequences."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from .tokenizer import Tokenizer
-from .words import some, unit_of
+from .tokenizer import SPECIAL, Tokenizer
+from .words import some, unit_of, words
 
 USUAL, LONGEST = 32, 128  # positions; the work of a step grows with them
+PIECES, TOKENS = 1_000, 5_000  # the largest number of tokens that are pieces of words, and of others
 
 
-def kind_of(sentences: Sequence[str]) -> str:
-    """`character` where words have no spaces between them, as in passwords, genes and Chinese; else `word`."""
-    return unit_of(sentences)
+def kind_of(sentences: Sequence[str], vocabulary: int | None = None) -> str:
+    """`character` where words have no spaces between them, as in passwords, genes and Chinese; else `word` if all words
+    fit into a vocabulary of so many tokens, PIECES by default; else `bpe`, unless characters alone take half of that.
+
+    A generator learns pieces of words far better than thousands of words, most of which are rare (docs/experiments.md).
+    """
+    if unit_of(sentences) == "character":
+        return "character"
+    room = vocabulary or PIECES
+    if not _more(map(words, some(sentences)), room - len(SPECIAL)):
+        return "word"
+    return "word" if _more(sentences, room // 2) else "bpe"
+
+
+def _more(parts: Iterable[Iterable[str]], number: int) -> bool:
+    """Whether there are more different items in all parts than a number."""
+    seen: set[str] = set()
+    for part in parts:
+        seen.update(part)
+        if len(seen) > number:
+            return True
+    return False
+
+
+def vocabulary_of(kind: str) -> int:
+    """The largest number of tokens of a kind, unless somebody gives another one."""
+    return PIECES if kind == "bpe" else TOKENS
 
 
 def length_of(sentences: Sequence[str], tokenizer: Tokenizer) -> int:

@@ -48,7 +48,8 @@ class Pattern:
         """
         if type(tokenizer.backend.model).__name__ != "WordLevel":
             raise UserError(
-                "--fix needs tokens that are words or characters, and those of this run are pieces of words"
+                "--fix needs tokens that are words or characters, and those of this run are pieces of words: "
+                "train with --tokenizer.kind word"
             )
         first, last = text.startswith("^"), re.search(r"(?<!\\)(?:\\\\)*\$$", text) is not None
         inside = text[first : len(text) - last]

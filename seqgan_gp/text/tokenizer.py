@@ -76,6 +76,8 @@ class Encoded(NamedTuple):
         return cls(np.concatenate(ids), *map(sum, counts))
 
 
+# A clitic, a word, a number, other marks, or white space.
+_PIECE = r"'(?:[sdmt]|ll|ve|re)| ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
 _SPELLING = Spelling(letters=r"\p{L}\p{N}_", marks=r"\p{M}", outside="▁", point=r"\x{{{:X}}}")
 
 
@@ -106,10 +108,14 @@ def _character(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
 
 
 def _bpe(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
-    """Use byte-level byte-pair encoding (Sennrich et al. 2016; Radford et al. 2019); an unseen byte is unknown."""
+    """Split into pieces of words by byte-pair encoding of characters (Sennrich et al. 2016); an unseen character is
+    unknown. A word, a number or a run of marks takes the space before it along (Radford et al. 2019).
+
+    Pieces of bytes would let a generator write half of a letter that is not ASCII.
+    """
     backend = Backend(models.BPE(unk_token=UNKNOWN))
-    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    backend.decoder = decoders.ByteLevel()
+    backend.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECE), "isolated")
+    backend.decoder = decoders.Fuse()
     return backend, trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False)
 
 
@@ -162,7 +168,7 @@ class Tokenizer:
             lowercase: fold case before anything else.
 
         Raises:
-            UserError: there is no room for the special tokens, or, for bpe, for every byte that occurs.
+            UserError: there is no room for the special tokens, or, for bpe, for every character that occurs.
         """
         if vocabulary <= len(SPECIAL):
             raise UserError(

@@ -28,12 +28,13 @@ from ..models.sequence import SequenceModel, finish
 from ..terminal import progress
 from ..text import cache, prepared
 from ..text.adherence import Adherence
-from ..text.choices import kind_of, length_of
+from ..text.choices import TOKENS, kind_of, length_of, vocabulary_of
 from ..text.conditions import Condition, Labels
 from ..text.corpus import GRAMMAR, Corpus, load_corpus, load_grammar
 from ..text.lines import Sentences
 from ..text.prepared import Prepared, Rows
 from ..text.tokenizer import Tokenizer
+from ..text.words import unit_of
 from . import sizes, task, text_evaluator
 
 
@@ -65,8 +66,9 @@ class RelaxedReviser(RelaxedGenerator):
         return self.generator.any_pass(noise, condition)
 
 
-def _settled(config: TextConfig, kind: str | None, length: int) -> TextConfig:
-    return replace(config, tokenizer=replace(config.tokenizer, kind=kind, length=length))
+def _settled(config: TextConfig, kind: str | None, tokens: int, length: int) -> TextConfig:
+    vocabulary = config.tokenizer.vocabulary or tokens
+    return replace(config, tokenizer=replace(config.tokenizer, kind=kind, vocabulary=vocabulary, length=length))
 
 
 def _settings(config: TextConfig) -> list[Any]:
@@ -119,7 +121,8 @@ class TextTask(task.Task[TextConfig]):
                     folder = cache.keep(cls._prepare(config, corpus, scratch.path / "prepared", check), name)
                 shutil.rmtree(scratch.path / "source")
                 facts = Prepared.read(folder).facts
-                task = cls.read(_settled(config, facts.kind, facts.length), folder)
+                tokens = len(Tokenizer.load(folder / TOKENIZER))
+                task = cls.read(_settled(config, facts.kind, tokens, facts.length), folder)
                 task._check(check)
         except OSError as error:
             scratch.remove()
@@ -141,15 +144,15 @@ class TextTask(task.Task[TextConfig]):
         t, kind, train, test = config.tokenizer, config.tokenizer.kind, corpus.train, corpus.test
         if t.file:
             tokenizer = Tokenizer.load(t.file)
-            tokenizer.check_size(t.vocabulary)
+            tokenizer.check_size(t.vocabulary or TOKENS)
         else:
-            kind = kind or kind_of(train.text)
+            kind = kind or kind_of(train.text, t.vocabulary)
             contexts = train.given if train.given is not None and config.corpus.context else ()
             texts = progress(itertools.chain(train.text, contexts), "learning the tokens", len(train) + len(contexts))
-            tokenizer = Tokenizer.train(kind, texts, t.vocabulary, t.lowercase)
+            tokenizer = Tokenizer.train(kind, texts, t.vocabulary or vocabulary_of(kind), t.lowercase)
         # A window of the critic must fit into a sequence.
         length = t.length or max(length_of(train.text, tokenizer), config.critic.windows)
-        settled = _settled(config, kind, length)
+        settled = _settled(config, kind, len(tokenizer), length)
         condition = networks.condition_of(settled, tokenizer, lambda: Labels.of(train.given or [], test.given or []))
         task = cls(settled, corpus, tokenizer, condition)
         task._check(check)
@@ -224,7 +227,7 @@ class TextTask(task.Task[TextConfig]):
         corpus, facts, t = self.corpus, self.prepared.facts, self.config.tokenizer
         sizes = f"{len(corpus.train):,} training and {len(corpus.test):,} held-out sentences"
         lines = [f"{sizes}, {len(self.tokenizer):,} tokens"]
-        if t.kind == "word" and not t.file and kind_of(corpus.train.text) != "word":
+        if t.kind == "word" and not t.file and unit_of(corpus.train.text) != "word":
             lines.append(
                 "the sentences have no spaces between words, so that a whole clause is one word: "
                 "--tokenizer.kind character suits them"
@@ -249,7 +252,8 @@ class TextTask(task.Task[TextConfig]):
 
     def resized(self, config: TextConfig) -> TextTask:
         other = super().resized(config)
-        other.tokenizer = cast(Tokenizer, sizes.First(self.tokenizer, config.tokenizer.vocabulary))
+        if config.tokenizer.vocabulary:
+            other.tokenizer = cast(Tokenizer, sizes.First(self.tokenizer, config.tokenizer.vocabulary))
         return other
 
     def batch_needs(self, rows: int) -> float:
