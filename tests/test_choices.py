@@ -19,6 +19,11 @@ def lines(words: int, letters: str = "abcdefghij") -> list[str]:
     return [" ".join(drawn[start : start + 8]) + "." for start in range(0, len(drawn), 8)]
 
 
+def test_words_in_another_case_are_other_words_unless_case_is_folded():
+    sentences = lines(600) + [line.upper() for line in lines(600)]
+    assert (kind_of(sentences), kind_of(sentences, lowercase=True)) == ("bpe", "word")
+
+
 @pytest.mark.parametrize(
     "sentences, vocabulary, kind",
     [

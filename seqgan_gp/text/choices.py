@@ -14,7 +14,7 @@ USUAL, LONGEST = 32, 128  # positions; the work of a step grows with them
 PIECES, TOKENS = 1_000, 5_000  # the largest number of tokens that are pieces of words, and of others
 
 
-def kind_of(sentences: Sequence[str], vocabulary: int | None = None) -> str:
+def kind_of(sentences: Sequence[str], vocabulary: int | None = None, lowercase: bool = False) -> str:
     """`character` where words have no spaces between them, as in passwords, genes and Chinese; else `word` if all words
     fit into a vocabulary of so many tokens, PIECES by default; else `bpe`, unless characters alone take half of that.
 
@@ -23,7 +23,7 @@ def kind_of(sentences: Sequence[str], vocabulary: int | None = None) -> str:
     if unit_of(sentences) == "character":
         return "character"
     room = vocabulary or PIECES
-    if not _more(map(words, some(sentences)), room - len(SPECIAL)):
+    if not _more((words(sentence, lowercase) for sentence in some(sentences)), room - len(SPECIAL)):
         return "word"
     return "word" if _more(sentences, room // 2) else "bpe"
 

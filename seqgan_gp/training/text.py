@@ -146,7 +146,7 @@ class TextTask(task.Task[TextConfig]):
             tokenizer = Tokenizer.load(t.file)
             tokenizer.check_size(t.vocabulary or TOKENS)
         else:
-            kind = kind or kind_of(train.text, t.vocabulary)
+            kind = kind or kind_of(train.text, t.vocabulary, t.lowercase)
             contexts = train.given if train.given is not None and config.corpus.context else ()
             texts = progress(itertools.chain(train.text, contexts), "learning the tokens", len(train) + len(contexts))
             tokenizer = Tokenizer.train(kind, texts, t.vocabulary or vocabulary_of(kind), t.lowercase)
