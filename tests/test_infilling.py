@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 from conftest import SIZES, TINY
+from tokenizers import Tokenizer as Backend
+from tokenizers import models, pre_tokenizers
 
 from seqgan_gp import Generator
 from seqgan_gp.cli import main
@@ -16,6 +18,10 @@ from seqgan_gp.text.tokenizer import Tokenizer
 
 GENES = Tokenizer.train("character", ["ACGT", "A?C*^$\\"], 20)
 WORDS = Tokenizer.train("word", ["the old dog sleeps.", "a cat, the dog and I"], 40)
+PIECES = Tokenizer.train("bpe", ["the old dog sleeps.", "the dogs are old", "a dog"] * 3, 60)
+_backend = Backend(models.BPE(unk_token="<unk>"))
+_backend.pre_tokenizer = pre_tokenizers.ByteLevel()
+BYTES = Tokenizer(_backend)  # as a run of an earlier version, or a model from elsewhere, has it
 LENGTH = 9
 
 
@@ -56,6 +62,23 @@ def test_a_question_mark_is_a_word_where_tokens_are_words():
 
 
 @pytest.mark.parametrize(
+    "pattern, with_it, without",
+    [
+        ("the ? dog", ["see the old dog", "in the old dog."], ["see the dog", "see the old old dog", "the old cat"]),
+        ("^the ? dog", ["the old dog"], ["see the old dog"]),
+        ("old *.$", ["the old dog.", "so old."], ["old dog.", "the old dog. a"]),
+        ("? dog", ["the dog"], ["dog", "the", "cat"]),
+        ("^a", ["a dog", "a"], ["the a"]),
+    ],
+)
+def test_a_question_mark_is_a_piece_where_tokens_are_pieces(pattern, with_it, without):
+    seen = Tokenizer.train("bpe", [*with_it, *without] * 2 + ["the old dog", "an old dog"] * 9, 50)
+    assert {" old", " dog", "the"} <= set(seen.tokens)
+    assert [text for text in with_it if not holds(pattern, text, seen)] == []
+    assert [text for text in without if holds(pattern, text, seen)] == []
+
+
+@pytest.mark.parametrize(
     "pattern, tokenizer, complaint",
     [
         ("AXC", GENES, "'X' is no token of this run; it has $*?ACGT"),
@@ -63,7 +86,8 @@ def test_a_question_mark_is_a_word_where_tokens_are_words():
         ("^*$", GENES, "nothing is fixed"),
         ("A" * 5 + "?" * 5, GENES, "10 tokens, and a sequence of this run has at most 9"),
         ("the wolf", WORDS, "'wolf' is no token of this run"),
-        ("dog", Tokenizer.train("bpe", ["the dog"], 300), "pieces of words"),
+        ("the öl", PIECES, "'ö' is no token of this run"),
+        ("dog", BYTES, "cannot read patterns with the tokenizer of this run"),
     ],
 )
 def test_a_bad_pattern_is_one_line(pattern, tokenizer, complaint):

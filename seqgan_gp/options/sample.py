@@ -42,9 +42,9 @@ def add(commands: Commands) -> None:
         "--fix",
         type=a_name,
         metavar="PATTERN",
-        help="text only: hold these tokens fixed, such as the motif 'A???C' or 'the ? dog sleeps': ? is any one token, "
-        "* any number of them. The pattern may stand anywhere; ^ in front ties it to the beginning and $ behind to the "
-        "end. A backslash takes its meaning from each of them",
+        help="text only: hold these tokens fixed, such as the motif 'A???C' or 'the ? dog sleeps': ? is any one token "
+        "(a word, a character or a piece of a word), * any number of them. The pattern may stand anywhere; ^ in front "
+        "ties it to the beginning and $ behind to the end. A backslash takes its meaning from each of them",
     )
     p.add_argument(
         "--fix-by",

@@ -38,24 +38,30 @@ class Pattern:
     @classmethod
     def read(cls, text: str, tokenizer: Tokenizer, length: int) -> Pattern:
         r"""Read a pattern: ? stands for one token, * for any number, ^ in front for the beginning of the sequence, and
-        $ at the end for its end. \?, \*, \^, \$ and \\ stand for the characters themselves.
+        $ at the end for its end. \?, \*, \^, \$ and \\ stand for the characters themselves. Where tokens are pieces of
+        words, ? is one piece, and a pattern without ^ begins with a space.
 
         Args:
             length: the largest number of tokens of a sequence.
 
         Raises:
-            UserError: tokens are pieces of words, one is unknown, nothing is fixed, or the pattern is too long.
+            UserError: the tokenizer is from elsewhere, a token is unknown, nothing is fixed, or the pattern is too
+                long.
         """
-        if type(tokenizer.backend.model).__name__ != "WordLevel":
+        model, cut = (type(part).__name__ for part in (tokenizer.backend.model, tokenizer.backend.pre_tokenizer))
+        if model != "WordLevel" and (model, cut) != ("BPE", "Split"):
             raise UserError(
-                "--fix needs tokens that are words or characters, and those of this run are pieces of words: "
-                "train with --tokenizer.kind word"
+                "--fix cannot read patterns with the tokenizer of this run: train with --tokenizer.kind word, "
+                "character or bpe"
             )
         first, last = text.startswith("^"), re.search(r"(?<!\\)(?:\\\\)*\$$", text) is not None
         inside = text[first : len(text) - last]
         spare = (chr(point) for point in range(0xE000, 0xF8FF) if chr(point) not in text)
         marks = dict(zip(_SPECIAL, spare, strict=False))  # characters that are tokens by themselves in any tokenizer
         plain = re.sub(r"\\([?*^$\\])|([?*])", lambda found: found[1] or marks[found[2]], inside)
+        if model == "BPE":  # a piece of a word brings the space before it along
+            plain = re.sub(f" (?=[{''.join(marks.values())}])", "", plain)
+            plain = plain if first or plain[:1] in ("", " ", *marks.values()) else f" {plain}"
         encoded = tokenizer.backend.encode(plain, add_special_tokens=False)
         kinds = {marks[mark]: kind for mark, kind in _SPECIAL.items()}
         texts = [plain[start:stop].strip() for start, stop in encoded.offsets]
@@ -64,7 +70,8 @@ class Pattern:
         if strange.any():
             unknown = ", ".join(dict.fromkeys(repr(texts[i]) for i in np.flatnonzero(strange)))
             known = sorted(t for t in tokenizer.texts if len(t) == 1) if tokenizer.unit == "character" else []
-            there = f"; it has {''.join(known[:100])}" if known else " (a word stands with spaces around it)"
+            words = "" if model == "BPE" else " (a word stands with spaces around it)"
+            there = f"; it has {''.join(known[:100])}" if known else words
             raise UserError(f"--fix {text}: {unknown} is no token of this run{there}")
         runs = (tuple(run) for gap, run in itertools.groupby(ids, lambda i: i == _GAP) if not gap)
         pieces = tuple(runs)
