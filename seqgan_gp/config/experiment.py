@@ -231,6 +231,8 @@ class Experiment:
 
     SOURCES: ClassVar[tuple[str, ...]] = ()
     """Keys that name the data. A resumed run may name another place where the same data are."""
+    LARGEST: ClassVar[dict[str, int]] = {}
+    """The largest values that a run chooses by itself, of keys of sizes that have no default."""
 
     modality: str
     method: str

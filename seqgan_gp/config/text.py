@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from ..adversarial.constraints import PARAMETRIZATIONS
 from ..errors import UserError
@@ -12,6 +12,7 @@ from ..fields import NonNegativeInt, OneOf, PositiveDepth, PositiveFloat, Positi
 from ..modality import TEXT, modality
 from ..models.generator import GeneratorNetwork
 from ..models.relaxations import RELAXATIONS, one_hot
+from ..text.choices import TOKENS
 from .blocks import Blocks
 from .corpus import CHOSEN, ConditionConfig, CorpusConfig, TokenizerConfig
 from .experiment import Experiment, OptimizerConfig, RerankingConfig, RevisionConfig
@@ -139,6 +140,7 @@ class TextConfig(Experiment):
     """
 
     SOURCES = ("corpus.train", "corpus.test")
+    LARGEST: ClassVar[dict[str, int]] = {"tokenizer.vocabulary": TOKENS}
 
     modality: Literal["text"] = "text"
     method: Annotated[str, OneOf(modality(TEXT).methods)] = "adversarial"

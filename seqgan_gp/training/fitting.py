@@ -11,7 +11,6 @@ import torch
 from .. import config as configs
 from ..config.schema import changed
 from ..memory import check, there_is
-from ..text.choices import TOKENS
 from .base import BaseTrainer
 from .task import Task
 
@@ -41,7 +40,7 @@ def _needs(method: type[BaseTrainer], task: Task[Any], processes: int) -> float:
 
 def _largest(method: type[BaseTrainer], task: Task[Any], processes: int) -> tuple[str, int]:
     """The key that saves most memory at its default, or at half its value if that is less, and its value."""
-    defaults, found = configs.flat(type(task.config)()) | {"tokenizer.vocabulary": TOKENS}, []  # the most by itself
+    defaults, found = configs.flat(type(task.config)()) | task.config.LARGEST, []
     for key, value in configs.flat(task.config).items():
         section, _, name = key.rpartition(".")
         if not (section in SIZES or key in ALSO) or type(value) is not int or value < 2:
