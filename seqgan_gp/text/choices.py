@@ -18,7 +18,7 @@ def kind_of(sentences: Sequence[str], vocabulary: int | None = None, lowercase: 
     """`character` where words have no spaces between them, as in passwords, genes and Chinese; else `word` if all words
     fit into a vocabulary of so many tokens, PIECES by default; else `bpe`, unless characters alone take half of that.
 
-    A generator learns pieces of words far better than thousands of words, most of which are rare (docs/experiments.md).
+    Samples of pieces come nearer to real text than those of thousands of words, mostly rare ones (docs/experiments.md).
     """
     if unit_of(sentences) == "character":
         return "character"

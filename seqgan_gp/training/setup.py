@@ -32,10 +32,11 @@ def make_optimizer(
         key: the optimiser's key in the config, for messages.
         parameters: the weights.
         betas: betas of Adam and its variants, unless the options set them.
-        hidden: those of the weights that Muon updates as matrices; by default, all matrices.
+        hidden: those of the weights that Muon updates as matrices; by default, all matrices. Adam updates all others,
+            and so the whole of a network that has none.
 
     Raises:
-        UserError: there is no such optimiser, it refuses an option, or Muon has no matrices.
+        UserError: there is no such optimiser, or it refuses an option.
     """
     cls: Any = OPTIMIZERS.get(config.name) or getattr(torch.optim, config.name, None)
     known = inspect.isclass(cls) and torch.optim.Optimizer in cls.__mro__[1:]
@@ -44,8 +45,6 @@ def make_optimizer(
             f"{key}.name: no optimiser '{config.name}': there are Muon and those of torch.optim, such as Adam"
         )
     inner = None if hidden is None else set(map(id, hidden))
-    if cls is Muon and inner is not None and not inner:
-        raise UserError(f"{key}.name: Muon moves matrices of residual blocks, and this network has none: give Adam")
     takes = inspect.signature(cls).parameters
     options = ({"betas": betas} if "betas" in takes else {}) | config.options
     if isinstance(options.get("betas"), list | tuple):  # a YAML file may have [0, 0.9], but torch wants floats
