@@ -57,6 +57,8 @@ Builder: TypeAlias = Callable[[Sequence[str], Real], Scores]
 """Prepares samples and real text for their scores."""
 
 
+AGAINST_TRAINING = ("novel", "longest_overlap", "new_words")  # mean nothing where samples are training sentences
+
 NGRAM_METRICS: dict[str, Metric] = {
     "count": Metric("Sample", "sentences scored"),
     "mean_length": Metric("Sample", "tokens of a sentence"),
@@ -68,6 +70,7 @@ NGRAM_METRICS: dict[str, Metric] = {
     "unique": Metric("Diversity", "different sentences over all, 0 to 1", "real"),
     "novel": Metric("Diversity", "fraction not in the training file", "real"),
     "longest_overlap": Metric("Diversity", "tokens in a row copied from the training file, mean", "real"),
+    "new_words": Metric("Diversity", "fraction of words that the training file lacks", "real"),
     **numbered("jsd", range(1, 5), "Distribution", "divergence of {n}-grams, 0 to 1 bits", "lower"),
     **numbered("jsd_char", range(1, 5), "Distribution", "divergence of {n}-grams of characters, 0 to 1 bits", "lower"),
     "length_distance": Metric("Distribution", "Wasserstein distance of lengths in tokens, from 0", "lower"),
@@ -86,14 +89,18 @@ class NGramScores:
         split, vocabulary = UNITS[real.unit], Vocabulary()
         corpora = [vocabulary.number(map(split, corpus)) for corpus in (samples, real.reference)]
         self.ids = diversity.fingerprints(corpora[0])
-        self.novel = self.overlap = None
+        self.novel = self.overlap = self.new = None
         if real.training:
             self.novel, self.overlap = np.ones(len(samples), dtype=bool), np.zeros(len(samples), dtype=np.int64)
+            known = np.zeros(len(vocabulary) + 1, dtype=bool)  # the last one stands for words of the training alone
             size = max(len(samples), TRAINING_PART)
             for start in range(0, len(real.training), size):
                 part = vocabulary.number(map(split, real.training[start : start + size]), learn=False)
                 self.novel &= ~np.isin(self.ids, diversity.fingerprints(part))
                 self.overlap = np.maximum(self.overlap, diversity.longest_overlap(corpora[0], part))
+                known[part.tokens] = True
+            if real.unit == "word":
+                self.new = diversity.new_tokens(corpora[0], known)
         self.samples, self.reference = count_ngrams(*corpora)
         self.texts = samples, real.reference
         self.alphabet = Alphabet(*self.texts) if real.unit != "character" else None
@@ -116,6 +123,8 @@ class NGramScores:
         values["unique"] = diversity.unique(self.ids[rows])
         values["novel"] = None if self.novel is None else self.novel[rows].mean()
         values["longest_overlap"] = None if self.overlap is None else self.overlap[rows].mean()
+        length = one.lengths.sum()
+        values["new_words"] = None if self.new is None or not length else self.new[rows].sum() / length
         values |= {f"jsd_{n}": v for n, v in enumerate(divergence.ngram_jsd(one, other)[:4], 1)}
         if self.alphabet:
             texts = (

@@ -44,6 +44,7 @@ def test_where_real_text_would_be_is_said_of_every_score():
         "unique",
         "novel",
         "longest_overlap",
+        "new_words",
         "lm_nll",
         "oracle_nll",
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..errors import UserError
+from ..scoring import AGAINST_TRAINING
 from ..text.grammar import Grammar
 from ..text.reading import read_sentences as read_rows
 from .encoders import FitEncoder, load_encoder, lsa
@@ -103,7 +104,7 @@ class RealSystem:
             return scored
 
         def corrected(scores: dict) -> dict:
-            scores = scores | {key: None for key in ("novel", "longest_overlap") if key in scores}
+            scores = scores | {key: None for key in AGAINST_TRAINING if key in scores}
             return scores | ({"lm_nll": scores["reverse_lm_nll"]} if "lm_nll" in scores else {})
 
         return replace(scored, values=corrected(scored.values), intervals=corrected(scored.intervals))

@@ -68,3 +68,16 @@ def longest_overlap(samples: NumberedSentences, training: NumberedSentences) -> 
         more = remaining[position] >= n
         position = position[more]
         gram, grams = extend(gram[more], grams, tokens[position + (n - 1)], vocabulary)
+
+
+def new_tokens(samples: NumberedSentences, known: np.ndarray) -> np.ndarray:
+    """How many tokens of each sentence the training text lacks: int64 (sentences,).
+
+    A model of characters or of pieces of words makes such words up; a model of whole words cannot write them.
+
+    Args:
+        samples: numbered by one vocabulary.
+        known: whether the training text has each token of that vocabulary, bool (tokens,).
+    """
+    sentence = np.repeat(np.arange(len(samples)), samples.lengths)
+    return np.bincount(sentence[~known[samples.tokens]], minlength=len(samples))
