@@ -82,7 +82,7 @@ def build_reviser(config: TextConfig, tokenizer: Tokenizer, condition: Condition
 def revising(config: TextConfig, draft: nn.Module, reviser: nn.Module) -> RevisingGenerator:
     """Build the generator that drafts with one network and revises with the other."""
     assert isinstance(draft, GeneratorNetwork) and isinstance(reviser, ReviserNetwork)
-    return RevisingGenerator(draft, reviser, config.revision.passes, config.revision.temperature)
+    return RevisingGenerator(draft, reviser, config.passes, config.revision.temperature)
 
 
 def build_critic(config: TextConfig, tokenizer: Tokenizer, condition: Condition | None = None) -> CriticNetwork:

@@ -7,6 +7,7 @@ import pytest
 from conftest import train
 
 from seqgan_gp.artefacts import read_config
+from seqgan_gp.cli import main
 from seqgan_gp.config.text import TextConfig
 from seqgan_gp.text.choices import kind_of
 from seqgan_gp.text.tokenizer import Tokenizer
@@ -73,6 +74,23 @@ def test_a_run_says_what_it_chose_and_keeps_it_when_it_goes_on(tmp_path, capsys)
     assert train(tmp_path / "run", *options, "--train.steps=2", "--resume") == 0
     assert train(tmp_path / "run", *options, "--train.steps=3", "--resume", "--tokenizer.vocabulary=900") == 2
     assert "tokenizer.vocabulary" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given, passes", [("null", 0), ("1", 1)])
+def test_pieces_have_no_reviser_unless_somebody_asks_for_one(given, passes, tmp_path, capsys):
+    (tmp_path / "many.txt").write_text("\n".join(lines(1_100)))
+    options = [f"--corpus.train={tmp_path / 'many.txt'}", "--corpus.holdout=20", "--tokenizer.vocabulary=null"]
+    options += ["--train.batch_size=4", f"--revision.passes={given}", "--reranking.candidates=1"]
+    for kind, expected in (("null", passes), ("word", 3 if given == "null" else 1)):
+        run = tmp_path / kind
+        assert train(run, *options, f"--tokenizer.kind={kind}", "--train.steps=2") == 0
+        out = capsys.readouterr().out
+        assert (f"revision.passes={expected}" in out) == (given == "null")
+        (saved,) = (run / "checkpoints").iterdir()
+        config = read_config(saved, TextConfig)
+        assert config.revision.passes == expected and (config.reviser is None) == (expected == 0)
+        assert main(["sample", str(run), "--num=2", "--passes=1"]) == (0 if expected else 2)
+        assert train(run, *options, f"--tokenizer.kind={kind}", "--train.steps=4", "--resume") == 0
 
 
 def test_few_words_and_characters_count_their_own_tokens(tmp_path, capsys):

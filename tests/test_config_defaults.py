@@ -87,7 +87,7 @@ DEFAULTS = {
         **{f"{network}.{key}": value for network in ("generator", "critic") for key, value in BLOCKS.items()},
         **{"critic.embedding": 32, "critic.embedding_std": 0.2, "critic.kernel": 3, "critic.windows": 3},
         **{"critic.parametrization": "none", "relaxation.kind": "straight-through", "relaxation.temperature": 1},
-        **{"relaxation.substitutions": 0, "revision.passes": 3, "revision.share": 0.5, "revision.temperature": 1},
+        **{"relaxation.substitutions": 0, "revision.passes": None, "revision.share": 0.5, "revision.temperature": 1},
         **{"revision.copy": 4, "revision.substitutions": None, "revision.optimizer.name": "Muon"},
         **{"revision.optimizer.lr": 0.0025, "revision.optimizer.options": {}},
         **{"reranking.candidates": 8, "reranking.temperature": 0, "reranking.share": 0.25, "reranking.dropout": 0},

@@ -87,6 +87,7 @@ class RevisionConfig:
 
     Args:
         passes: Revisions of each sample, one after another; 0 trains no reviser. Each takes as long as a draft.
+            Default: 3, or 0 for pieces of words (tokenizer.kind bpe), which a reviser does not improve.
         share: Fraction of the training for the reviser, over 0 and below 1.
         temperature: Temperature of the draft's tokens. A higher one makes samples more diverse, and drafts worse.
         copy: Logits that the tokens of a sequence have ahead of others in its revision.
@@ -97,7 +98,7 @@ class RevisionConfig:
             `train.critic.lr` once more, fall linearly to zero.
     """
 
-    passes: NonNegativeDepth = 3
+    passes: NonNegativeDepth | None = None
     share: UnitInterval = 0.5
     temperature: NonNegativeFloat = 1.0
     copy: NonNegativeFloat = 4.0
@@ -105,7 +106,7 @@ class RevisionConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
 
     def check(self, name: str) -> None:
-        if self.passes and not 0 < self.share < 1:
+        if self.passes != 0 and not 0 < self.share < 1:
             raise UserError(
                 f"{name}.share is {self.share:g}: generator and reviser both need some of the training; give a "
                 f"fraction between 0 and 1, such as 0.5, or {name}.passes 0"

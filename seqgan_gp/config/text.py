@@ -12,7 +12,7 @@ from ..fields import NonNegativeInt, OneOf, PositiveDepth, PositiveFloat, Positi
 from ..modality import TEXT, modality
 from ..models.generator import GeneratorNetwork
 from ..models.relaxations import RELAXATIONS, one_hot
-from ..text.choices import TOKENS
+from ..text.choices import TOKENS, default_passes
 from .blocks import Blocks
 from .corpus import CHOSEN, ConditionConfig, CorpusConfig, TokenizerConfig
 from .experiment import Experiment, OptimizerConfig, RerankingConfig, RevisionConfig
@@ -160,12 +160,18 @@ class TextConfig(Experiment):
         return self.relaxation.substitutions
 
     @property
+    def passes(self) -> int:
+        """The revisions of each sample: as many as the config says, or the default of its kind of tokens."""
+        return default_passes(self.tokenizer.kind) if self.revision.passes is None else self.revision.passes
+
+    @property
     def reviser(self) -> RevisionConfig | None:
-        if not self.revision.passes:
+        if not self.passes:
             return None
-        if self.revision.substitutions is None:
-            return dataclasses.replace(self.revision, substitutions=SUBSTITUTIONS if self._one_hot else 0)
-        return self.revision
+        substitutions = self.revision.substitutions
+        if substitutions is None:
+            substitutions = SUBSTITUTIONS if self._one_hot else 0
+        return dataclasses.replace(self.revision, passes=self.passes, substitutions=substitutions)
 
     @property
     def _one_hot(self) -> bool:
@@ -178,7 +184,12 @@ class TextConfig(Experiment):
     def settled(self, saved: Self) -> Self:
         chosen = {name: getattr(saved.tokenizer, name) for name in CHOSEN if getattr(self.tokenizer, name) is None}
         settled = super().settled(saved)
-        return dataclasses.replace(settled, tokenizer=dataclasses.replace(self.tokenizer, **chosen))
+        passes = saved.revision.passes if self.revision.passes is None else self.revision.passes
+        return dataclasses.replace(
+            settled,
+            tokenizer=dataclasses.replace(self.tokenizer, **chosen),
+            revision=dataclasses.replace(self.revision, passes=passes),
+        )
 
     def check(self) -> None:
         super().check()

@@ -1,4 +1,4 @@
-"""Choices that depend on a corpus: its kind of tokens, their number and the length of its sequences."""
+"""Choices that depend on a corpus: its kind of tokens, their number, the length of its sequences, and revisions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from .tokenizer import SPECIAL, Tokenizer
 from .words import some, unit_of, words
 
 USUAL, LONGEST = 32, 128  # positions; the work of a step grows with them
+PASSES = 3  # of a reviser
 PIECES, TOKENS = 1_000, 5_000  # the largest number of tokens that are pieces of words, and of others
 
 
@@ -41,6 +42,13 @@ def _more(parts: Iterable[Iterable[str]], number: int) -> bool:
 def vocabulary_of(kind: str) -> int:
     """The largest number of tokens of a kind, unless somebody gives another one."""
     return PIECES if kind == "bpe" else TOKENS
+
+
+def default_passes(kind: str | None) -> int:
+    """The revisions of each sample: none of pieces of words, where they cost time and bring nothing
+    (docs/experiments.md).
+    """
+    return 0 if kind == "bpe" else PASSES
 
 
 def length_of(sentences: Sequence[str], tokenizer: Tokenizer) -> int:

@@ -68,7 +68,8 @@ class RelaxedReviser(RelaxedGenerator):
 
 def _settled(config: TextConfig, kind: str | None, tokens: int, length: int) -> TextConfig:
     vocabulary = config.tokenizer.vocabulary or tokens
-    return replace(config, tokenizer=replace(config.tokenizer, kind=kind, vocabulary=vocabulary, length=length))
+    config = replace(config, tokenizer=replace(config.tokenizer, kind=kind, vocabulary=vocabulary, length=length))
+    return replace(config, revision=replace(config.revision, passes=config.passes))
 
 
 def _settings(config: TextConfig) -> list[Any]:
