@@ -205,7 +205,7 @@ class TextConfig(Experiment):
         if self.ends[0] <= 0:
             raise UserError(
                 f"revision.share is {self.revision.share:g} and reranking.share {self.reranking.share:g}: nothing is "
-                "left of the training for the generator; lower one of them"
+                "left of the training for the generator; lower one of them, or give revision.passes 0 for no reviser"
             )
         for name, section in (("relaxation", self.relaxation), ("revision", self.reviser)):
             if section and section.substitutions and not self._one_hot:
