@@ -91,6 +91,9 @@ def test_pieces_have_no_reviser_unless_somebody_asks_for_one(given, passes, tmp_
         assert config.revision.passes == expected and (config.reviser is None) == (expected == 0)
         assert main(["sample", str(run), "--num=2", "--passes=1"]) == (0 if expected else 2)
         assert train(run, *options, f"--tokenizer.kind={kind}", "--train.steps=4", "--resume") == 0
+    capsys.readouterr()
+    assert train(tmp_path / "mle", *options, "--tokenizer.kind=null", "--train.steps=2", "--method=likelihood") == 0
+    assert "revision.passes" not in capsys.readouterr().out  # it has no reviser to choose for
 
 
 def test_few_words_and_characters_count_their_own_tokens(tmp_path, capsys):

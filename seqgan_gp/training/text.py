@@ -69,6 +69,8 @@ class RelaxedReviser(RelaxedGenerator):
 def _settled(config: TextConfig, kind: str | None, tokens: int, length: int) -> TextConfig:
     vocabulary = config.tokenizer.vocabulary or tokens
     config = replace(config, tokenizer=replace(config.tokenizer, kind=kind, vocabulary=vocabulary, length=length))
+    if config.method == "likelihood":  # the sections of the other method stay as they are
+        return config
     return replace(config, revision=replace(config.revision, passes=config.passes))
 
 
