@@ -12,7 +12,7 @@ from ..fields import NonNegativeInt, OneOf, PositiveDepth, PositiveFloat, Positi
 from ..modality import TEXT, modality
 from ..models.generator import GeneratorNetwork
 from ..models.relaxations import RELAXATIONS, one_hot
-from ..text.choices import TOKENS, default_passes
+from ..text.choices import TOKENS, passes_of
 from .blocks import Blocks
 from .corpus import CHOSEN, ConditionConfig, CorpusConfig, TokenizerConfig
 from .experiment import Experiment, OptimizerConfig, RerankingConfig, RevisionConfig
@@ -162,7 +162,7 @@ class TextConfig(Experiment):
     @property
     def passes(self) -> int:
         """The revisions of each sample: as many as the config says, or the default of its kind of tokens."""
-        return default_passes(self.tokenizer.kind) if self.revision.passes is None else self.revision.passes
+        return passes_of(self.tokenizer.kind) if self.revision.passes is None else self.revision.passes
 
     @property
     def reviser(self) -> RevisionConfig | None:

@@ -44,7 +44,7 @@ def vocabulary_of(kind: str) -> int:
     return PIECES if kind == "bpe" else TOKENS
 
 
-def default_passes(kind: str | None) -> int:
+def passes_of(kind: str | None) -> int:
     """The revisions of each sample: none of pieces of words, where they cost time and bring nothing
     (docs/experiments.md).
     """
