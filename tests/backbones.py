@@ -7,8 +7,9 @@ from seqgan_gp.models.layers import NORMS
 from seqgan_gp.models.recurrent import CELLS
 
 NETWORKS = {
-    "convolutional": dict(),
-    **{f"convolutional-{norm}": dict(norm=norm) for norm in NORMS if norm != "none"},
+    "convolutional": dict(dilation=1),
+    "dilated": dict(dilation=3),
+    **{f"convolutional-{norm}": dict(dilation=1, norm=norm) for norm in NORMS if norm != "none"},
     **{f"recurrent-{cell}": dict(backbone="recurrent", cell=cell) for cell in CELLS},
     "attention": dict(backbone="attention", heads=2),
 }

@@ -23,14 +23,15 @@ OBJECTIVES = {
 SIDES = {"two": lambda n: (n - 1) ** 2, "one": lambda n: (n - 1).clamp(min=0) ** 2, "zero": lambda n: n**2}
 
 
-def convolve(w, name, x, kernel):
+def convolve(w, name, x, kernel, apart):
     weight = w[f"{name}.weight"].unflatten(1, (kernel, -1)).permute(0, 2, 1)
-    return F.conv1d(x.transpose(1, 2), weight, w[f"{name}.bias"], padding=kernel // 2).transpose(1, 2)
+    sides = apart * (kernel // 2)
+    return F.conv1d(x.transpose(1, 2), weight, w[f"{name}.bias"], padding=sides, dilation=apart).transpose(1, 2)
 
 
-def block(w, i, x, kernel):
-    inner = convolve(w, f"blocks.{i}.branch.1", x.relu(), kernel)
-    return x + 0.3 * convolve(w, f"blocks.{i}.branch.3", inner.relu(), kernel)
+def block(w, c, i, x):
+    inner = convolve(w, f"blocks.{i}.branch.1", x.relu(), c.kernel, c.dilation**i)
+    return x + 0.3 * convolve(w, f"blocks.{i}.branch.3", inner.relu(), c.kernel, c.dilation**i)
 
 
 def linear(w, name, x):
@@ -50,7 +51,7 @@ def generate(w, c, z, labels=None, read=None):
         if labels is not None:
             scale, shift = linear(w, f"modulations.{i}.linear", features(w, labels)).chunk(2, dim=2)
             x = (1 + scale) * x + shift
-        x = block(w, i, x, c.generator.kernel)
+        x = block(w, c.generator, i, x)
     logits = linear(w, "logits", x.relu())
     return logits if read is None else logits + c.revision.copy * F.one_hot(read, logits.shape[2])
 
@@ -114,7 +115,7 @@ def score(w, c, e, labels=None):
     """Scores (B,) of embedded tokens."""
     x = linear(w, "input_projection", e)
     for i in range(c.critic.blocks):
-        x = block(w, i, x, c.critic.kernel)
+        x = block(w, c.critic, i, x)
     total = linear(w, "output", x.relu().flatten(1))[:, 0]
     if c.critic.windows:
         windows = [e[:, i : i + c.critic.windows].transpose(1, 2).flatten(1) for i in range(

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
 from seqgan_gp import config, shipped
 from seqgan_gp.images.config import ImageConfig
@@ -80,6 +81,18 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     original = config.parse(options).config
     config.save(original, tmp_path / "c.yaml")
     assert config.load(tmp_path / "c.yaml") == original
+
+
+def test_a_run_of_an_older_version_has_no_dilation(tmp_path):
+    for backbone in ("convolutional", "attention"):
+        original = config.parse([f"--critic.backbone={backbone}", f"--generator.backbone={backbone}"]).config
+        config.save(original, tmp_path / "c.yaml")
+        values = yaml.safe_load((tmp_path / "c.yaml").read_text())
+        for network in ("generator", "critic"):
+            values[network].pop("dilation", None)
+        (tmp_path / "c.yaml").write_text(yaml.safe_dump(values))
+        loaded = config.load(tmp_path / "c.yaml")
+        assert getattr(loaded.critic, "dilation", 1) == 1 == getattr(loaded.generator, "dilation", 1)
 
 
 def test_a_section_as_a_mapping_overrides_only_the_keys_that_it_has():

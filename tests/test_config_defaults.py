@@ -5,6 +5,7 @@ import inspect
 import re
 
 import pytest
+import torch
 
 from seqgan_gp import config
 from seqgan_gp.config.text import TextConfig
@@ -34,15 +35,16 @@ def test_a_network_built_by_hand_has_the_defaults_of_the_config(network, section
     others = (
         expected.keys() - defaults.keys() - {"windows", "parametrization"}
     )  # options of the backbone, in its blocks
-    assert others == ({"kernel", "norm"} if section != "language_model" else set())
+    assert others == ({"kernel", "dilation", "norm"} if section != "language_model" else set())
 
 
 @pytest.mark.parametrize("network, section", [(GeneratorNetwork, "generator"), (CriticNetwork, "critic")])
 def test_a_backbone_built_by_hand_has_the_options_of_the_config(network, section):
-    kernel = getattr(TextConfig(), section).kernel
-    weights = network(11, 6, width=8).state_dict()
-    named = network(11, 6, width=8, kernel=kernel, norm="none").state_dict()
-    assert {k: v.shape for k, v in weights.items()} == {k: v.shape for k, v in named.items()}
+    options = getattr(TextConfig(), section).options
+    bare, named = network(11, 9, width=8), network(11, 9, width=8, **options)
+    named.load_state_dict(bare.state_dict())
+    given = torch.randn(3, 128) if section == "generator" else torch.randint(11, (3, 9))
+    torch.testing.assert_close(bare(given), named(given))
 
 
 @pytest.mark.parametrize("network", [LabelEncoder, ContextEncoder])
@@ -84,6 +86,7 @@ DEFAULTS = {
         **{"tokenizer.lowercase": False, "tokenizer.file": None},
         **{"condition.features": 64, "condition.blocks": 1, "condition.kernel": 3, "condition.heads": 4},
         **{"condition.length": None, "generator.noise": 128, "generator.position_noise": 0, "generator.kernel": 5},
+        **{"generator.dilation": 1, "critic.dilation": 3},
         **{f"{network}.{key}": value for network in ("generator", "critic") for key, value in BLOCKS.items()},
         **{"critic.embedding": 32, "critic.embedding_std": 0.2, "critic.kernel": 3, "critic.windows": 3},
         **{"critic.parametrization": "none", "relaxation.kind": "straight-through", "relaxation.temperature": 1},

@@ -171,3 +171,20 @@ def test_attention_tells_positions_apart():
 def test_weights_of_checkpoints_keep_their_names(network):
     names = [name.removeprefix("blocks.") for name in network(11, 6, blocks=2).state_dict() if "blocks." in name]
     assert names == [f"{i}.branch.{j}.{part}" for i in (0, 1) for j in (1, 3) for part in ("weight", "bias")]
+
+
+@pytest.mark.parametrize("dilation, reach", [(1, 4), (2, 6), (3, 8)])
+def test_a_unit_sees_further_with_dilation(dilation, reach):
+    """Two blocks of two convolutions of kernel 3: 2 positions to each side in the first, 2 dilations in the second."""
+    critic = CriticNetwork(vocabulary=11, length=21, width=8, blocks=2, dilation=dilation).double()
+    embedded = torch.randn(1, 21, 32, dtype=torch.float64, requires_grad=True)
+    (slope,) = torch.autograd.grad(critic.hidden_states(embedded)[-1][0, 10].square().sum(), embedded)
+    seen = slope[0].abs().sum(1).nonzero().flatten()
+    assert (seen.min(), seen.max()) == (10 - reach, 10 + reach)
+
+
+def test_neighbours_beyond_the_ends_are_zeros_however_far_they_are():
+    near, far = (CriticNetwork(11, 6, width=8, blocks=4, dilation=dilation) for dilation in (6, 10**9))
+    far.load_state_dict(near.state_dict())
+    ids = torch.randint(11, (5, 6))
+    torch.testing.assert_close(far(ids), near(ids))

@@ -24,8 +24,10 @@ def test_relu_is_relu_and_so_are_its_derivatives():
 
 @pytest.mark.parametrize("length", [1, 2, 7])
 @pytest.mark.parametrize("kernel", [1, 3, 5, 9])
-def test_conv1d_is_the_convolution_of_torch(kernel, length):
-    ours, torchs = Conv1d(4, 6, kernel), nn.Conv1d(4, 6, kernel, padding=kernel // 2)
+@pytest.mark.parametrize("dilation", [1, 2, 5])
+def test_conv1d_is_the_convolution_of_torch(kernel, dilation, length):
+    ours = Conv1d(4, 6, kernel, dilation)
+    torchs = nn.Conv1d(4, 6, kernel, padding=dilation * (kernel // 2), dilation=dilation)
     with torch.no_grad():
         torchs.weight.copy_(ours.weight.unflatten(1, (kernel, 4)).transpose(1, 2))
         torchs.bias.copy_(ours.bias)
@@ -34,8 +36,9 @@ def test_conv1d_is_the_convolution_of_torch(kernel, length):
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])
-def test_derivatives_of_the_convolution_agree_with_finite_differences(length):
-    layer = Conv1d(3, 2, 5).double()
+@pytest.mark.parametrize("dilation", [1, 3])
+def test_derivatives_of_the_convolution_agree_with_finite_differences(length, dilation):
+    layer = Conv1d(3, 2, 5, dilation).double()
 
     def convolve(x, weight, bias):
         return functional_call(layer, {"weight": weight, "bias": bias}, x)

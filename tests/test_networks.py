@@ -22,9 +22,10 @@ from seqgan_gp.models.relaxations import draw_chance, sample_ids
 B, V, L, M, C, E, FEATURES, CLASSES = 13, 11, 6, 9, 8, 7, 10, 12
 NOISE, POSITION_NOISE, BLOCKS, KERNEL, HEADS, WINDOWS, PAD, END = 14, 2, 3, 5, 4, 2, 3, 5
 KINDS = {
-    "convolutional": dict(kernel=KERNEL),
-    "layer norm": dict(kernel=KERNEL, norm="layer"),
-    "instance norm": dict(kernel=KERNEL, norm="instance"),
+    "convolutional": dict(kernel=KERNEL, dilation=1),
+    "dilated": dict(kernel=3, dilation=2),
+    "layer norm": dict(kernel=KERNEL, dilation=1, norm="layer"),
+    "instance norm, dilated": dict(kernel=3, dilation=2, norm="instance"),
     "gru": dict(backbone="recurrent"),
     "lstm": dict(backbone="recurrent", cell="lstm"),
     "attention": dict(backbone="attention", heads=HEADS),
@@ -66,12 +67,14 @@ class Plain:
     def __init__(self, network: nn.Module):
         self.weights = network.state_dict()
 
-    def linear(self, name, x):
-        """A convolution where the weight is of several positions."""
+    def linear(self, name, x, apart=1):
+        """A convolution where the weight is of several positions, which are so far apart."""
         weight, size = self.weights[f"{name}.weight"], x.shape[1]
         kernel = weight.shape[1] // x.shape[-1]
-        padded = F.pad(x, (0, 0, kernel // 2, kernel // 2)) if kernel > 1 else x
-        windows = torch.cat([padded[:, k : k + size] for k in range(kernel)], dim=-1) if kernel > 1 else x
+        sides = apart * (kernel // 2)
+        padded = F.pad(x, (0, 0, sides, sides)) if kernel > 1 else x
+        places = [k * apart for k in range(kernel)]
+        windows = torch.cat([padded[:, k : k + size] for k in places], dim=-1) if kernel > 1 else x
         return windows @ weight.T + self.weights.get(f"{name}.bias", 0.0)
 
     def normed(self, x, axis, name=None):
@@ -79,13 +82,14 @@ class Plain:
         x = (x - mean) / (variance + 1e-3).sqrt()
         return x * self.weights[f"{name}.weight"] + self.weights[f"{name}.bias"] if name else x
 
-    def convolutional(self, name, x, norm="none"):
+    def convolutional(self, name, x, norm="none", apart=1):
         if norm == "none":
-            inner = self.linear(f"{name}.branch.1", x.clamp(min=0))
-            return x + 0.3 * self.linear(f"{name}.branch.3", inner.clamp(min=0))
+            inner = self.linear(f"{name}.branch.1", x.clamp(min=0), apart)
+            return x + 0.3 * self.linear(f"{name}.branch.3", inner.clamp(min=0), apart)
         axis = {"layer": 2, "instance": 1}[norm]
-        inner = self.linear(f"{name}.branch.2", self.normed(x, axis, f"{name}.branch.0").clamp(min=0))
-        return x + 0.3 * self.linear(f"{name}.branch.5", self.normed(inner, axis, f"{name}.branch.3").clamp(min=0))
+        inner = self.linear(f"{name}.branch.2", self.normed(x, axis, f"{name}.branch.0").clamp(min=0), apart)
+        inner = self.normed(inner, axis, f"{name}.branch.3").clamp(min=0)
+        return x + 0.3 * self.linear(f"{name}.branch.5", inner, apart)
 
     def attention(self, name, x):
         query, key, value = self.linear(f"{name}.attention.1.project", self.normed(x, 2)).chunk(3, dim=2)
@@ -113,7 +117,7 @@ class Plain:
             elif backbone == "attention":
                 x = self.attention(name, x)
             else:
-                x = self.convolutional(name, x, options.get("norm", "none"))
+                x = self.convolutional(name, x, options.get("norm", "none"), options["dilation"] ** i)
         return x.clamp(min=0) if backbone == "convolutional" else x
 
     def generator(self, noise, features, **options):

@@ -89,13 +89,16 @@ def save(config: Experiment, path: Path) -> None:
 
 
 def load(path: Path) -> Experiment:
-    """Read a YAML file of an experiment, without importing the modules that it names.
+    """Read the YAML file that `save` wrote, without importing the modules that it names.
 
     Raises:
         UserError: the file is not YAML or not a mapping, or has an unknown key or a wrong value. The message names the
             path.
     """
     values = read(path)
+    critic = values.get("critic")
+    if isinstance(critic, dict) and "kernel" in critic:
+        critic.setdefault("dilation", 1)  # a file of an older version lacks it, and all networks had 1 then
     with naming(path):
         try:
             config = changed(default(values.get("modality", TEXT)), values)

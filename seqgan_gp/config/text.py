@@ -10,6 +10,7 @@ from ..adversarial.constraints import PARAMETRIZATIONS
 from ..errors import UserError
 from ..fields import NonNegativeInt, OneOf, PositiveDepth, PositiveFloat, PositiveInt, UnitInterval
 from ..modality import TEXT, modality
+from ..models.critic import CriticNetwork
 from ..models.generator import GeneratorNetwork
 from ..models.relaxations import RELAXATIONS, one_hot
 from ..text.choices import TOKENS, passes_of
@@ -70,6 +71,8 @@ class CriticConfig(Blocks):
         parametrization: Parametrization of every weight matrix behind the embedding: none, spectral (largest singular
             value 1; Miyato et al. 2018) or weight (each row a direction and a length; Salimans and Kingma 2016).
     """
+
+    DEFAULTS = CriticNetwork.DEFAULTS
 
     embedding: PositiveInt = 32
     embedding_std: PositiveFloat = 0.2

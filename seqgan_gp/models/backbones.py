@@ -65,11 +65,14 @@ class ConvolutionalOptions(Options):
 
     Args:
         kernel: Positions that one convolution sees (odd).
+        dilation: Distance of these positions from one another in the second block, its square in the third, and so on.
+            They are neighbours in the first block; with 1, in all.
         norm: Norm in front of the activations: none, layer (over the channels of a position) or instance (over the
             positions of a channel). Norms never mix samples, so there is no batch norm.
     """
 
     kernel: PositiveInt = 3
+    dilation: PositiveInt = 1
     norm: Annotated[str, OneOf(NORMS, NO_BATCH_NORM)] = "none"
 
     def check(self, width: int) -> None:
@@ -78,12 +81,19 @@ class ConvolutionalOptions(Options):
 
 
 class Convolutional(Backbone):
-    """The 1D-convolutional ResNet of Gulrajani et al. 2017 (section 5.3): a block sees 2 (kernel - 1) neighbours."""
+    """The 1D-convolutional ResNet of Gulrajani et al. 2017 (section 5.3): a block sees 2 (kernel - 1) neighbours.
+
+    With a dilation d, the neighbours of block i are d^i positions apart (Yu and Koltun 2016), i from 0. So two blocks
+    of kernel 3 see 4 positions to each side, and 8 with a dilation of 3, for as many products.
+    """
 
     Options = ConvolutionalOptions
 
     def __init__(self, length: int, width: int, blocks: int, options: ConvolutionalOptions):
-        super().__init__(ResidualBlock(width, options.kernel, options.norm) for _ in range(blocks))
+        kernel, norm = options.kernel, options.norm
+        # A neighbour that is further away than the sequence is long is a zero, however far it is.
+        apart = [min(options.dilation**i, length) for i in range(blocks)]
+        super().__init__(ResidualBlock(width, kernel, norm, dilation) for dilation in apart)
 
     def readout(self, state: Tensor) -> Tensor:
         return relu(state)

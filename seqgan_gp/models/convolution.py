@@ -119,19 +119,20 @@ class Conv1d(nn.Linear):
     The weight is a matrix (D, kernel * C) from a window to an output. Spectral norm and weight norm apply to it.
 
     On a CPU, with at least WIDE channels, tiling takes half of the products for a kernel of 3, and two fifths for a
-    kernel of 5. The result is exact except for rounding errors, which about double. Other devices and half precision
-    use torch's own convolution: in half precision rounding matters more and products cost less.
+    kernel of 5. The result is exact except for rounding errors, which about double. A dilated kernel, other devices and
+    half precision use torch's own convolution: in half precision rounding matters more and products cost less.
 
     Args:
         channels_in, channels_out: C and D.
         kernel: odd number of positions that one output sees.
+        dilation: distance between two of them.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, kernel: int):
+    def __init__(self, channels_in: int, channels_out: int, kernel: int, dilation: int = 1):
         if kernel % 2 == 0:
             raise ValueError(f"kernel {kernel} is even: an odd one is needed, to have as many positions out as in")
         super().__init__(kernel * channels_in, channels_out)
-        self.kernel = kernel
+        self.kernel, self.dilation = kernel, dilation
 
     def forward(self, x: Tensor) -> Tensor:
         if self.kernel == 1:
@@ -144,10 +145,12 @@ class Conv1d(nn.Linear):
         # In torch only images have the memory layout "channels last". All sequences are the lines of one image: a batch
         # of images of one line each takes a CPU twice as long for 4 sequences, and a little longer for more.
         image, filters = x.permute(2, 0, 1).unsqueeze(0), weight.transpose(1, 2).unsqueeze(2)
-        return F.conv2d(image, filters, self.bias, padding=(0, self.kernel // 2)).squeeze(0).permute(1, 2, 0)
+        padding, dilation = (0, self.dilation * (self.kernel // 2)), (1, self.dilation)
+        output = F.conv2d(image, filters, self.bias, padding=padding, dilation=dilation)
+        return output.squeeze(0).permute(1, 2, 0)
 
     def _tiled(self, x: Tensor) -> bool:
-        if x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
+        if self.dilation > 1 or x.device.type != "cpu" or torch.is_autocast_enabled("cpu"):
             return False
         wide = min(x.shape[2], self.out_features) >= WIDE and self.kernel <= OUTPUTS + 1
         return wide and x.dtype in (torch.float32, torch.float64)

@@ -1,6 +1,6 @@
 """The critic: from a sequence of tokens to one score."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -81,8 +81,12 @@ class CriticNetwork(nn.Module):
         blocks: number of residual blocks.
         windows: positions of a window, see WindowScore; 0 for none.
         encoder: encoder of the condition; None for an unconditional critic.
-        options: options of the backbone; its defaults replace those left out.
+        options: options of the backbone; DEFAULTS, then the backbone's defaults, replace those left out.
     """
+
+    # With two blocks of kernel 3, a unit sees 17 positions. With neighbours alone it sees 9, and the critic knows
+    # nothing of words that are further apart (docs/experiments.md).
+    DEFAULTS: ClassVar[dict[str, Any]] = {"dilation": 3}
 
     def __init__(
         self,
@@ -103,6 +107,7 @@ class CriticNetwork(nn.Module):
         self.vocabulary, self.length = vocabulary, length
         self.embedding = nn.Parameter(torch.randn(vocabulary, embedding) * embedding_std)
         self.input_projection = Conv1d(embedding, width, 1)
+        options = backbones.only_known(backbone, self.DEFAULTS) | options
         self.blocks = backbones.build(backbone, length, width, blocks, **options)
         self.output = nn.Linear(length * width, 1)
         self.window_score = WindowScore(embedding, windows, width) if windows else None

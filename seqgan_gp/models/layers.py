@@ -81,13 +81,13 @@ def norms(kind: str, width: int) -> list[nn.Module]:
 class ResidualBlock(nn.Module):
     """x + scale * conv(relu(conv(relu(x)))), (B, L, C) -> (B, L, C) (Gulrajani et al. 2017, appendix, language model).
 
-    A norm may stand before each relu.
+    A norm may stand before each relu. The convolutions may be dilated.
     """
 
-    def __init__(self, width: int, kernel: int, norm: str = "none", scale: float = 0.3):
+    def __init__(self, width: int, kernel: int, norm: str = "none", dilation: int = 1, scale: float = 0.3):
         super().__init__()
-        half = (*norms(norm, width), ReLU(), Conv1d(width, width, kernel))
-        self.branch = nn.Sequential(*half, *norms(norm, width), ReLU(), Conv1d(width, width, kernel))
+        half = (*norms(norm, width), ReLU(), Conv1d(width, width, kernel, dilation))
+        self.branch = nn.Sequential(*half, *norms(norm, width), ReLU(), Conv1d(width, width, kernel, dilation))
         self.scale = scale
 
     def forward(self, x: Tensor) -> Tensor:
