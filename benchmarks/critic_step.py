@@ -73,7 +73,8 @@ def run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def measure(case: Case, seconds: float) -> dict[str, Any]:
     """The three times of a case in milliseconds, the operations, and the difference between the results."""
     torch.manual_seed(0)
-    critic = CriticNetwork(case.vocabulary, case.length, EMBEDDING, width=case.width, blocks=case.blocks, kernel=KERNEL)
+    shape: dict[str, Any] = {"width": case.width, "blocks": case.blocks, "kernel": KERNEL, "dilation": 1}
+    critic = CriticNetwork(case.vocabulary, case.length, EMBEDDING, **shape)
     textbook = Textbook(critic)
     real, fake = torch.randint(case.vocabulary, (2, case.batch, case.length))
     alpha = torch.rand(case.batch)

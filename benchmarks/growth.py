@@ -91,7 +91,7 @@ def measure(base: Case, name: str, sizes: list[int], seconds: float) -> list[dic
 def both(case: Case) -> dict[str, Callable[[], None]]:
     """A critic step and a generator step of a case."""
     torch.manual_seed(0)
-    shape: dict[str, Any] = {"width": case.width, "blocks": case.blocks, "kernel": KERNEL}
+    shape: dict[str, Any] = {"width": case.width, "blocks": case.blocks, "kernel": KERNEL, "dilation": 1}
     critic = CriticNetwork(case.vocabulary, case.length, EMBEDDING, **shape)
     judge = CriticNetwork(case.vocabulary, case.length, EMBEDDING, **shape).requires_grad_(False)
     generator = GeneratorNetwork(case.vocabulary, case.length, NOISE, **shape)

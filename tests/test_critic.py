@@ -183,8 +183,9 @@ def test_a_unit_sees_further_with_dilation(dilation, reach):
     assert (seen.min(), seen.max()) == (10 - reach, 10 + reach)
 
 
-def test_neighbours_beyond_the_ends_are_zeros_however_far_they_are():
-    near, far = (CriticNetwork(11, 6, width=8, blocks=4, dilation=dilation) for dilation in (6, 10**9))
+@pytest.mark.parametrize("length, most", [(3, 1), (8, 2), (40, 10)])
+def test_neighbours_are_at_most_a_quarter_of_the_sequence_apart(length, most):
+    near, far = (CriticNetwork(11, length, width=8, blocks=2, dilation=dilation) for dilation in (most, 10**9))
     far.load_state_dict(near.state_dict())
-    ids = torch.randint(11, (5, 6))
+    ids = torch.randint(11, (5, length))
     torch.testing.assert_close(far(ids), near(ids))

@@ -19,7 +19,7 @@ from seqgan_gp.models.relaxations import draw_chance, sample_ids
 
 # No two sizes are equal: B samples, V tokens, L positions, M of a context, C channels, E numbers of
 # a token.
-B, V, L, M, C, E, FEATURES, CLASSES = 13, 11, 6, 9, 8, 7, 10, 12
+B, V, L, M, C, E, FEATURES, CLASSES = 13, 11, 17, 9, 8, 7, 10, 12
 NOISE, POSITION_NOISE, BLOCKS, KERNEL, HEADS, WINDOWS, PAD, END = 14, 2, 3, 5, 4, 2, 3, 5
 KINDS = {
     "convolutional": dict(kernel=KERNEL, dilation=1),

@@ -65,8 +65,8 @@ class ConvolutionalOptions(Options):
 
     Args:
         kernel: Positions that one convolution sees (odd).
-        dilation: Distance of these positions from one another in the second block, its square in the third, and so on.
-            They are neighbours in the first block; with 1, in all.
+        dilation: Distance of these positions from one another in the second block, its square in the third, and so on,
+            up to a quarter of the sequence. They are neighbours in the first block; with 1, in all.
         norm: Norm in front of the activations: none, layer (over the channels of a position) or instance (over the
             positions of a channel). Norms never mix samples, so there is no batch norm.
     """
@@ -84,15 +84,15 @@ class Convolutional(Backbone):
     """The 1D-convolutional ResNet of Gulrajani et al. 2017 (section 5.3): a block sees 2 (kernel - 1) neighbours.
 
     With a dilation d, the neighbours of block i are d^i positions apart (Yu and Koltun 2016), i from 0. So two blocks
-    of kernel 3 see 4 positions to each side, and 8 with a dilation of 3, for as many products.
+    of kernel 3 see 4 positions to each side, and 8 with a dilation of 3, for as many products. Neighbours are at most
+    L / 4 apart: further ones would mostly lie beyond the ends.
     """
 
     Options = ConvolutionalOptions
 
     def __init__(self, length: int, width: int, blocks: int, options: ConvolutionalOptions):
         kernel, norm = options.kernel, options.norm
-        # A neighbour that is further away than the sequence is long is a zero, however far it is.
-        apart = [min(options.dilation**i, length) for i in range(blocks)]
+        apart = [min(options.dilation**i, max(1, length // 4)) for i in range(blocks)]
         super().__init__(ResidualBlock(width, kernel, norm, dilation) for dilation in apart)
 
     def readout(self, state: Tensor) -> Tensor:
