@@ -59,6 +59,14 @@ def test_a_tokenizer_of_ones_own_is_taken_and_must_fit(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize("kind, passes", [("word", 3), ("character", 3), ("bpe", 0)])
+def test_a_tokenizer_of_ones_own_tells_its_kind(tmp_path, kind, passes):
+    Tokenizer.train(kind, ["the dog sleeps.", "the dogs sleep."], 50).save(tmp_path / "mine.json")
+    open_ = ("--tokenizer.kind=null", "--revision.passes=null")
+    config = task_of(f"--tokenizer.file={tmp_path / 'mine.json'}", *open_).config
+    assert config.tokenizer.kind == kind and config.passes == passes
+
+
 def test_the_user_is_told_how_much_was_read_cut_and_unknown(tmp_path, capsys):
     lines = [f"word{i % 7} word{i % 5} rare{i}" + " more" * (i % 4) for i in range(40)]
     (tmp_path / "a.txt").write_text("\n".join(lines))

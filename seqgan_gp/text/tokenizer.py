@@ -293,6 +293,11 @@ class Tokenizer:
         """The unit of n-grams that suits the tokens: "character" if every token is one character, else "word"."""
         return "character" if all(len(t) == 1 for t in self.tokens if t not in SPECIAL) else "word"
 
+    @property
+    def kind(self) -> str:
+        """The kind of the tokens, one of KINDS: pieces of words of any model that cuts words are "bpe"."""
+        return self.unit if self.unit == "character" or isinstance(self.backend.model, models.WordLevel) else "bpe"
+
     @functools.cached_property
     def tokens(self) -> list[str]:
         """The token of each id, in the order of the ids."""

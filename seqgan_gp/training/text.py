@@ -148,6 +148,7 @@ class TextTask(task.Task[TextConfig]):
         if t.file:
             tokenizer = Tokenizer.load(t.file)
             tokenizer.check_size(t.vocabulary or TOKENS)
+            kind = kind or tokenizer.kind
         else:
             kind = kind or kind_of(train.text, t.vocabulary, t.lowercase)
             contexts = train.given if train.given is not None and config.corpus.context else ()
