@@ -25,13 +25,14 @@ def test_relu_is_relu_and_so_are_its_derivatives():
 @pytest.mark.parametrize("length", [1, 2, 7])
 @pytest.mark.parametrize("kernel", [1, 3, 5, 9])
 @pytest.mark.parametrize("dilation", [1, 2, 5])
-def test_conv1d_is_the_convolution_of_torch(kernel, dilation, length):
-    ours = Conv1d(4, 6, kernel, dilation)
-    torchs = nn.Conv1d(4, 6, kernel, padding=dilation * (kernel // 2), dilation=dilation)
+@pytest.mark.parametrize("channels", [4, WIDE])
+def test_conv1d_is_the_convolution_of_torch(channels, kernel, dilation, length):
+    ours = Conv1d(channels, WIDE, kernel, dilation)
+    torchs = nn.Conv1d(channels, WIDE, kernel, padding=dilation * (kernel // 2), dilation=dilation)
     with torch.no_grad():
-        torchs.weight.copy_(ours.weight.unflatten(1, (kernel, 4)).transpose(1, 2))
+        torchs.weight.copy_(ours.weight.unflatten(1, (kernel, channels)).transpose(1, 2))
         torchs.bias.copy_(ours.bias)
-    x = torch.randn(3, length, 4)
+    x = torch.randn(3, length, channels)
     torch.testing.assert_close(ours(x), torchs(x.transpose(1, 2)).transpose(1, 2))
 
 
