@@ -84,8 +84,8 @@ class CriticNetwork(nn.Module):
         options: options of the backbone; DEFAULTS, then the backbone's defaults, replace those left out.
     """
 
-    # With two blocks of kernel 3, a unit sees 17 positions. With neighbours alone it sees 9, and the critic hardly minds
-    # if words that are further apart do not fit together (docs/experiments.md).
+    # With two blocks of kernel 3, a unit sees 17 positions. With neighbours alone it sees 9, and then the critic hardly
+    # minds whether words that are further apart fit together (docs/experiments.md).
     DEFAULTS: ClassVar[dict[str, Any]] = {"dilation": 3}
 
     def __init__(
