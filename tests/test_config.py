@@ -1,5 +1,6 @@
 """Test where the values of a config come from: files, options, and what was saved."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 
 from seqgan_gp import config, shipped
 from seqgan_gp.images.config import ImageConfig
+from seqgan_gp.models import backbones
 
 
 @pytest.mark.parametrize("path", sorted(shipped.folder("configs").glob("*.yaml")), ids=lambda p: p.stem)
@@ -93,6 +95,21 @@ def test_a_run_of_an_older_version_has_no_dilation(tmp_path):
         (tmp_path / "c.yaml").write_text(yaml.safe_dump(values))
         loaded = config.load(tmp_path / "c.yaml")
         assert getattr(loaded.critic, "dilation", 1) == 1 == getattr(loaded.generator, "dilation", 1)
+
+
+def test_a_saved_backbone_of_ones_own_keeps_its_options(tmp_path, monkeypatch):
+    @dataclass(frozen=True)
+    class Options(backbones.Options):
+        kernel: int = 3
+
+    class Mixer(backbones.Backbone):
+        pass
+
+    Mixer.Options = Options
+    monkeypatch.setitem(backbones.BACKBONES, "mixer", Mixer)
+    original = config.parse(["--critic.backbone=mixer", "--critic.kernel=7"]).config
+    config.save(original, tmp_path / "c.yaml")
+    assert config.load(tmp_path / "c.yaml") == original
 
 
 def test_a_section_as_a_mapping_overrides_only_the_keys_that_it_has():

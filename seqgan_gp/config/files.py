@@ -97,7 +97,7 @@ def load(path: Path) -> Experiment:
     """
     values = read(path)
     critic = values.get("critic")
-    if isinstance(critic, dict) and "kernel" in critic:
+    if isinstance(critic, dict) and critic.get("backbone") == "convolutional":
         critic.setdefault("dilation", 1)  # a file of an older version lacks it, and all networks had 1 then
     with naming(path):
         try:
