@@ -370,14 +370,14 @@ def test_one_file_of_captions_is_enough_for_the_benchmark_of_gpus(tmp_path):
 
 def test_each_part_of_a_training_is_profiled(capsys):
     assert gpu.parts(config.parse(["--config=text.yaml", "--train.steps=1000"]).config) == [
-        (0, 250),
-        (250, 750),
-        (750, 1000),
+        (0, 200),
+        (200, 600),
+        (600, 1000),
     ]  # fmt: skip
     plain = ["--config=text.yaml", "--train.steps=100", "--revision.passes=0", "--reranking.candidates=1"]
     assert gpu.parts(config.parse(plain).config) == [(0, 100)]
     assert main(["gpu", "--configs", "text.yaml", "--steps=50"]) == 2
-    assert "--steps 50: a part of the training of text.yaml has 12 steps" in capsys.readouterr().err
+    assert "--steps 50: a part of the training of text.yaml has 10 steps" in capsys.readouterr().err
 
 
 def test_a_curve_is_told_by_means_and_distances():
