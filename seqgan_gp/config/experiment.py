@@ -99,7 +99,7 @@ class RevisionConfig:
     """
 
     passes: NonNegativeDepth | None = None
-    share: UnitInterval = 0.5
+    share: UnitInterval = 0.4
     temperature: NonNegativeFloat = 1.0
     copy: NonNegativeFloat = 4.0
     substitutions: NonNegativeInt | None = None
@@ -135,7 +135,7 @@ class RerankingConfig:
 
     candidates: PositiveInt = 8
     temperature: NonNegativeFloat = 0.0
-    share: UnitInterval = 0.25
+    share: UnitInterval = 0.4
     dropout: UnitInterval = 0.0
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig("Adam", lr=1e-3))
 
@@ -176,7 +176,7 @@ class TrainConfig:
             false for a network of your own that takes other operations from step to step.
     """
 
-    steps: PositiveInt = 10_000
+    steps: PositiveInt = 12_500
     seconds: PositiveFloat | None = None
     batch_size: PositiveInt = 64
     critic_steps: PositiveInt = 1
