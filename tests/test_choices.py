@@ -80,7 +80,12 @@ def test_a_run_says_what_it_chose_and_keeps_it_when_it_goes_on(tmp_path, capsys)
 def test_pieces_have_no_reviser_unless_somebody_asks_for_one(given, passes, tmp_path, capsys):
     (tmp_path / "many.txt").write_text("\n".join(lines(1_100)))
     options = [f"--corpus.train={tmp_path / 'many.txt'}", "--corpus.holdout=20", "--tokenizer.vocabulary=null"]
-    options += ["--train.batch_size=4", f"--revision.passes={given}", "--revision.share=0.5", "--reranking.candidates=1"]
+    options += [
+        "--train.batch_size=4",
+        f"--revision.passes={given}",
+        "--revision.share=0.5",
+        "--reranking.candidates=1",
+    ]
     for kind, expected in (("null", passes), ("word", 3 if given == "null" else 1)):
         run = tmp_path / kind
         assert train(run, *options, f"--tokenizer.kind={kind}", "--train.steps=2") == 0
