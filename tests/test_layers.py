@@ -8,7 +8,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.func import functional_call
 
 from seqgan_gp.models.attention import AttentionBlock, SelfAttention, attend
-from seqgan_gp.models.convolution import WIDE, Conv1d, Tiling
+from seqgan_gp.models.convolution import FEW, WIDE, Conv1d, Tiling
 from seqgan_gp.models.critic import WindowScore
 from seqgan_gp.models.layers import NORMS, InstanceNorm, ReLU, ResidualBlock, layer_norm
 from seqgan_gp.models.recurrent import CELLS, GRU, LSTM, RecurrentBlock
@@ -34,6 +34,18 @@ def test_conv1d_is_the_convolution_of_torch(channels, kernel, dilation, length):
         torchs.bias.copy_(ours.bias)
     x = torch.randn(3, length, channels)
     torch.testing.assert_close(ours(x), torchs(x.transpose(1, 2)).transpose(1, 2))
+
+
+@pytest.mark.parametrize("dilation", [1, 3])
+def test_a_few_sequences_are_convolved_as_many_are(dilation):
+    layer = Conv1d(16, 8, 3, dilation).double()
+    many = doubled((100, 16, 16))
+    assert many[:2].numel() < FEW < many.numel()
+    together, alone = layer(many), torch.cat([layer(two) for two in many.split(2)])
+    torch.testing.assert_close(alone, together)
+    weights = torch.randn_like(together)
+    gradients = [torch.autograd.grad((out * weights).sum(), (many, layer.weight)) for out in (alone, together)]
+    torch.testing.assert_close(*gradients)
 
 
 @pytest.mark.parametrize("length", [1, 2, 5])
