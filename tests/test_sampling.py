@@ -170,6 +170,14 @@ def test_a_discriminator_scores_no_more_candidates_at_once_than_the_batch_size(c
     assert max(rows) <= max(10, reranking.FEW) and 2 * 60 < sum(rows) < 2 * 60 * 4
 
 
+def test_the_candidates_of_a_single_sentence_are_computed_together(chosen):
+    generator, rows = Generator.from_pretrained(chosen), []
+    for network in (generator.network, generator.reranking.discriminator):
+        network.register_forward_pre_hook(lambda _, inputs: rows.append(len(inputs[0])))
+    next(generator.sample(1, batch_size=1, candidates=8))
+    assert rows == [8, 8]
+
+
 def test_the_temperature_asked_for_reaches_the_network():
     generator = dice(temperature=0.6, reranking=Keeper(nn.Identity(), TOKENIZER, 2, 0.8))
     asked = [dict(), dict(temperature=0.0), dict(candidates=1), dict(candidates=3), dict(candidates=1, temperature=1.5)]

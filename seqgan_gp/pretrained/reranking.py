@@ -66,7 +66,7 @@ class Reranking:
             draw: from row numbers (n,), of B * k rows, to their ids (n, L).
             chance: standard exponential variables, (B, 2, k), to accept and to resample.
             condition: of each of the B samples, (B, ...), if there is one.
-            batch: candidates to compute at once.
+            batch: candidates to compute at once; FEW if it is less.
         """
         num, _, most = chance.shape
 
@@ -80,7 +80,7 @@ class Reranking:
                 ahead = max(1, FEW // len(waiting), min(MANY // len(waiting), most // 16))
                 turns = torch.arange(turn, min(most, turn + ahead))
                 places = waiting[:, None], turns
-                for rows in (waiting[:, None] * most + turns).flatten().split(batch):
+                for rows in (waiting[:, None] * most + turns).flatten().split(max(batch, FEW)):
                     ids = finish(draw(rows), self.tokenizer.end, self.tokenizer.pad)
                     given = [] if condition is None else [condition[rows // most]]
                     ratios.view(-1)[rows] = self.discriminator(ids, *given).to(ratios)
