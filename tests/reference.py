@@ -286,9 +286,11 @@ def adversarial(c, data, labels, g, d, v, end, pad):
                 optimiser = optimizer(discriminator, c.reranking.optimizer, (0.9, 0.999))
             optimiser.param_groups[0]["lr"] = c.reranking.optimizer.lr * (1 - done) / (1 - games)
             turn, reranked = reranked % (50_000 // t.batch_size), reranked + 1
-            (real, given), stream = batch(turn), np.random.default_rng((c.seed, turn, 1))
-            z, last = noise(v, stream), [c.revision.passes] * t.batch_size
-            logits = revise(average, revised, c, z, given, last) if v else generate(average, c, z, given)
+            early = v is not None and (done - games) / (1 - games) < 0.4
+            (real, given), stream = batch(turn), np.random.default_rng((c.seed, turn, 2 if early else 1))
+            z, last = noise(v, stream), 1 + turn % c.revision.passes if early else c.revision.passes
+            passes = [last] * t.batch_size
+            logits = revise(average, revised, c, z, given, passes) if v else generate(average, c, z, given)
             chance = torch.from_numpy(stream.random((t.batch_size, length), dtype=np.float32))
             ids = draw(logits, c.reranking.temperature, chance)
             ended = (ids == end).cumsum(1) - (ids == end).long() > 0

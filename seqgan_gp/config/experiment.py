@@ -118,8 +118,8 @@ class RerankingConfig:
     """Reranking: each sample is one of several candidates (Azadi et al. 2019, Grover et al. 2019).
 
     In the last part of the training the generator does not change, and a discriminator learns to tell real samples from
-    generated ones. It starts as a copy of the critic. It then accepts or refuses candidates one after another, by the
-    ratio p(real) / p(generated).
+    generated ones. It starts as a copy of the critic. With a reviser, it first sees revisions of any pass, and then
+    those of the last one. It then accepts or refuses candidates one after another, by the ratio p(real) / p(generated).
 
     Args:
         candidates: The most candidates for each sample. Sampling takes about half as many times the work. 1 trains no

@@ -32,6 +32,7 @@ from .setup import states
 from .task import Task
 
 CANDIDATES = 50_000  # different ones that the reranker learns from
+EARLY = 0.4  # fraction of the reranker's steps with revisions of any pass: their errors keep what the critic knew alive
 
 
 def learning_rate_factor(done: float, decay_from: float) -> float:
@@ -68,7 +69,7 @@ class Trainer(BaseTrainer):
         self.reranker = None
         if reranking:
             self.reranker = make_reranker(accelerator, task.build_critic(), reranking, self.game.gradients)
-        self._candidates: dict[int, Tensor] = {}  # of each turn of the reranker, as int32: half the memory
+        self._candidates: dict[tuple[int, bool], Tensor] = {}  # of each turn, early or not, as int32: half the memory
         self.game_ends, self.revision_ends = config.ends
         self.revision = None
         if revision:
@@ -169,19 +170,23 @@ class Trainer(BaseTrainer):
         """Take a step of the reranker on a real batch and as many candidates under the same conditions.
 
         Nothing that writes samples changes any more. So the steps go through CANDIDATES of them again and again, beside
-        the same real ones, and only the first round draws them.
+        the same real ones, and only the first round draws them. The first steps, EARLY, have candidates of any pass of
+        the reviser, and the others those of the last pass, which sampling chooses from.
         """
         assert self.reranker is not None
         turn = self.reranker.steps % max(1, CANDIDATES // self.batches.size)
         rows = self.batches[turn]
         known = self.task.condition_rows
         given = None if known is None else onto(known[rows], self.accelerator.device)
-        if turn not in self._candidates:  # a resumed run draws those of its turns once more
-            rng = np.random.default_rng((self.config.seed, turn, 1))
-            drawn = self.task.candidates(self._sampling, len(rows), rng, given)[self.share]
-            self._candidates[turn] = drawn.to(torch.int32)
-        fake = self._candidates[turn].long()
-        factor = (1 - self.done) / (1 - self.revision_ends)
+        part = (self.done - self.revision_ends) / (1 - self.revision_ends)
+        early = self.revision is not None and part < EARLY
+        if (turn, early) not in self._candidates:  # a resumed run draws those of its turns once more
+            rng, sampling = np.random.default_rng((self.config.seed, turn, 2 if early else 1)), self._sampling
+            if early:
+                sampling = sampling.with_passes(1 + turn % sampling.passes)
+            drawn = self.task.candidates(sampling, len(rows), rng, given)[self.share]
+            self._candidates[turn, early] = drawn.to(torch.int32)
+        fake, factor = self._candidates[turn, early].long(), 1 - part
         condition = None if given is None else given[self.share]
         return self.reranker.update(self.critic, self._real(rows), fake, factor, condition)
 
@@ -228,7 +233,7 @@ class Trainer(BaseTrainer):
         return {name: fraction for name, fraction in dead.items() if fraction is not None} | numbers
 
     @property
-    def _sampling(self) -> nn.Module:
+    def _sampling(self) -> Any:
         """The moving average of the generator, with that of the reviser once its training has begun."""
         if not self._revised:
             return self.average.module
