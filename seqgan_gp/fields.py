@@ -34,9 +34,10 @@ def _whole(value: Any) -> Any:
 _Int = Annotated[int, Field(strict=True), BeforeValidator(_whole)]
 PositiveInt = Annotated[_Int, Field(ge=1, le=MOST), Words("a whole number of at least 1")]
 NonNegativeInt = Annotated[_Int, Field(ge=0, le=MOST), Words("a whole number of at least 0")]
-PositiveDepth = Annotated[_Int, Field(ge=1, le=1000), Words("a whole number from 1 to 1000")]
+DEEPEST = 1000
+PositiveDepth = Annotated[_Int, Field(ge=1, le=DEEPEST), Words("a whole number from 1 to 1000")]
 """A number of layers. Each is built by itself, so that a slip of the finger would take days."""
-NonNegativeDepth = Annotated[_Int, Field(ge=0, le=1000), Words("a whole number from 0 to 1000")]
+NonNegativeDepth = Annotated[_Int, Field(ge=0, le=DEEPEST), Words("a whole number from 0 to 1000")]
 PositiveFloat = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False), Words("a finite number over 0")]
 NonNegativeFloat = Annotated[
     float, Field(strict=True, ge=0, allow_inf_nan=False), Words("a finite number of at least 0")
@@ -152,8 +153,8 @@ def _registry(kind: Any) -> OneOf | None:
     return next(filter(None, found), None)
 
 
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number of at least `least`, as the option of that name takes it.
+def whole(name: str, value: Any, least: int, most: int = MOST) -> int:
+    """A whole number of at least `least` and at most `most`, as the option of that name takes it.
 
     Raises:
         UserError: it is another thing.
@@ -164,6 +165,8 @@ def whole(name: str, value: Any, least: int) -> int:
         number = None
     if number is None or not least <= number <= MOST:
         raise UserError(f"{name}: {not_at_least(value, least, whole=True)}")
+    if number > most:
+        raise UserError(f"{name} is {number:,}: at most {most:,}")
     return number
 
 

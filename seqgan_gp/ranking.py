@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,21 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from .artefacts import locate, saved_networks
+from .artefacts import locate, read_config, saved_networks
+from .config.text import TextConfig
 from .errors import UserError
 from .evaluation.rules import Rule, load_rule
 from .files import atomic_write
 from .machine import best_device, prepare_command
 from .metrics.edits import nearest
 from .pretrained import Critic, Discriminator
+from .text.conditions import Labels
 from .text.cutting import Pair
 from .text.lines import Sentences, batches
-from .text.reading import read_rows, read_sentences
-from .text.tables import Wanted, form_of
+from .text.reading import label_finder, read_rows, read_sentences
+from .text.tables import Row, Wanted, form_of
 from .text.unknown import Unknowns
+from .text.words import one_line
 from .text.writing import form_of as form_to_write
 from .text.writing import ranked
 
@@ -69,7 +72,7 @@ def score(options: argparse.Namespace) -> int:
         raise UserError(f"{options.run} is conditional: pass --given with the column of the labels or contexts")
     near = _near(options.nearest, checkpoint, options.column) if options.nearest else None
     with tempfile.TemporaryDirectory() as folder:
-        candidates = _collect(options, rule, Path(folder) / "candidates")
+        candidates = _collect(options, rule, Path(folder) / "candidates", _reader(critic, checkpoint, options))
         scores = _scored(judges, candidates, bool(options.given))
         judge, first = next(iter(scores.networks.items()))
         order = np.argsort(-first, kind="stable")
@@ -97,11 +100,37 @@ def _near(name: str, checkpoint: Path, column: str) -> list[str]:
     return read_sentences(str(path), column)
 
 
-def _collect(options: argparse.Namespace, rule: Rule | None, path: Path) -> Sentences:
+def _reader(critic: Critic, checkpoint: Path, options: argparse.Namespace) -> Callable[[str, Row, int], str]:
+    """The function from a cell of --given, its row and its number to the context, or to the label that training finds
+    in such a cell.
+    """
+    known = critic.condition
+    if not isinstance(known, Labels):
+        return lambda value, row, number: one_line(value)
+    pattern = read_config(checkpoint, TextConfig).corpus.label_pattern
+    find = label_finder(pattern, options.candidates, options.given) if pattern else None
+
+    def read(value: str, row: Row, number: int) -> str:
+        label = one_line(value)
+        if find and label not in known.counts:
+            label = find(value, row, number)
+        if label not in known.counts:
+            raise UserError(f"{row.place(options.candidates, number)}: {known.missing(label)}")
+        return label
+
+    return read
+
+
+def _collect(
+    options: argparse.Namespace, rule: Rule | None, path: Path, read: Callable[[str, Row, int], str]
+) -> Sentences:
     """Copy the valid candidates to files: their texts, and beside each its label or context, or else its header.
 
+    Args:
+        read: from a cell with a label or a context, its row and its number to the label or the context.
+
     Raises:
-        UserError: there are none, or a row lacks its label or context.
+        UserError: there are none, or a row lacks its label or context, or training did not have its label.
     """
     beside = options.given or options.id or ("header" if form_of(options.candidates) == "fasta" else None)
     option = "--given" if options.given else "--id"
@@ -113,11 +142,12 @@ def _collect(options: argparse.Namespace, rule: Rule | None, path: Path) -> Sent
         for batch in batches(read_rows(options.candidates, wanted), PART):
             valid = rule([row.text or "" for row in batch]) if rule else [True] * len(batch)
             for number, (row, good) in enumerate(zip(batch, valid, strict=True), seen + 1):
-                if options.given and not row.given:
+                if options.given and not one_line(row.given or ""):
                     raise UserError(f"{row.place(options.candidates, number)}: column '{beside}' is empty: fill it in")
                 if good:
                     kept += 1
-                    yield row.text or "", " ".join((row.given or f"candidate-{number}").splitlines())
+                    cell = row.given or f"candidate-{number}"
+                    yield row.text or "", read(cell, row, number) if options.given else " ".join(cell.splitlines())
             seen += len(batch)
 
     candidates = Sentences.write(pairs(), path, given=True)

@@ -42,6 +42,10 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     if Path(options.out or "").suffix.lower() in PICTURES:
         raise UserError(f"--out is {options.out}, a picture, and {options.run} writes text: name a file such as s.txt")
     form = form_of(options.out)  # refuses a form before the work
+    if options.fix_by == "draw" and options.fix is None:
+        raise UserError("--fix-by says how samples keep to a pattern: pass --fix PATTERN with it, or leave it out")
+    if options.fix_by == "draw" and options.context is not None:
+        raise UserError("--fix-by draw cannot wait for each answer of --context: leave it out, and noise finds them")
     generator = Generator.from_pretrained(checkpoint, best_device())
     given = _given(generator.condition, options)
     num = options.num if given is None else len(given)

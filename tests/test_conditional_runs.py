@@ -164,6 +164,8 @@ def test_sampling_answers_every_line_of_a_file(answering, run, tmp_path, capsys)
     for options, message in (
         ((str(answering), "--num", "2"), "this run answers what it is given: seqgan-gp sample RUN --context FILE"),
         ((str(answering), "--label", "question"), "takes no label: leave out --label"),
+        ((str(answering), "--context", str(questions), "--fix=i", "--fix-by=draw"), "--fix-by draw cannot wait for"),
+        ((str(run), "--fix-by", "draw"), "pass --fix PATTERN with it"),
         (
             (str(run), "--label", "question"),
             "takes no label: leave out --label, or give a run trained with corpus.label",
@@ -175,6 +177,40 @@ def test_sampling_answers_every_line_of_a_file(answering, run, tmp_path, capsys)
     questions.write_text("does anna sleep?\n\ndo i sing?\n")
     assert main(["sample", str(answering), "--context", str(questions)]) == 2
     assert "questions.txt, line 2: empty" in capsys.readouterr().err
+
+
+def test_a_sweep_of_answers_is_refused(answering, tmp_path, capsys):
+    assert main(["sweep", str(answering), "--num=4", "--temperatures=1", f"--out={tmp_path / 'sweep'}"]) == 2
+    assert f"{answering} answers contexts, and sweep has none to give" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "pattern, missing",
+    [
+        ((), "there is no label 'of three': the training sentences have 'of one', 'of two'"),
+        ((r"--corpus.label_pattern=(one|two|three)",), "there is no label 'three': the training sentences have "),
+        ((r"--corpus.label_pattern=(one|two)",), "--corpus.label_pattern '(one|two)' finds no label in column 'which'"),
+    ],
+)
+def test_score_finds_labels_as_training_does(tmp_path, capsys, pattern, missing):
+    source, cells = tmp_path / "c.jsonl", ["  of one ", "of two"]
+    lines = [
+        json.dumps({"text": f"{word} sings.", "which": cells[i % 2]}) for i, word in enumerate(["anna", "tom"] * 60)
+    ]
+    source.write_text("\n".join(lines))
+    run, options = (
+        tmp_path / "run",
+        [f"--corpus.train={source}", "--corpus.label=which", "--corpus.holdout=12", *pattern],
+    )
+    assert train(run, *options) == 0
+    score = ["score", str(run), str(source), "--given=which"]
+    assert main([*score, f"--out={tmp_path / 's.csv'}"]) == 0
+    assert len((tmp_path / "s.csv").read_text().splitlines()) == 1 + len(lines)
+    capsys.readouterr()
+    source.write_text("\n".join([*lines[:3], json.dumps({"text": "tom sings.", "which": "of three"})]))
+    assert main(score) == 2
+    told = capsys.readouterr().err
+    assert f"{source}, row 4" in told and missing in told and told.count("\n") == 1
 
 
 def hot(source):

@@ -150,6 +150,8 @@ def test_samples_do_not_depend_on_how_they_are_cut_into_batches(revised):
 def test_the_command_samples_revisions(revised, capsys):
     assert main(["sample", str(revised), "--num=5", "--seed=3"]) == 0
     assert capsys.readouterr().out.splitlines() == list(Generator.from_pretrained(revised).sample(5, seed=3))
+    assert main(["sample", str(revised), "--num=1", "--passes=1001"]) == 2
+    assert capsys.readouterr().err == "error: passes is 1,001: at most 1,000\n"
 
 
 def test_more_steps_go_back_to_the_generator_and_then_to_the_reviser(revised, tmp_path):

@@ -1,6 +1,7 @@
 """Test the task of text: it loads a corpus, writes and reads a run folder, and serves the loop."""
 
 import json
+import shlex
 
 import numpy as np
 import pytest
@@ -124,12 +125,13 @@ def test_an_evaluation_draws_as_the_command_sample_does_of_the_same_checkpoint(t
     ],
 )
 def test_the_end_says_how_to_sample_and_that_works(tmp_path, capsys, monkeypatch, options, example):
-    assert train(tmp_path / "run", *options, "--train.steps=1") == 0
+    run = tmp_path / "my run"
+    assert train(run, *options, "--train.steps=1") == 0
     last = capsys.readouterr().out.splitlines()[-1]
-    assert last == f"done: {tmp_path / 'run'}; sample with: seqgan-gp sample {tmp_path / 'run'} {example}"
+    assert last == f"done: {run}; sample with: seqgan-gp sample '{run}' {example}"
     (tmp_path / "questions.txt").write_text("do i sing?\n")
     monkeypatch.chdir(tmp_path)
-    assert main(last.partition("seqgan-gp ")[2].replace("NAME", "question").split()) == 0
+    assert main(shlex.split(last.partition("seqgan-gp ")[2].replace("NAME", "question"))) == 0
     assert len((tmp_path / example.split()[-1]).read_text().splitlines()) == (1 if "answers" in example else 1000)
 
 

@@ -125,6 +125,7 @@ def sweep(options: argparse.Namespace) -> int:
     from ..artefacts import locate
     from ..machine import best_device, prepare_command
     from ..pretrained import Generator
+    from ..text.conditions import Contexts
 
     _check_standard_input(options, [])
     prepare_command()
@@ -132,6 +133,9 @@ def sweep(options: argparse.Namespace) -> int:
         name: Generator.from_pretrained(run, best_device())
         for name, run in zip(names_of(options.runs), options.runs, strict=True)
     }
+    for run, generator in zip(options.runs, generators.values(), strict=True):
+        if isinstance(generator.condition, Contexts):
+            raise UserError(f"{run} answers contexts, and sweep has none to give: leave it out")
     sources = Sources.of(options)
     if not (sources.reference or sources.grammar):
         of_run = Sources.of_run(locate(options.runs[0]), sources.train, sources.real)

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..arrays import Array, as_noise, as_tensor
 from ..artefacts import evaluating, saved_networks
 from ..errors import UserError
-from ..fields import finite, whole
+from ..fields import DEEPEST, finite, whole
 from ..machine import side_by_side
 from ..memory import FLOAT, WHOLE, check
 from ..models.critic import CriticNetwork
@@ -70,7 +70,7 @@ class Sampling:
             whole("batch_size", batch_size, 1),
             given,
             None if candidates is None else whole("candidates", candidates, 1),
-            None if passes is None else whole("passes", passes, 0),
+            None if passes is None else whole("passes", passes, 0, DEEPEST),
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -65,7 +66,7 @@ def at_end(run: Path) -> None:
         write(read_all([run]), run / REPORT)
     except (Exception, KeyboardInterrupt) as error:
         cause = told(error) or one_line(f"{type(error).__name__}: {' '.join(str(error).split())}"[:200])
-        again = f"seqgan-gp report {run} tries again, and --report false leaves it out"
+        again = f"seqgan-gp report {shlex.quote(str(run))} tries again, and --report false leaves it out"
         print(f"warning: the run is whole, and its report was not written ({cause}); {again}", file=sys.stderr)
     else:
         print(f"report: {run / REPORT}")

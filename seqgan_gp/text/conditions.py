@@ -16,7 +16,7 @@ from ..files import atomic_write
 from .adherence import Adherence, Agreement, Obedience
 from .grammar import Grammar
 from .tokenizer import Tokenizer
-from .words import some
+from .words import one_line, some
 
 
 class Condition(ABC):
@@ -133,10 +133,15 @@ class Labels(Condition):
         Raises:
             UserError: no training sentence has one of the labels.
         """
+        given = [one_line(name) for name in given]  # as training reads them
         if unknown := set(given) - self._ids.keys():
-            names = ", ".join(list(self.counts)[:20]) + (", ..." if len(self.counts) > 20 else "")
-            raise UserError(f"there is no label '{sorted(unknown)[0]}': the training sentences have {names}")
+            raise UserError(self.missing(sorted(unknown)[0]))
         return np.array([self._ids[name] for name in given], dtype=np.int64)
+
+    def missing(self, name: str) -> str:
+        """Say that no training sentence has a label."""
+        names = ", ".join(f"'{known}'" for known in list(self.counts)[:20]) + (", ..." if len(self.counts) > 20 else "")
+        return f"there is no label '{name}': the training sentences have {names}"
 
     def draw(self, num: int, rng: np.random.Generator) -> list[str]:
         names, counts = list(self.counts), np.array(list(self.counts.values()), dtype=np.float64)

@@ -100,7 +100,7 @@ def _sentences(rows: Iterable[Row], name: str, options: ReadingOptions) -> Itera
         UserError: a row lacks a label or a context, or the pattern finds no label in it.
     """
     cut = cutting.cutter(options.split, "--corpus.split") if options.split else lambda text: [text]
-    label = _finder(options.label_pattern, name, str(options.given)) if options.label_pattern else None
+    label = label_finder(options.label_pattern, name, str(options.given)) if options.label_pattern else None
     empty: dict[str, tuple[int, int]] = {}  # how many rows, and the first of them, by column
     number = 0
     for number, row in enumerate(rows, 1):
@@ -123,8 +123,11 @@ def _sentences(rows: Iterable[Row], name: str, options: ReadingOptions) -> Itera
         )
 
 
-def _finder(pattern: str, name: str, column: str) -> Callable[[str, Row, int], str]:
-    """The function that finds the label in a value: the first group of the pattern."""
+def label_finder(pattern: str, name: str, column: str) -> Callable[[str, Row, int], str]:
+    """The function that finds the label in a value of a row, given its number: the first group of the pattern.
+
+    It raises a UserError where there is none.
+    """
     search = re.compile(pattern).search
 
     def find(value: str, row: Row, number: int) -> str:

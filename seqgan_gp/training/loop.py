@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -153,7 +154,8 @@ class Loop:
 
     def _finish(self) -> int:
         if self.accelerator.is_main_process:
-            print(f"done: {self.output}; sample with: seqgan-gp sample {self.output} {self.trainer.task.EXAMPLE}")
+            name = shlex.quote(str(self.output))
+            print(f"done: {self.output}; sample with: seqgan-gp sample {name} {self.trainer.task.EXAMPLE}")
         return 0
 
     def _stop(self, saved: int) -> int:
