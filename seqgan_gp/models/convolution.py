@@ -14,7 +14,7 @@ from torch import Tensor, nn
 POINTS = (0, 1, -1, 2, -2, 1 / 2, -1 / 2)  # and infinity
 OUTPUTS = 4  # positions of a tile's output; more would need more points and lose precision
 WIDE = 128  # channels; below this width, tiling costs more than it saves
-FEW = 20_480  # numbers; torch gives a CPU's fast library no single image with fewer, and its own dilation is slow
+FEW = 20_480  # numbers; for no more, torch leaves a CPU's fast library out, and is slow where neighbours are apart
 
 
 class LinearMap(torch.autograd.Function):

@@ -32,7 +32,7 @@ from .setup import states
 from .task import Task
 
 CANDIDATES = 50_000  # different ones that the reranker learns from
-EARLY = 0.4  # fraction of the reranker's steps with revisions of any pass: their errors keep what the critic knew alive
+EARLY = 0.4  # fraction of the reranker's steps that see revisions of any pass, so that it does not forget their errors
 
 
 def learning_rate_factor(done: float, decay_from: float) -> float:
