@@ -30,8 +30,11 @@ def not_at_least(value: object, least: float, whole: bool) -> str:
     return f"{value!r} is not a {'whole ' if whole else ''}number of at least {least}"
 
 
-# The words of torch and of the system for memory that is not there.
-SHORT = ("can't allocate memory", "out of memory", "not enough memory", "cannot allocate memory", "unable to allocate")
+# The words of torch, of its library oneDNN and of the system for memory that is not there.
+SHORT = (
+    *("can't allocate memory", "out of memory", "not enough memory", "cannot allocate memory", "unable to allocate"),
+    *("could not create a primitive", "could not create a memory object"),
+)
 LOWER = (
     "lower --train.batch_size, --tokenizer.length, --tokenizer.vocabulary or the widths of the networks; "
     "of the command sample, --batch-size or --candidates"

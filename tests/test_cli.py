@@ -208,6 +208,10 @@ def ending_in(error: BaseException) -> int:
             f"error: not enough memory (tried to allocate 9 bytes): {LOWER}",
         ),
         (
+            RuntimeError("could not create a primitive"),
+            f"error: not enough memory (could not create a primitive): {LOWER}",
+        ),
+        (
             torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate 9.00 GiB."),
             f"error: not enough memory (Tried to allocate 9.00 GiB): {LOWER}",
         ),
