@@ -93,5 +93,8 @@ def test_unfinished_files_of_a_killed_run_go_when_it_resumes(run, tmp_path):
     copy = shutil.copytree(run, tmp_path / "run")
     for name in (".metrics.jsonl.0123abcd.part", "samples/.step-0000006.png.0123abcd.part", ".mine.part"):
         (copy / name).write_text("half")
+    left = copy / artefacts.CHECKPOINTS / ".step-0000003.0123abcd.part"  # the last step deletes the oldest checkpoint
+    left.mkdir()
+    (left / "half").touch()
     assert train(copy, "--resume") == 0
     assert [path.name for path in copy.rglob("*.part")] == [".mine.part"]

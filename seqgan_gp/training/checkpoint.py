@@ -109,9 +109,7 @@ def _write(
 ) -> None:
     part = folder.with_name(part_of(folder.name))
     try:
-        for left in folder.parent.glob(".step-*"):
-            if artefacts.UNFINISHED.fullmatch(left.name):  # of a save that was killed
-                shutil.rmtree(left)
+        _clear(folder.parent)
         (part / STATE).mkdir(parents=True)
         _write_state(part / STATE, accelerator, state, states)
         write(part)
@@ -126,6 +124,13 @@ def _write(
     except BaseException:  # a full disk, a second Ctrl-C: earlier checkpoints stay whole
         shutil.rmtree(part, ignore_errors=True)
         raise
+
+
+def _clear(checkpoints: Path) -> None:
+    """Delete what is left of a save, or of the deletion of an old checkpoint, that was killed."""
+    for left in checkpoints.glob(".step-*"):
+        if artefacts.UNFINISHED.fullmatch(left.name):
+            shutil.rmtree(left)
 
 
 def _keep_last(run: Path, keep: int) -> None:
@@ -171,6 +176,9 @@ def load(accelerator: Accelerator, run: Path, state: State, progress: Progress) 
     if not found:
         return []
     checkpoint, folder = found[-1], found[-1] / STATE
+    if accelerator.is_main_process:  # a run that has no step left saves nothing more
+        with contextlib.suppress(OSError):
+            _clear(checkpoint.parent)
     if not (folder / RECORDS).is_file():
         old = any(folder.glob("*.bin"))
         cause = "it is of an older version, whose training state could run code" if old else f"{RECORDS} is missing"
