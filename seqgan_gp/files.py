@@ -34,6 +34,8 @@ def _atomic(path: str | Path, mode: str, **options: str) -> Iterator[Any]:
     given, path = Path(path), Path(path).resolve()  # write to the target of a link, so that the link stays
     if path.is_dir():
         raise UserError(f"{path} is a folder: give the name of a file")
+    if above := next((parent for parent in path.parents if parent.is_file()), None):
+        raise UserError(f"{given}: {above} is a file, so that nothing can be written in it")
     with failing(given):
         if given.exists() and not given.is_file():  # a device or a pipe; /dev/stdout does not resolve to a path
             with given.open(mode, **options) as file:  # type: ignore[call-overload]
@@ -42,7 +44,7 @@ def _atomic(path: str | Path, mode: str, **options: str) -> Iterator[Any]:
         path.parent.mkdir(parents=True, exist_ok=True)
         part = path.with_name(part_of(path.name))
         try:
-            with part.open(mode, **options) as file:  # type: ignore[call-overload]
+            with _opened(part, given, mode, **options) as file:
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
@@ -50,6 +52,14 @@ def _atomic(path: str | Path, mode: str, **options: str) -> Iterator[Any]:
             sync(path.parent)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _opened(part: Path, given: Path, mode: str, **options: str) -> Any:
+    """Open the unfinished file of `given`, which an error names."""
+    try:
+        return part.open(mode, **options)  # type: ignore[call-overload]
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(given)) from None
 
 
 def part_of(name: str) -> str:

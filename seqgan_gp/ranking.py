@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,14 +73,16 @@ def score(options: argparse.Namespace) -> int:
         raise UserError(f"{options.run} is conditional: pass --given with the column of the labels or contexts")
     near = _near(options.nearest, checkpoint, options.column) if options.nearest else None
     with tempfile.TemporaryDirectory() as folder:
-        candidates = _collect(options, rule, Path(folder) / "candidates", _reader(critic, checkpoint, options))
+        read = _reader(critic, checkpoint, options)
+        candidates, numbers = _collect(options, rule, Path(folder) / "candidates", read)
         scores = _scored(judges, candidates, bool(options.given))
         judge, first = next(iter(scores.networks.items()))
         order = np.argsort(-first, kind="stable")
         percentiles = _percentiles(judges[judge], first, options.reference, options.column)
         to_file = options.out not in (None, "-")
         top = options.top or (len(order) if to_file else SHOWN)
-        rows = _rows(candidates, scores, percentiles, order[:top], near, options)
+        name = _beside(options, critic)
+        rows = _rows(candidates, numbers, scores, percentiles, order[:top], near, name)
         if to_file:
             with atomic_write(options.out) as file:
                 file.writelines(ranked(rows, form))
@@ -123,11 +126,14 @@ def _reader(critic: Critic, checkpoint: Path, options: argparse.Namespace) -> Ca
 
 def _collect(
     options: argparse.Namespace, rule: Rule | None, path: Path, read: Callable[[str, Row, int], str]
-) -> Sentences:
+) -> tuple[Sentences, np.ndarray]:
     """Copy the valid candidates to files: their texts, and beside each its label or context, or else its header.
 
     Args:
         read: from a cell with a label or a context, its row and its number to the label or the context.
+
+    Returns:
+        The candidates, and the number of the row of each, int64 (N,), from 1 on.
 
     Raises:
         UserError: there are none, or a row lacks its label or context, or training did not have its label.
@@ -135,17 +141,17 @@ def _collect(
     beside = options.given or options.id or ("header" if form_of(options.candidates) == "fasta" else None)
     option = "--given" if options.given else "--id"
     wanted = Wanted(options.column, beside, option="--column", given_option=option)
-    seen = kept = 0
+    seen, kept = 0, array("q")
 
     def pairs() -> Iterator[Pair]:
-        nonlocal seen, kept
+        nonlocal seen
         for batch in batches(read_rows(options.candidates, wanted), PART):
             valid = rule([row.text or "" for row in batch]) if rule else [True] * len(batch)
             for number, (row, good) in enumerate(zip(batch, valid, strict=True), seen + 1):
                 if options.given and not one_line(row.given or ""):
                     raise UserError(f"{row.place(options.candidates, number)}: column '{beside}' is empty: fill it in")
                 if good:
-                    kept += 1
+                    kept.append(number)
                     cell = row.given or f"candidate-{number}"
                     yield row.text or "", read(cell, row, number) if options.given else " ".join(cell.splitlines())
             seen += len(batch)
@@ -156,8 +162,18 @@ def _collect(
         refused = f"none of its {seen:,} sequences is valid by --valid {rule.name}" if rule and seen else "it is empty"
         raise UserError(f"{where}: {refused}: there is nothing to score")
     if rule:
-        print(f"{seen - kept:,} of {seen:,} candidates are not valid by the rule and were left out", file=sys.stderr)
-    return candidates
+        refused = f"{seen - len(kept):,} of {seen:,} candidates"
+        print(f"{refused} are not valid by the rule and were left out", file=sys.stderr)
+    return candidates, np.array(kept)
+
+
+def _beside(options: argparse.Namespace, critic: Critic) -> str | None:
+    """The column of the texts that stand beside the candidates: label or context, or the id that --id names. None for
+    their headers.
+    """
+    if options.given:
+        return "label" if isinstance(critic.condition, Labels) else "context"
+    return "id" if options.id else None
 
 
 def _scored(judges: dict[str, Any], candidates: Sentences, given: bool) -> Scores:
@@ -202,13 +218,21 @@ def _percentiles(judge: Critic, scores: np.ndarray, reference: str | None, colum
 
 def _rows(
     candidates: Sentences,
+    numbers: np.ndarray,
     scores: Scores,
     percentiles: np.ndarray | None,
     order: np.ndarray,
     near: list[str] | None,
-    options: argparse.Namespace,
+    beside: str | None,
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The header and the cells of each row to show, by columns."""
+    """The header and the cells of each row to show, by columns.
+
+    Args:
+        numbers: of the rows of the candidates in their file.
+        order: the candidates to show, the best first.
+        near: the sequences among which the nearest is looked for.
+        beside: as `_beside` gives it.
+    """
     assert candidates.given is not None
     bar = tqdm(total=len(order), desc="nearest", unit="sequence", unit_scale=True, disable=None if near else True)
     for start in range(0, len(order), PART):
@@ -218,7 +242,11 @@ def _rows(
         texts = list(part.text)
         neighbours = nearest(texts, near) if near else None
         for place, (row, text, header) in enumerate(zip(rows, texts, part.given, strict=True)):
-            cells: dict[str, Any] = {"id": header if options.given or options.id else header.split()[0], "text": text}
+            if beside in ("label", "context"):
+                header, given = f"candidate-{numbers[row]}", {beside: header}
+            else:
+                given = {}
+            cells: dict[str, Any] = {"id": header if beside else header.split()[0], "text": text, **given}
             cells |= {name: round(float(values[row]), 4) for name, values in scores.networks.items()}
             if percentiles is not None:
                 cells["percentile"] = round(float(percentiles[row]), 2)

@@ -21,7 +21,6 @@ from .modality import modality
 
 if TYPE_CHECKING:
     from .pretrained import Critic, Generator
-    from .text.conditions import Condition
 
 
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".pdf", ".npz")
@@ -47,7 +46,7 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     if options.fix_by == "draw" and options.context is not None:
         raise UserError("--fix-by draw cannot wait for each answer of --context: leave it out, and noise finds them")
     generator = Generator.from_pretrained(checkpoint, best_device())
-    given = _given(generator.condition, options)
+    given = _given(generator, options)
     num = options.num if given is None else len(given)
     price = Price()
     drawn: dict[str, Any] = {
@@ -65,7 +64,7 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
         sentences = infill(
             generator, options.fix, num, _critic(checkpoint, generator), given=given, price=price, **drawn
         )
-    pieces = written(sentences, form, given)
+    pieces = written(sentences, form, given, "label" if options.context is None else "context")
     to_file = options.out not in (None, "-")
     with atomic_write(options.out) if to_file else nullcontext(sys.stdout) as file:
         bar = tqdm(total=num, unit="sentence", unit_scale=True, disable=None if to_file else True)
@@ -87,12 +86,14 @@ def _critic(checkpoint: Path, generator: Generator) -> Critic | None:
     return Critic.from_pretrained(checkpoint, best_device())
 
 
-def _given(condition: Condition | None, options: argparse.Namespace) -> list[str] | None:
-    """Read the label or the context that the options give to each sentence; None if they give none.
+def _given(generator: Generator, options: argparse.Namespace) -> list[str] | None:
+    """The label or the context of each sentence. The options give it, or labels are drawn; None where the run takes
+    none, or a pattern is fixed, whose sentences draw labels of their own.
 
     Raises:
         UserError: the run takes no such condition, or a context is empty.
     """
+    condition = generator.condition
     from .text.conditions import Contexts, Labels
     from .text.words import read_lines
 
@@ -102,7 +103,8 @@ def _given(condition: Condition | None, options: argparse.Namespace) -> list[str
     if options.label is not None:
         return [options.label] * options.num
     if options.context is None:
-        return None
+        drawn = isinstance(condition, Labels) and options.fix is None
+        return generator.draw_conditions(options.num, options.seed) if drawn else None
     assert isinstance(condition, Contexts)
     lines = read_lines(options.context)
     if empty := [number for number, line in enumerate(lines, 1) if not line.strip()]:

@@ -1,6 +1,7 @@
 """Test training, sampling and probing with labels and with contexts."""
 
 import collections
+import csv
 import json
 import re
 import shutil
@@ -179,8 +180,11 @@ def test_sampling_answers_every_line_of_a_file(answering, run, tmp_path, capsys)
     assert "questions.txt, line 2: empty" in capsys.readouterr().err
 
 
-def test_a_sweep_of_answers_is_refused(answering, tmp_path, capsys):
-    assert main(["sweep", str(answering), "--num=4", "--temperatures=1", f"--out={tmp_path / 'sweep'}"]) == 2
+def test_a_sweep_of_answers_or_of_one_temperature_twice_is_refused(answering, tmp_path, capsys):
+    sweep = ["sweep", str(answering), "--num=4", f"--out={tmp_path / 'sweep'}"]
+    assert main([*sweep, "--temperatures", "1", "0.5", "1.0"]) == 2
+    assert "--temperatures has 1 twice" in capsys.readouterr().err
+    assert main([*sweep, "--temperatures=1"]) == 2
     assert f"{answering} answers contexts, and sweep has none to give" in capsys.readouterr().err
 
 
@@ -205,7 +209,15 @@ def test_score_finds_labels_as_training_does(tmp_path, capsys, pattern, missing)
     assert train(run, *options) == 0
     score = ["score", str(run), str(source), "--given=which"]
     assert main([*score, f"--out={tmp_path / 's.csv'}"]) == 0
-    assert len((tmp_path / "s.csv").read_text().splitlines()) == 1 + len(lines)
+    rows = list(csv.DictReader((tmp_path / "s.csv").open()))
+    assert len(rows) == len(lines)
+    for row in rows:  # each keeps its number in the file, and its label
+        number = int(row["id"].removeprefix("candidate-"))
+        given = json.loads(lines[number - 1])
+        assert row["text"] == given["text"] and row["label"] in given["which"]
+    assert main([*score, f"--out={tmp_path / 's.fasta'}", "--valid=anna.*"]) == 0
+    headers = [line for line in (tmp_path / "s.fasta").read_text().splitlines() if line.startswith(">")]
+    assert len(headers) == 60 and all(re.match(r">candidate-\d*[13579] label=", line) for line in headers)
     capsys.readouterr()
     source.write_text("\n".join([*lines[:3], json.dumps({"text": "tom sings.", "which": "of three"})]))
     assert main(score) == 2
@@ -276,6 +288,25 @@ def test_any_two_columns_make_a_run_with_labels_or_with_contexts(tmp_path):
         assert train(output, *corpus, f"--corpus.{key}={column}") == 0
         assert "eval/obedience" not in read_metrics(output / "metrics.jsonl")[-1]  # there is no grammar to ask
     assert len(list(Generator.from_pretrained(tmp_path / "label").sample(4, given=["0", "1", "2", "0"]))) == 4
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "fasta", "txt"])
+def test_samples_stand_beside_their_labels(labelled, tmp_path, form):
+    out = tmp_path / f"s.{form}"
+    assert main(["sample", str(labelled), "--num=40", "--seed=3", "--batch-size=16", f"--out={out}"]) == 0
+    generator = Generator.from_pretrained(labelled)
+    sentences, labels = list(generator.sample(40, 3, batch_size=16)), generator.draw_conditions(40, 3)
+    assert len(set(labels)) > 1 and sentences == list(generator.sample(40, 3, batch_size=16, given=labels))
+    text, pairs = out.read_text(), list(zip(sentences, labels, strict=True))
+    if form == "csv":
+        assert [(row["text"], row["label"]) for row in csv.DictReader(text.splitlines())] == pairs
+    elif form == "jsonl":
+        assert [tuple(json.loads(line).values()) for line in text.splitlines()] == pairs
+    elif form == "fasta":
+        headers = [line for line in text.splitlines() if line.startswith(">")]
+        assert headers == [f">sample-{i} {label}" for i, label in enumerate(labels, 1)]
+    else:
+        assert text.splitlines() == sentences
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,14 @@ import resource
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from conftest import ROOT, TINY, rows, steps, train, weights
 
 from seqgan_gp import Generator, manifest
+from seqgan_gp.errors import UserError
 from seqgan_gp.files import atomic_write, failing
 from seqgan_gp.training import folder, text_evaluator
 
@@ -128,6 +130,16 @@ def test_a_failing_disk_is_named_by_the_file_that_was_written(tmp_path):
         file.write("four and more")
     assert str(error.value.filename) == str(path) and path.read_text() == "before"
     assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_place_that_takes_no_file_is_named_as_the_user_gave_it(tmp_path):
+    (tmp_path / "a.txt").write_text("a file")
+    with pytest.raises(UserError, match="a.txt is a file"), atomic_write(tmp_path / "a.txt" / "folder" / "b.txt"):
+        pass
+    if Path("/proc/self").exists():  # no file of the user's can stand there, whoever the user is
+        with pytest.raises(OSError) as error, atomic_write("/proc/self/b.txt"):
+            pass
+        assert error.value.filename == "/proc/self/b.txt"
 
 
 def test_errors_of_libraries_are_those_of_the_disk(tmp_path):

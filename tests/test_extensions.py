@@ -12,7 +12,7 @@ from seqgan_gp.cli import main
 from seqgan_gp.errors import UserError
 from seqgan_gp.models.backbones import BACKBONES
 from seqgan_gp.models.relaxations import RELAXATIONS
-from seqgan_gp.text.tokenizer import KINDS
+from seqgan_gp.text.kinds import KINDS
 
 PARTS = '''
 """One part of each kind, as the recipes of CONTRIBUTING.md have them."""

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from seqgan_gp.errors import UserError
-from seqgan_gp.text.tokenizer import END, PAD, UNKNOWN, Tokenizer
+from seqgan_gp.text.kinds import END, PAD, UNKNOWN
+from seqgan_gp.text.tokenizer import Tokenizer
 from seqgan_gp.text.words import join, read_lines, words
 
 SENTENCES = ["The cat's hat, it is red.", "a well-known  dog barks !", "so: 3 (three) déjà-vu", "ΑΒΓ 漢字 <pad> x"]
@@ -132,6 +133,23 @@ def test_what_was_not_seen_in_training_is_unknown(kind):
     encoded = tokenizer.encode(["a z"], 6)
     assert tokenizer.unknown in encoded.ids[0] and 0.2 < encoded.unknown < 0.4
     assert tokenizer.decode(encoded.ids) == [f"a {UNKNOWN}"]
+
+
+@pytest.mark.parametrize("kind", ["word", "character", "bpe"])
+def test_an_unknown_token_that_was_written_is_read_as_one_again(kind):
+    tokenizer = Tokenizer.train(kind, ["a b, c", f"b {UNKNOWN} a"], 300)
+    assert not {"<", "▁<", "u", "▁unk"} & set(tokenizer.tokens)
+    ids = tokenizer.encode(
+        ["a zzz, b" if kind == "word" else "a z, b", f"{UNKNOWN} a", f"b {UNKNOWN} c {UNKNOWN}"], 9
+    ).ids
+    assert (ids == tokenizer.unknown).sum(axis=1).tolist() == [1, 1, 2]
+    texts = tokenizer.decode(ids)
+    np.testing.assert_array_equal(tokenizer.encode(texts, 9).ids, ids)
+    assert tokenizer.unknown_pieces(texts) == [UNKNOWN] * 4
+    (end,) = (tokenizer.encode(["b " + UNKNOWN], 9).ids[0] == tokenizer.end).nonzero()[0]
+    assert cut_texts(tokenizer, [texts[2]], end) == ["b " + UNKNOWN]
+    # The other special tokens stay text.
+    assert tokenizer.end not in tokenizer.encode([f"a {END} b"], 4).ids
 
 
 def test_sentences_are_scored_by_what_the_tokens_are():

@@ -9,7 +9,7 @@ from typing import Annotated
 from ..errors import UserError
 from ..fields import Name, NonNegativeDepth, NonNegativeInt, OneOf, Path, PositiveInt
 from ..text.cutting import cutter
-from ..text.tokenizer import KINDS
+from ..text.kinds import KINDS
 
 
 @dataclass

@@ -128,6 +128,8 @@ def sweep(options: argparse.Namespace) -> int:
     from ..text.conditions import Contexts
 
     _check_standard_input(options, [])
+    if twice := [t for t in options.temperatures if options.temperatures.count(t) > 1]:
+        raise UserError(f"--temperatures has {twice[0]:g} twice: give each temperature once")
     prepare_command()
     generators = {
         name: Generator.from_pretrained(run, best_device())

@@ -182,6 +182,17 @@ class Generator(Shareable):
         batches = self._batches(self.tokenizer.decode, num, options)
         return (sentence for sentences in batches for sentence in sentences)
 
+    def draw_conditions(self, num: int, seed: int = 0) -> list[str]:
+        """The labels of the sentences that `sample` draws if you give none, in the proportions of the training
+        sentences; the same for the same seed.
+
+        Raises:
+            UserError: the generator takes no condition, or contexts, which you have to give.
+        """
+        if self.condition is None:
+            raise UserError("this generator takes no label and no context: sample without them")
+        return self.condition.draw(whole("num", num, 0), _streams(whole("seed", seed, 0))[2])
+
     def _batches(self, read: Callable[[np.ndarray], Read], num: int, options: Sampling) -> Iterator[Read]:
         """`read` of each batch of ids (<= batch_size, L)."""
         num = whole("num", num, 0)
@@ -193,9 +204,9 @@ class Generator(Shareable):
             temperature = network.drafting
         elif temperature is None:
             temperature = reranking.temperature if reranking else self.temperature
-        noise, tokens, labels, chance = map(np.random.default_rng, np.random.SeedSequence(options.seed).spawn(4))
+        noise, tokens, _, chance = _streams(options.seed)
         if given is None and self.condition is not None:
-            given = self.condition.draw(num, labels)
+            given = self.draw_conditions(num, options.seed)
         each = reranking.candidates if reranking else 1
         device, batch = next(self.network.parameters()).device, options.batch_size
         threads = torch.get_num_threads() if device.type == "cpu" and batch >= SIDE_BY_SIDE else 1
@@ -265,3 +276,8 @@ class Generator(Shareable):
                 "run that was trained to its end with reranking.candidates over 1"
             )
         return dataclasses.replace(self.reranking, candidates=candidates)
+
+
+def _streams(seed: int) -> list[np.random.Generator]:
+    """Random numbers for the noise, the tokens, the labels, and the choice among candidates."""
+    return [np.random.default_rng(part) for part in np.random.SeedSequence(seed).spawn(4)]

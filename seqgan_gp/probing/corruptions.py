@@ -11,7 +11,8 @@ import numpy as np
 
 from ..errors import UserError
 from ..names import nearest
-from ..text.tokenizer import SPECIAL, Tokenizer, as_sentences
+from ..text.kinds import SPECIAL
+from ..text.tokenizer import Tokenizer, as_sentences
 from . import changes
 from .changes import Known, Rng
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from .tokenizer import SPECIAL, Tokenizer
+from .kinds import SPECIAL
+from .tokenizer import Tokenizer
 from .words import some, unit_of, words
 
 USUAL, LONGEST = 32, 128  # positions; the work of a step grows with them

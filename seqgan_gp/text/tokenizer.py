@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import functools
 import reprlib
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Backend
+from tokenizers import models, normalizers
 
 from ..errors import UserError
 from ..fields import whole
+from .kinds import KINDS, SPECIAL, UNKNOWN
 from .lines import BATCH, batches
-from .words import Spelling
 
 MOST_IDS = 1 << 22  # in memory at a time
-PAD, UNKNOWN, END = SPECIAL = ("<pad>", "<unk>", "<end>")
+NOBODY_KNOWS = "\ufdd0"  # Unicode has set it aside for programs, so no text has it
 
 
 def as_sentences(sentences: object) -> list[str]:
@@ -74,56 +74,6 @@ class Encoded(NamedTuple):
         """Join several parts."""
         ids, *counts = zip(*parts, strict=True)
         return cls(np.concatenate(ids), *map(sum, counts))
-
-
-# A clitic, a word, a number, other marks, or white space.
-_PIECE = r"'(?:[sdmt]|ll|ve|re)| ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"
-_SPELLING = Spelling(letters=r"\p{L}\p{N}_", marks=r"\p{M}", outside="▁", point=r"\x{{{:X}}}")
-
-
-def _word(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
-    """Split into words and punctuation marks; each takes the space before it along, so that decoding restores it.
-
-    They are those of `words.words`, but that a word is cut at its hyphens and its apostrophe.
-    """
-    backend = Backend(models.WordLevel(unk_token=UNKNOWN))
-    # Four control characters are white space to Python alone.
-    spaces = normalizers.Replace(Regex(r"[\s\x1C-\x1F]+"), " ")
-    backend.normalizer = normalizers.Sequence([spaces, normalizers.Strip()])
-    space = pre_tokenizers.Metaspace(prepend_scheme="always", split=False)
-    backend.pre_tokenizer = pre_tokenizers.Sequence(
-        [space, pre_tokenizers.Split(Regex(f"▁?(?:{_SPELLING.word}|{_SPELLING.symbol})"), "isolated")]
-    )
-    # An unknown word has lost the space before it.
-    backend.decoder = decoders.Sequence([decoders.Replace(UNKNOWN, "▁" + UNKNOWN), decoders.Metaspace()])
-    return backend, trainers.WordLevelTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False)
-
-
-def _character(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
-    """Split into single characters; a space is one of them."""
-    backend = Backend(models.WordLevel(unk_token=UNKNOWN))
-    backend.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
-    backend.decoder = decoders.Fuse()
-    return backend, trainers.WordLevelTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False)
-
-
-def _bpe(vocabulary: int) -> tuple[Backend, trainers.Trainer]:
-    """Split into pieces of words by byte-pair encoding of characters (Sennrich et al. 2016); an unseen character is
-    unknown. A word, a number or a run of marks takes the space before it along (Radford et al. 2019).
-
-    Pieces of bytes would let a generator write half of a letter that is not ASCII.
-    """
-    backend = Backend(models.BPE(unk_token=UNKNOWN))
-    backend.pre_tokenizer = pre_tokenizers.Split(Regex(_PIECE), "isolated")
-    backend.decoder = decoders.Fuse()
-    return backend, trainers.BpeTrainer(vocab_size=vocabulary, special_tokens=list(SPECIAL), show_progress=False)
-
-
-KINDS: dict[str, Callable[[int], tuple[Backend, trainers.Trainer]]] = {
-    "word": _word,
-    "character": _character,
-    "bpe": _bpe,
-}
 
 
 class Tokenizer:
@@ -178,7 +128,8 @@ class Tokenizer:
         if lowercase:
             steps = [normalizers.Lowercase(), *([backend.normalizer] if backend.normalizer else [])]
             backend.normalizer = normalizers.Sequence(steps)
-        backend.train_from_iterator(sentences, trainer)
+        seen = (sentence.replace(UNKNOWN, " ") for sentence in sentences)  # of WikiText, for example
+        backend.train_from_iterator(seen, trainer)
         tokenizer = cls(backend)
         tokenizer.check_size(vocabulary)
         return tokenizer
@@ -228,9 +179,11 @@ class Tokenizer:
         for chunk in batches(sentences, max(1, min(BATCH, MOST_IDS // length))):
             rows = self._token_ids(chunk)
             if long := [i for i, ids in enumerate(rows) if len(ids) > length]:
-                whole = self.backend.encode_batch([chunk[i] for i in long], add_special_tokens=False)
-                for i, encoding in zip(long, whole, strict=True):
-                    chunk[i] = chunk[i][: encoding.offsets[length - 1][1]]
+                hidden = self._hidden([chunk[i] for i in long])
+                whole = self.backend.encode_batch(hidden, add_special_tokens=False)
+                for i, sentence, encoding in zip(long, hidden, whole, strict=True):
+                    part = sentence[: encoding.offsets[length - 1][1]]
+                    chunk[i] = part.replace(NOBODY_KNOWS, self._unknown_text)
                 for i, ids in zip(long, self._token_ids([chunk[i] for i in long]), strict=True):
                     rows[i] = ids
             yield chunk, self._table(rows, length)
@@ -242,7 +195,20 @@ class Tokenizer:
         )
 
     def _token_ids(self, sentences: list[str]) -> list[list[int]]:
-        return [encoding.ids for encoding in self.backend.encode_batch_fast(sentences, add_special_tokens=False)]
+        hidden = self._hidden(sentences)
+        return [encoding.ids for encoding in self.backend.encode_batch_fast(hidden, add_special_tokens=False)]
+
+    def _hidden(self, sentences: Sequence[str]) -> list[str]:
+        """N sentences with a character that nobody knows in place of the text of an unknown token, which `decode`
+        writes. So that text is an unknown token again, and one token.
+        """
+        if not getattr(self.backend.model, "unk_token", None):
+            return list(sentences)
+        return [sentence.replace(self._unknown_text, NOBODY_KNOWS) for sentence in sentences]
+
+    @property
+    def _unknown_text(self) -> str:
+        return self.tokens[self._model_unknown]
 
     def _table(self, rows: list[list[int]], length: int) -> Encoded:
         ids = np.full((len(rows), length), self.pad, dtype=np.int64)
@@ -269,11 +235,13 @@ class Tokenizer:
         """The pieces of N sentences that are unknown tokens, in their order. Each is without the space before it,
         unless it is unknown for that space alone, as the one of "dogs ." may be.
         """
-        found, known = [], set(self.texts)
-        encoded = self.backend.encode_batch(list(sentences), add_special_tokens=False)
-        for sentence, encoding in zip(sentences, encoded, strict=True):
+        found, known = [], set(self.texts) - {self._unknown_text}
+        hidden = self._hidden(sentences)
+        encoded = self.backend.encode_batch(hidden, add_special_tokens=False)
+        for sentence, encoding in zip(hidden, encoded, strict=True):
             strange = np.flatnonzero(self.unknown_at(np.array(encoding.ids)))
             for piece in (sentence[slice(*encoding.offsets[place])] for place in strange):
+                piece = piece.replace(NOBODY_KNOWS, self._unknown_text)
                 bare = piece.strip()
                 found.append(piece if not bare or bare in known else bare)
         return found

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..notices import notify, percent
-from .tokenizer import SPECIAL, Tokenizer
+from .kinds import SPECIAL
+from .tokenizer import Tokenizer
 from .words import CASES
 
 LOOKED_AT = 1_000  # sentences with unknown tokens, which tell whether another case would help

@@ -30,22 +30,23 @@ def form_of(out: str | None) -> str:
     return suffix
 
 
-def written(sentences: Iterable[str], form: str, given: Sequence[str] | None = None) -> Iterator[str]:
+def written(
+    sentences: Iterable[str], form: str, given: Sequence[str] | None = None, column: str = "given"
+) -> Iterator[str]:
     """Write each sentence as a line, a row or a record.
 
     Args:
         form: the suffix of the file.
-        given: what each sentence is given, which stands in the header of a record of FASTA.
+        given: the label or the context of each sentence. It stands in a column of its own, in the header of a record
+            of FASTA, and nowhere in a file of lines.
+        column: the name of that column.
     """
     for number, sentence in enumerate(sentences, 1):
+        of_it = {} if given is None else {column: given[number - 1]}
         if form in fasta.SUFFIXES:
-            yield fasta.write(number, sentence, given[number - 1] if given else None)
-        elif form == ".jsonl":
-            yield json.dumps({"text": sentence}, ensure_ascii=False) + "\n"
-        elif form in MARKS:
-            yield _delimited([["text"], [sentence]] if number == 1 else [[sentence]], MARKS[form])
+            yield fasta.write(number, sentence, of_it.get(column))
         else:
-            yield f"{sentence}\n"
+            yield _row({"text": sentence, **of_it}, form, number == 1)
 
 
 def ranked(rows: Iterable[tuple[str, Mapping[str, Any]]], form: str) -> Iterator[str]:
@@ -59,15 +60,17 @@ def ranked(rows: Iterable[tuple[str, Mapping[str, Any]]], form: str) -> Iterator
         if form in fasta.SUFFIXES:
             scores = (f"{name}={value}" for name, value in cells.items() if name not in ("id", "text"))
             yield fasta.record(" ".join([header, *scores]), cells["text"])
-        elif form == ".jsonl":
-            yield json.dumps(dict(cells), ensure_ascii=False) + "\n"
-        elif form in MARKS:
-            yield _delimited([[*cells], [*cells.values()]] if number == 1 else [[*cells.values()]], MARKS[form])
         else:
-            yield f"{cells['text']}\n"
+            yield _row(cells, form, number == 1)
 
 
-def _delimited(rows: Iterable[Sequence[Any]], mark: str) -> str:
+def _row(cells: Mapping[str, Any], form: str, first: bool) -> str:
+    """Write the cells of a row by column; the first row of a table follows the names of the columns."""
+    if form == ".jsonl":
+        return json.dumps(dict(cells), ensure_ascii=False) + "\n"
+    if form not in MARKS:
+        return f"{cells['text']}\n"
     lines = io.StringIO()
-    csv.writer(lines, delimiter=mark, lineterminator="\n").writerows(rows)
+    rows = [[*cells], [*cells.values()]] if first else [[*cells.values()]]
+    csv.writer(lines, delimiter=MARKS[form], lineterminator="\n").writerows(rows)
     return lines.getvalue()
