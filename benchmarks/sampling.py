@@ -10,8 +10,9 @@ first, unless you give runs, and the table shows the words per sentence of both 
 speeds differ mostly by the multiply-adds, which are counted. One sentence at a time, the generator takes one pass and
 the language model one for each token.
 
-A run with a reranker or a reviser has several ways to sample: with fewer candidates, or without revisions. The table
-shows each of them, with the scores of its sentences, so that you can compare speeds at equal quality.
+A run with a reranker or a reviser has several ways to sample: with fewer candidates, one revision less, or without
+revisions. The table shows each of them, with the scores of its sentences, so that you can compare speeds at equal
+quality.
 """
 
 from __future__ import annotations
@@ -100,23 +101,31 @@ def ways(generator: pretrained.Generator) -> list[Way]:
     network = generator.network
     candidates = generator.reranking.candidates if generator.reranking else 1
     passes = network.passes if isinstance(network, RevisingGenerator) else 0
-    found = []
-    for k in sorted({candidates, min(2, candidates), 1}, reverse=True):
-        name = f"{k} candidates" if k > 1 else "1 candidate"
-        revised = f", {passes} revisions" if passes else ""
-        each = taken(generator, k) * (1 + passes)
-        found.append(Way(name + revised, f"candidates_{k}", (f"--candidates={k}",), each))
+    counts = sorted({candidates, min(2, candidates), 1}, reverse=True)
+    found = [_way(generator, k, passes, f"candidates_{k}", (f"--candidates={k}",)) for k in counts]
+    if passes > 1:
+        less = passes - 1
+        for k in counts[:-1]:
+            choice = f"--candidates={k}", f"--passes={less}"
+            found.append(_way(generator, k, less, f"candidates_{k}_passes_{less}", choice))
     if passes:
         found.append(Way("drafts", "drafts", ("--candidates=1", "--passes=0"), 1))
     return found
 
 
-def taken(generator: pretrained.Generator, candidates: int) -> float:
-    """The mean number of candidates that a sentence takes, of so many at most."""
+def _way(generator: pretrained.Generator, candidates: int, passes: int, key: str, choice: tuple[str, ...]) -> Way:
+    name = f"{candidates} candidates" if candidates > 1 else "1 candidate"
+    revised = {0: "", 1: ", 1 revision"}.get(passes, f", {passes} revisions")
+    return Way(name + revised, key, choice, taken(generator, candidates, passes) * (1 + passes))
+
+
+def taken(generator: pretrained.Generator, candidates: int, passes: int) -> float:
+    """The mean number of candidates that a sentence takes, of so many at most, with so many revisions each."""
     if candidates == 1 or generator.reranking is None:
         return 1
     with generator.reranking.counting() as scored:
-        num = sum(len(ids) for ids in generator.sample_ids(COUNTED, candidates=candidates))
+        drawn = generator.sample_ids(COUNTED, candidates=candidates, passes=passes or None)
+        num = sum(len(ids) for ids in drawn)
     return sum(scored) / num
 
 

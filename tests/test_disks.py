@@ -134,7 +134,7 @@ def test_a_failing_disk_is_named_by_the_file_that_was_written(tmp_path):
 
 def test_a_place_that_takes_no_file_is_named_as_the_user_gave_it(tmp_path):
     (tmp_path / "a.txt").write_text("a file")
-    with pytest.raises(UserError, match="a.txt is a file"), atomic_write(tmp_path / "a.txt" / "folder" / "b.txt"):
+    with pytest.raises(UserError, match=r"a\.txt is a file"), atomic_write(tmp_path / "a.txt" / "folder" / "b.txt"):
         pass
     if Path("/proc/self").exists():  # no file of the user's can stand there, whoever the user is
         with pytest.raises(OSError) as error, atomic_write("/proc/self/b.txt"):
