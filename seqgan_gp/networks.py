@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
@@ -134,7 +135,10 @@ class Blueprint:
         config = read_config(folder, TextConfig)
         check_complete(folder, FILES)
         tokenizer = Tokenizer.load(folder / TOKENIZER)
-        return cls(folder, config, tokenizer, condition_of(config, tokenizer, lambda: Labels.load(folder / LABELS)))
+        condition = condition_of(config, tokenizer, lambda: Labels.load(folder / LABELS))
+        tokenizer = copy.copy(tokenizer)  # training reads contexts as they are
+        tokenizer.uppercase = config.corpus.uppercase
+        return cls(folder, config, tokenizer, condition)
 
     def build(self, part: str, kind: type[Network], what: str) -> Network:
         """Build the network `part` with random weights.

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
-from array import array
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ from .text.writing import ranked
 SHOWN = 20  # rows on the terminal, unless the user says how many
 WIDE = 60  # characters of a text on the terminal
 PART = 2_000  # candidates that are scored or written at a time
+SAMPLED = re.compile(r"sample-\d+ (.+)")  # a header of FASTA that `sample` has written, and its label
 TRAINING = "train"  # the name of the run's own training text
 
 
@@ -74,7 +75,7 @@ def score(options: argparse.Namespace) -> int:
     near = _near(options.nearest, checkpoint, options.column) if options.nearest else None
     with tempfile.TemporaryDirectory() as folder:
         read = _reader(critic, checkpoint, options)
-        candidates, numbers = _collect(options, rule, Path(folder) / "candidates", read)
+        candidates = _collect(options, rule, Path(folder) / "candidates", read)
         scores = _scored(judges, candidates, bool(options.given))
         judge, first = next(iter(scores.networks.items()))
         order = np.argsort(-first, kind="stable")
@@ -82,7 +83,8 @@ def score(options: argparse.Namespace) -> int:
         to_file = options.out not in (None, "-")
         top = options.top or (len(order) if to_file else SHOWN)
         name = _beside(options, critic)
-        rows = _rows(candidates, numbers, scores, percentiles, order[:top], near, name)
+        fold = str.upper if critic.tokenizer.uppercase else str
+        rows = _rows(candidates, scores, percentiles, order[:top], near, name, fold)
         if to_file:
             with atomic_write(options.out) as file:
                 file.writelines(ranked(rows, form))
@@ -115,6 +117,8 @@ def _reader(critic: Critic, checkpoint: Path, options: argparse.Namespace) -> Ca
 
     def read(value: str, row: Row, number: int) -> str:
         label = one_line(value)
+        if label not in known.counts and (sampled := SAMPLED.fullmatch(label)):
+            label = sampled[1]
         if find and label not in known.counts:
             label = find(value, row, number)
         if label not in known.counts:
@@ -126,14 +130,12 @@ def _reader(critic: Critic, checkpoint: Path, options: argparse.Namespace) -> Ca
 
 def _collect(
     options: argparse.Namespace, rule: Rule | None, path: Path, read: Callable[[str, Row, int], str]
-) -> tuple[Sentences, np.ndarray]:
-    """Copy the valid candidates to files: their texts, and beside each its label or context, or else its header.
+) -> Sentences:
+    """Copy the valid candidates to files: their texts, and beside each its header, or its name, a space, and its label
+    or context. The name is the first word of the header in FASTA, and candidate-N in row N of other files.
 
     Args:
         read: from a cell with a label or a context, its row and its number to the label or the context.
-
-    Returns:
-        The candidates, and the number of the row of each, int64 (N,), from 1 on.
 
     Raises:
         UserError: there are none, or a row lacks its label or context, or training did not have its label.
@@ -141,19 +143,25 @@ def _collect(
     beside = options.given or options.id or ("header" if form_of(options.candidates) == "fasta" else None)
     option = "--given" if options.given else "--id"
     wanted = Wanted(options.column, beside, option="--column", given_option=option)
-    seen, kept = 0, array("q")
+    seen = kept = 0
 
     def pairs() -> Iterator[Pair]:
-        nonlocal seen
+        nonlocal seen, kept
         for batch in batches(read_rows(options.candidates, wanted), PART):
             valid = rule([row.text or "" for row in batch]) if rule else [True] * len(batch)
             for number, (row, good) in enumerate(zip(batch, valid, strict=True), seen + 1):
                 if options.given and not one_line(row.given or ""):
                     raise UserError(f"{row.place(options.candidates, number)}: column '{beside}' is empty: fill it in")
                 if good:
-                    kept.append(number)
-                    cell = row.given or f"candidate-{number}"
-                    yield row.text or "", read(cell, row, number) if options.given else " ".join(cell.splitlines())
+                    kept += 1
+                    name = f"candidate-{number}"
+                    cell = row.given or name
+                    if not options.given:
+                        yield row.text or "", " ".join(cell.splitlines())
+                        continue
+                    if form_of(options.candidates) == "fasta" and options.given in ("header", "id"):
+                        name = cell.split(maxsplit=1)[0]
+                    yield row.text or "", f"{name} {read(cell, row, number)}"
             seen += len(batch)
 
     candidates = Sentences.write(pairs(), path, given=True)
@@ -162,9 +170,9 @@ def _collect(
         refused = f"none of its {seen:,} sequences is valid by --valid {rule.name}" if rule and seen else "it is empty"
         raise UserError(f"{where}: {refused}: there is nothing to score")
     if rule:
-        refused = f"{seen - len(kept):,} of {seen:,} candidates"
+        refused = f"{seen - kept:,} of {seen:,} candidates"
         print(f"{refused} are not valid by the rule and were left out", file=sys.stderr)
-    return candidates, np.array(kept)
+    return candidates
 
 
 def _beside(options: argparse.Namespace, critic: Critic) -> str | None:
@@ -191,7 +199,8 @@ def _scored(judges: dict[str, Any], candidates: Sentences, given: bool) -> Score
             texts = list(candidates.text[rows])
             ids = tokenizer.encode(texts, length).ids
             for name, judge in judges.items():
-                conditions = list(candidates.given[rows]) if given and candidates.given is not None else None
+                beside = candidates.given[rows] if given and candidates.given is not None else None
+                conditions = None if beside is None else [text.split(" ", 1)[1] for text in beside]
                 found.networks[name][rows] = judge(ids, conditions).cpu().numpy()
             found.unknown[rows] = tokenizer.unknown_at(ids).sum(axis=1)
             found.cut[rows] = ~tokenizer.fits(texts, length)
@@ -218,20 +227,20 @@ def _percentiles(judge: Critic, scores: np.ndarray, reference: str | None, colum
 
 def _rows(
     candidates: Sentences,
-    numbers: np.ndarray,
     scores: Scores,
     percentiles: np.ndarray | None,
     order: np.ndarray,
     near: list[str] | None,
     beside: str | None,
+    fold: Callable[[str], str],
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     """The header and the cells of each row to show, by columns.
 
     Args:
-        numbers: of the rows of the candidates in their file.
         order: the candidates to show, the best first.
         near: the sequences among which the nearest is looked for.
         beside: as `_beside` gives it.
+        fold: the case in which the run reads sequences.
     """
     assert candidates.given is not None
     bar = tqdm(total=len(order), desc="nearest", unit="sequence", unit_scale=True, disable=None if near else True)
@@ -240,12 +249,11 @@ def _rows(
         part = candidates.take(rows)
         assert part.given is not None
         texts = list(part.text)
-        neighbours = nearest(texts, near) if near else None
+        neighbours = nearest([*map(fold, texts)], [*map(fold, near)]) if near else None
         for place, (row, text, header) in enumerate(zip(rows, texts, part.given, strict=True)):
+            given = {}
             if beside in ("label", "context"):
-                header, given = f"candidate-{numbers[row]}", {beside: header}
-            else:
-                given = {}
+                header, given[beside] = header.split(" ", 1)
             cells: dict[str, Any] = {"id": header if beside else header.split()[0], "text": text, **given}
             cells |= {name: round(float(values[row]), 4) for name, values in scores.networks.items()}
             if percentiles is not None:

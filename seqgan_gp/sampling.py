@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from tqdm import tqdm
 
 from . import config as configs
-from .artefacts import CONFIG, locate, saved_networks
+from .artefacts import CONFIG, locate, read_config, saved_networks
+from .config.text import TextConfig
 from .errors import UserError
 from .files import atomic_write
 from .machine import best_device, prepare
@@ -46,7 +47,7 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     if options.fix_by == "draw" and options.context is not None:
         raise UserError("--fix-by draw cannot wait for each answer of --context: leave it out, and noise finds them")
     generator = Generator.from_pretrained(checkpoint, best_device())
-    given = _given(generator, options)
+    given = _given(generator, checkpoint, options)
     num = options.num if given is None else len(given)
     price = Price()
     drawn: dict[str, Any] = {
@@ -86,7 +87,7 @@ def _critic(checkpoint: Path, generator: Generator) -> Critic | None:
     return Critic.from_pretrained(checkpoint, best_device())
 
 
-def _given(generator: Generator, options: argparse.Namespace) -> list[str] | None:
+def _given(generator: Generator, checkpoint: Path, options: argparse.Namespace) -> list[str] | None:
     """The label or the context of each sentence. The options give it, or labels are drawn; None where the run takes
     none, or a pattern is fixed, whose sentences draw labels of their own.
 
@@ -95,7 +96,7 @@ def _given(generator: Generator, options: argparse.Namespace) -> list[str] | Non
     """
     condition = generator.condition
     from .text.conditions import Contexts, Labels
-    from .text.words import read_lines
+    from .text.reading import read_sentences
 
     for option, kind, key in (("label", Labels, "corpus.label"), ("context", Contexts, "corpus.context")):
         if getattr(options, option) is not None and not isinstance(condition, kind):
@@ -106,7 +107,7 @@ def _given(generator: Generator, options: argparse.Namespace) -> list[str] | Non
         drawn = isinstance(condition, Labels) and options.fix is None
         return generator.draw_conditions(options.num, options.seed) if drawn else None
     assert isinstance(condition, Contexts)
-    lines = read_lines(options.context)
+    lines = read_sentences(options.context, options.column or str(read_config(checkpoint, TextConfig).corpus.context))
     if empty := [number for number, line in enumerate(lines, 1) if not line.strip()]:
         raise UserError(f"{options.context}, line {empty[0]}: empty; every line must have a context")
     if cut := condition.tokenizer.encode(lines, condition.length).truncated:

@@ -159,6 +159,15 @@ def test_sampling_answers_every_line_of_a_file(answering, run, tmp_path, capsys)
     assert main(["sample", str(answering), "--context", str(questions), "--out", str(answers)]) == 0
     assert len(answers.read_text().splitlines()) == 3
     assert "were cut" not in capsys.readouterr().err
+    # The columns of a table are those of its training.
+    (tmp_path / "q.csv").write_text('id,context\n1,"does anna\nsleep?"\n2,what do you see?\n3,do i sing?\n')
+    (tmp_path / "r.csv").write_text("question\ndoes anna sleep?\nwhat do you see?\ndo i sing?\n")
+    for table in (["q.csv"], ["r.csv", "--column=question"]):
+        given = [f"--context={tmp_path / table[0]}", *table[1:]]
+        assert main(["sample", str(answering), *given, f"--out={tmp_path / 'again.txt'}"]) == 0
+        assert (tmp_path / "again.txt").read_text() == answers.read_text()
+    assert main(["sample", str(answering), f"--context={tmp_path / 'r.csv'}"]) == 2
+    assert "no column 'context'; pass --column with one of: question" in capsys.readouterr().err
     questions.write_text("does anna sleep?\n" + "do i sing? " * 9 + "\n")
     assert main(["sample", str(answering), "--context", str(questions)]) == 0
     assert "1 lines of " in capsys.readouterr().err

@@ -1,12 +1,15 @@
 """Test that FASTA is read record by record, and that samples are written so."""
 
+import csv
 import gzip
 
 import pytest
+import torch
 from conftest import train
 from corpora import load
 from untrained import checkpoint
 
+from seqgan_gp import Critic
 from seqgan_gp.cli import main
 from seqgan_gp.errors import UserError
 from seqgan_gp.text import fasta
@@ -37,7 +40,7 @@ def rows(corpus):
     return sorted(pair for part in parts for pair in zip(part.text, part.given, strict=True))
 
 
-@pytest.mark.parametrize("suffix", [".fa", ".fasta", ".faa", ".fna", ".FA"])
+@pytest.mark.parametrize("suffix", [".fa", ".fasta", ".faa", ".fna", ".FA", ".fas", ".ffn", ".frn", ".mpfa"])
 def test_the_lines_of_a_record_are_one_sequence(tmp_path, suffix):
     expected = ["MVLSpadkTNVK", "mvhlTPEEK", *(f"ACGT{'A' * i}" for i in range(6))]
     path = write(tmp_path / f"a{suffix}")
@@ -68,6 +71,45 @@ def test_a_sequence_before_the_first_header_is_named(tmp_path):
     (tmp_path / "a.fa").write_text("\nACGT\n>x\nAC\n")
     with pytest.raises(UserError, match=r"a.fa, line 2: a FASTA record begins with a header"):
         load(tmp_path / "a.fa")
+
+
+def test_records_under_the_name_of_another_form_are_refused(tmp_path, run, capsys):
+    for name in ("a.txt", "a.seq"):
+        (tmp_path / name).write_text(f">one of us\n{'ACGT' * 4}\n>two\n{'AC' * 9}\n")
+        with pytest.raises(UserError, match=rf"{name}: these lines are FASTA, .* call the file .fasta"):
+            load(tmp_path / name)
+        assert main(["score", str(run), str(tmp_path / name)]) == 2
+        assert f"{tmp_path / name}: these lines are FASTA" in capsys.readouterr().err
+    (tmp_path / "mail.txt").write_text("> so you said\nyes, I did.\n> when?\nyesterday.\nno.\nno?\n")
+    assert len(rows(load(tmp_path / "mail.txt"))) == 6
+
+
+def test_what_a_run_learned_in_capitals_it_reads_in_either_case(tmp_path, capsys):
+    source, run = tmp_path / "a.fasta", tmp_path / "run"
+    records = [(f"p{i} OX={i % 2}", "ACDE"[i % 4] * 3 + "MKL" * (1 + i % 3)) for i in range(60)]
+    source.write_text("".join(f">{header}\n{sequence.lower()}\n" for header, sequence in records))
+    labels = "--corpus.label=header", r"--corpus.label_pattern=OX=(\d)", "--condition.features=8"
+    assert train(run, f"--corpus.train={source}", "--corpus.uppercase=true", "--corpus.holdout=20", *labels) == 0
+    critic, texts = Critic.from_pretrained(run), [sequence for _, sequence in records]
+    given = [header[-1] for header, _ in records]
+    scores = critic(texts, given)
+    assert torch.equal(critic([text.lower() for text in texts], given), scores)
+    command = ["score", str(run), str(source), "--given=header", "--nearest=train", f"--out={tmp_path / 's.csv'}"]
+    capsys.readouterr()
+    assert main(command) == 0
+    assert "unknown" not in capsys.readouterr().err
+    with (tmp_path / "s.csv").open() as file:
+        found = list(csv.DictReader(file))
+    assert {row["id"] for row in found} == {header.split()[0] for header, _ in records}  # names of FASTA stay
+    for row in found:
+        number = int(row["id"][1:])
+        assert row["label"] == given[number] and float(row["critic"]) == pytest.approx(scores[number].item(), abs=1e-4)
+    assert min(int(row["edits"]) for row in found) == 0
+    # Its own samples in FASTA have their label behind their name, and score finds it there.
+    assert main(["sample", str(run), "--num=6", f"--out={tmp_path / 'o.fasta'}"]) == 0
+    assert main(["score", str(run), str(tmp_path / "o.fasta"), "--given=header", f"--out={tmp_path / 'o.csv'}"]) == 0
+    with (tmp_path / "o.csv").open() as file:
+        assert {row["id"] for row in csv.DictReader(file)} == {f"sample-{i}" for i in range(1, 7)}
 
 
 def test_capitals_are_made_in_any_corpus(tmp_path):

@@ -146,6 +146,9 @@ def test_where_short_lines_stand_among_long_ones_a_note_says_what_they_cost(tmp_
             assert out.index("length_distance") < out.index(note)
             assert note in (tmp_path / "comparison" / "table.md").read_text()
     assert score(mixed, Real(mixed))["bleu_4"] < 1
+    others = ["--metrics", "composition", "--bootstrap", "0"]
+    assert main(["compare", "a.txt", "--reference", "a.txt", *others]) == 0
+    assert "have fewer than" not in capsys.readouterr().out  # nothing of BLEU is there
 
 
 def test_a_rank_that_nobody_has_is_no_rank(tmp_path, monkeypatch, capsys):

@@ -147,6 +147,14 @@ def test_samples_do_not_depend_on_how_they_are_cut_into_batches(revised):
             assert list(generator.sample(60, seed=1, batch_size=size)) == samples
 
 
+def test_a_reviser_that_learned_for_too_few_steps_is_told_of(tmp_path, capsys):
+    few = "--train.steps=4", "--revision.share=0.5"
+    assert train(tmp_path / "a", *few, "--revision.passes=1") == 0
+    assert "the reviser learned for 2 steps, and it needs about 2,000" in capsys.readouterr().out
+    assert train(tmp_path / "b", *few, "--revision.passes=0") == 0
+    assert "reviser" not in capsys.readouterr().out
+
+
 def test_the_command_samples_revisions(revised, capsys):
     assert main(["sample", str(revised), "--num=5", "--seed=3"]) == 0
     assert capsys.readouterr().out.splitlines() == list(Generator.from_pretrained(revised).sample(5, seed=3))

@@ -199,7 +199,7 @@ def _notes(
     for line in warnings:
         print(f"warning: {line}", file=sys.stderr)
     scored = {name: sentences for role, name, sentences in files if role != TRAIN}
-    return {"warnings": warnings, "notes": short_lines(scored, compared.unit)}
+    return {"warnings": warnings, "notes": short_lines(scored, compared.unit) if "ngrams" in compared.families else []}
 
 
 def _other_case(samples: Mapping[str, Sequence[str]], compared: Comparison) -> list[str]:

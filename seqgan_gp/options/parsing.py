@@ -107,7 +107,7 @@ CANDIDATES: dict[str, Any] = {
     "type": at_least(1, int),
     "metavar": "K",
     "help": "text only: the most candidates for each sentence, which the run's discriminator accepts or refuses one "
-    "after another; 1 takes each sentence as the generator writes it (default: as trained; with --fix 32)",
+    "after another; 1 takes each sentence as the generator writes it (default: as trained)",
 }
 IMPORT: dict[str, Any] = {
     "type": a_name,

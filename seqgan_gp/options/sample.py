@@ -28,7 +28,7 @@ def add(commands: Commands) -> None:
         type=at_least(0, float),
         help="text only: draw each token from softmax(logits / T); 0 takes the most probable (default: as trained)",
     )
-    p.add_argument("--candidates", **CANDIDATES)
+    p.add_argument("--candidates", **CANDIDATES | {"help": CANDIDATES["help"][:-1] + "; with --fix 32)"})
     p.add_argument(
         "--passes",
         type=at_least(0, int),
@@ -67,6 +67,13 @@ def add(commands: Commands) -> None:
         "--context",
         type=a_path,
         metavar="FILE",
-        help="write an answer to each of its lines, in place of --num sentences, for a run trained with corpus.context",
+        help="write an answer to each of its lines or rows, in place of --num sentences, for a run trained with "
+        "corpus.context",
+    )
+    p.add_argument(
+        "--column",
+        type=a_name,
+        metavar="NAME",
+        help="column of the contexts, where the file of --context has columns (default: the run's corpus.context)",
     )
     p.set_defaults(function="seqgan_gp.sampling:sample")

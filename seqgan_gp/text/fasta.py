@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from ..errors import UserError
 
-SUFFIXES = (".fa", ".fasta", ".faa", ".fna")
+SUFFIXES = (".fa", ".fasta", ".faa", ".fna", ".ffn", ".frn", ".fas", ".mpfa")
+SEQUENCE = re.compile(r"[A-Za-z*.-]{10,}\s*")  # a line of one
 WIDTH = 60  # letters of a written line
 
 
@@ -45,6 +47,19 @@ def read(lines: Iterable[str], name: str) -> Iterator[Record]:
                     "file .txt if each of its lines is a sequence"
                 )
             pieces.append(letters)
+
+
+def check_is_none(lines: Iterable[str], name: str) -> Iterator[str]:
+    """Pass on the lines of a file of another form.
+
+    Raises:
+        UserError: they are FASTA.
+    """
+    lines = iter(lines)
+    head = list(itertools.islice(lines, 2))
+    if len(head) == 2 and head[0].startswith(">") and SEQUENCE.fullmatch(head[1]):
+        raise UserError(f"{name}: these lines are FASTA, whose headers are no sequences: call the file .fasta")
+    return itertools.chain(head, lines)
 
 
 def write(number: int, sequence: str, given: str | None = None) -> str:

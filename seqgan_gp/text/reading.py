@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from .. import decoding
 from ..errors import UserError
-from . import cutting
+from . import cutting, fasta
 from .cutting import Pair
 from .tables import LINES, Row, Wanted, form_of, of_batches, of_json, read_table
 from .words import one_line, without_ends
@@ -83,7 +83,8 @@ def read_rows(file: str, wanted: Wanted) -> Iterator[Row]:
             return
         rows = of_json(lines, "standard input", wanted)
     elif form_of(file) == LINES and wanted.given is None:
-        yield from map(Row, without_ends(decoding.read_lines(file, newline="\n")))
+        lines = fasta.check_is_none(decoding.read_lines(file, newline="\n"), file)
+        yield from map(Row, without_ends(lines))
         return
     else:
         rows = read_table(Path(file), wanted)

@@ -99,7 +99,7 @@ def read_table(path: Path, wanted: Wanted) -> Iterator[Row]:
             if wanted.given is not None:
                 others = ", ".join(suffix for suffix, form in FORMS.items() if form != LINES)
                 raise UserError(f"{path}: lines of text have no column '{wanted.given}': give a file of {others}")
-            for number, line in enumerate(decoding.read_lines(path), 1):
+            for number, line in enumerate(fasta.check_is_none(decoding.read_lines(path), name), 1):
                 yield Row(line, line=number)
 
 

@@ -85,6 +85,7 @@ class Tokenizer:
 
     Attributes:
         pad, unknown, end: the ids of the special tokens.
+        uppercase: whether sentences are read in capitals, as a run with corpus.uppercase has read its own.
 
     Raises:
         UserError: the ids of the backend have gaps.
@@ -95,7 +96,7 @@ class Tokenizer:
         backend.no_truncation()
         backend.encode_special_tokens = True  # a literal "<pad>" in a sentence is text
         backend.add_special_tokens(list(SPECIAL))
-        self.backend = backend
+        self.backend, self.uppercase = backend, False
         vocabulary = backend.get_vocab()
         if max(vocabulary.values()) >= len(vocabulary):
             raise UserError("the tokenizer's ids have gaps: a tokenizer with ids 0, 1, 2, ... is needed")
@@ -199,12 +200,12 @@ class Tokenizer:
         return [encoding.ids for encoding in self.backend.encode_batch_fast(hidden, add_special_tokens=False)]
 
     def _hidden(self, sentences: Sequence[str]) -> list[str]:
-        """N sentences with a character that nobody knows in place of the text of an unknown token, which `decode`
-        writes. So that text is an unknown token again, and one token.
+        """N sentences as the backend reads them: with a character that nobody knows in place of the text of an unknown
+        token, which `decode` writes, and perhaps in capitals. So that text is an unknown token again, and one token.
         """
-        if not getattr(self.backend.model, "unk_token", None):
-            return list(sentences)
-        return [sentence.replace(self._unknown_text, NOBODY_KNOWS) for sentence in sentences]
+        if getattr(self.backend.model, "unk_token", None):
+            sentences = [sentence.replace(self._unknown_text, NOBODY_KNOWS) for sentence in sentences]
+        return [sentence.upper() for sentence in sentences] if self.uppercase else list(sentences)
 
     @property
     def _unknown_text(self) -> str:

@@ -69,6 +69,10 @@ class BaseTrainer(ABC):
         """
         return {}
 
+    def remarks(self) -> list[str]:
+        """Lines to the user at the end of the run, where it did not train a part of its networks for long enough."""
+        return []
+
     @property
     def done(self) -> float:
         """The finished fraction of the training, of the steps or of the time, whichever is larger."""

@@ -154,6 +154,8 @@ class Loop:
 
     def _finish(self) -> int:
         if self.accelerator.is_main_process:
+            for line in self.trainer.remarks():
+                print(line)
             name = shlex.quote(str(self.output))
             print(f"done: {self.output}; sample with: seqgan-gp sample {name} {self.trainer.task.EXAMPLE}")
         return 0

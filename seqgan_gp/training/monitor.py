@@ -96,11 +96,12 @@ def draw_curves(rows: list[dict[str, Any]], panels: Sequence[Panel], path: Path,
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
     for axes, (title, keys) in zip(grid, panels, strict=False):
+        names = [key.partition("/")[2] for key in keys]
         for key in keys:
             points = [(row["step"], row[key]) for row in rows if row.get(key) is not None]
             if points:
                 section, _, name = key.partition("/")
-                label = name if section == "eval" else f"{section} {name}"
+                label = name if names.count(name) == 1 else f"{section} {name}"
                 (line,) = axes.plot(*zip(*points, strict=True), label=label, marker="" if section == "train" else ".")
                 if real.get(name) is not None and not math.isnan(real[name]):
                     axes.axhline(real[name], color=line.get_color(), linestyle=":")

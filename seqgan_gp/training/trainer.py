@@ -32,6 +32,7 @@ from .setup import states
 from .task import Task
 
 CANDIDATES = 50_000  # different ones that the reranker learns from
+REVISES = 2_000  # steps; a reviser that has far fewer hardly changes a draft
 EARLY = 0.4  # fraction of the reranker's steps that see revisions of any pass, so that it does not forget their errors
 
 
@@ -231,6 +232,14 @@ class Trainer(BaseTrainer):
                 self.critic(samples) if given is None else self.critic(samples, given)
         dead = {"dead_generator": drawing.dead, "dead_critic": scoring.dead}
         return {name: fraction for name, fraction in dead.items() if fraction is not None} | numbers
+
+    def remarks(self) -> list[str]:
+        if self.revision is None or (steps := int(self.revised_average.n_averaged)) >= REVISES:
+            return []
+        return [
+            f"the reviser learned for {steps:,} steps, and it needs about {REVISES:,} until it writes better sentences "
+            "than the generator: train for longer, or pass --revision.passes 0, which gives the generator its time"
+        ]
 
     @property
     def _sampling(self) -> Any:

@@ -37,7 +37,8 @@ def spaced(vocabulary: Iterable[str]) -> Spelling:
     for word in sorted(vocabulary):
         if split(word) != (word,):
             parts = " ".join(f"'{w}'" for w in split(word))
-            raise UserError(f"the grammar's '{word}' is not one word: write {parts}")
+            remedy = f"write {parts}" if parts else "leave it out, and give a rule for the sentences without it"
+            raise UserError(f"the grammar's '{word}' is not one word: {remedy}")
     return Spelling(split, join)
 
 
