@@ -18,7 +18,7 @@ class CorpusConfig:
 
     Args:
         train: Training sentences: grammar:NAME (a grammar of data/, or its path), a file (.txt with one sentence a
-            line, .csv, .tsv, .json, .jsonl, .parquet; .fa, .fasta, .faa or .fna with records; each also packed: .gz,
+            line, .csv, .tsv, .json, .jsonl, .parquet; FASTA, as .fasta, .fa, .faa or .fna; each also packed: .gz,
             .zst, .xz, .bz2), a folder of such files, or a hub id.
         test: Held-out sentences, in the form of `train`; default: the split named test if the data set has one, else
             `holdout` sentences of `train`.
