@@ -14,7 +14,6 @@ from tqdm import tqdm
 
 from . import config as configs
 from .artefacts import CONFIG, locate, read_config, saved_networks
-from .config.text import TextConfig
 from .errors import UserError
 from .files import atomic_write
 from .machine import best_device, prepare
@@ -95,6 +94,7 @@ def _given(generator: Generator, checkpoint: Path, options: argparse.Namespace) 
         UserError: the run takes no such condition, or a context is empty.
     """
     condition = generator.condition
+    from .config.text import TextConfig
     from .text.conditions import Contexts, Labels
     from .text.reading import read_sentences
 

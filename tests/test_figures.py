@@ -48,7 +48,7 @@ def test_curves_show_every_row_of_the_metrics_and_real_samples_dotted(tmp_path, 
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     shown = {axes.get_title(): axes for axes in drawn[0].axes if axes.lines}
     assert list(shown) == ["estimate", "fractions", "loss"]
-    assert lines(shown["estimate"]) == {"train wasserstein": [[2, 0.5], [4, -1.0]]}
+    assert lines(shown["estimate"]) == {"wasserstein": [[2, 0.5], [4, -1.0]]}
     assert lines(shown["loss"]) == {"validation loss": [[6, 2.0]]}
     fractions = [line for line in shown["fractions"].lines if line.get_linestyle() != ":"]
     assert [line.get_label() for line in fractions] == ["jsd_1", "unique"]
@@ -66,7 +66,7 @@ def test_a_run_draws_its_curves_at_every_evaluation(tmp_path, drawn):
     assert len(drawn) == 2 and drawn[1]._suptitle.get_text() == "dotted: real text, same sample size"
     shown = {axes.get_title(): axes for axes in drawn[1].axes if axes.lines}
     assert len(shown) > 4
-    assert [step for step, _ in lines(shown["Wasserstein estimate"])["train wasserstein"]] == [2, 3, 4, 6]
+    assert [step for step, _ in lines(shown["Wasserstein estimate"])["wasserstein"]] == [2, 3, 4, 6]
     assert [step for step, _ in lines(shown["n-gram JSD (bits)"])["jsd_4"]] == [3, 6]
 
 

@@ -9,8 +9,8 @@ from conftest import train
 from scored import QUICK, put, read
 
 from seqgan_gp.cli import main
-from seqgan_gp.text import tokenizer
 from seqgan_gp.text.choices import kind_of
+from seqgan_gp.text.kinds import KINDS
 from seqgan_gp.text.tokenizer import Tokenizer
 from seqgan_gp.text.words import words
 
@@ -43,7 +43,7 @@ SENTENCES = {
 
 def cut(sentence):
     """The words of the tokenizer, without the space before each."""
-    backend, _ = tokenizer._word(100)
+    backend, _ = KINDS["word"](100)
     pieces = backend.pre_tokenizer.pre_tokenize_str(backend.normalizer.normalize_str(sentence))
     return tuple(word for piece, _ in pieces if (word := piece.replace("▁", "")))
 
