@@ -244,12 +244,13 @@ def _rows(
     """
     assert candidates.given is not None
     bar = tqdm(total=len(order), desc="nearest", unit="sequence", unit_scale=True, disable=None if near else True)
+    among = [*map(fold, near)] if near else None
     for start in range(0, len(order), PART):
         rows = order[start : start + PART]
         part = candidates.take(rows)
         assert part.given is not None
         texts = list(part.text)
-        neighbours = nearest([*map(fold, texts)], [*map(fold, near)]) if near else None
+        neighbours = nearest([*map(fold, texts)], among) if among else None
         for place, (row, text, header) in enumerate(zip(rows, texts, part.given, strict=True)):
             given = {}
             if beside in ("label", "context"):
