@@ -20,7 +20,7 @@ def named(text: str) -> str:
         UserError: it is blank, or holds a zero byte or one that is not UTF-8.
     """
     if not text.strip():
-        raise UserError("is empty: give a name, or leave it out")
+        raise UserError("is empty: fill it in, or leave it out")
     if "\0" in text:
         raise UserError(f"holds a zero byte ({text}): leave that out")
     try:

@@ -143,10 +143,10 @@ def _collect(
     beside = options.given or options.id or ("header" if form_of(options.candidates) == "fasta" else None)
     option = "--given" if options.given else "--id"
     wanted = Wanted(options.column, beside, option="--column", given_option=option)
-    seen = kept = 0
+    seen = kept = empty = 0
 
     def pairs() -> Iterator[Pair]:
-        nonlocal seen, kept
+        nonlocal seen, kept, empty
         for batch in batches(read_rows(options.candidates, wanted), PART):
             valid = rule([row.text or "" for row in batch]) if rule else [True] * len(batch)
             for number, (row, good) in enumerate(zip(batch, valid, strict=True), seen + 1):
@@ -154,6 +154,7 @@ def _collect(
                     raise UserError(f"{row.place(options.candidates, number)}: column '{beside}' is empty: fill it in")
                 if good:
                     kept += 1
+                    empty += not (row.text or "").strip()
                     name = f"candidate-{number}"
                     cell = row.given or name
                     if not options.given:
@@ -172,6 +173,8 @@ def _collect(
     if rule:
         refused = f"{seen - kept:,} of {seen:,} candidates"
         print(f"{refused} are not valid by the rule and were left out", file=sys.stderr)
+    if empty:
+        print(f"warning: {empty:,} of {kept:,} candidates are empty, and are scored as such", file=sys.stderr)
     return candidates
 
 

@@ -23,12 +23,15 @@ if TYPE_CHECKING:
     from .pretrained import Critic, Generator
 
 
+NUM = 10  # samples, unless the user says how many
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".pdf", ".npz")
 
 
 def sample(options: argparse.Namespace) -> int:
     """Write samples of the run or checkpoint `options.run`, as its modality does."""
     prepare(None)
+    if options.num is None and options.context is None:
+        options.num = NUM
     checkpoint = locate(options.run, revision=options.revision)
     return resolve_name(modality(configs.modality_of(checkpoint / CONFIG)).sample)(checkpoint, options)
 
@@ -110,6 +113,10 @@ def _given(generator: Generator, checkpoint: Path, options: argparse.Namespace) 
     lines = read_sentences(options.context, options.column or str(read_config(checkpoint, TextConfig).corpus.context))
     if empty := [number for number, line in enumerate(lines, 1) if not line.strip()]:
         raise UserError(f"{options.context}, line {empty[0]}: empty; every line must have a context")
+    if options.num is not None:
+        if options.num > len(lines):
+            print(f"{options.context} has {len(lines):,} lines, fewer than --num {options.num:,}", file=sys.stderr)
+        lines = lines[: options.num]
     if cut := condition.tokenizer.encode(lines, condition.length).truncated:
         print(
             f"{cut:,} lines of {options.context} are longer than {condition.length} tokens and were cut",

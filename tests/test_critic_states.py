@@ -132,7 +132,8 @@ def test_features_take_a_layer_by_number_as_ever_and_by_name(critic):
     "options, complaint",
     [
         ({"layer": "blocks 1"}, "layer: there is no 'blocks 1', there are embedding, input, block 1"),
-        ({"layer": 1.5}, "layer: 1.5 is not a whole number"),
+        ({"layer": 1.5}, "layer is 1.5: give a number from 0 to 3, or one of embedding, input, block 1"),
+        ({"layer": True}, "layer is True: give a number"),
         ({"pool": "max"}, "pool is 'max': give 'mean', 'last', or None"),
         ({"batch_size": 0}, "batch_size: 0 is not a whole number of at least 1"),
         ({"given": "order"}, "leave out `given`"),

@@ -20,6 +20,7 @@ def here(tmp_path, monkeypatch):
     put(tmp_path / "held-out.txt", different("h", 30))
     put(tmp_path / "samples.txt", different("s", 20))
     put(tmp_path / "most.txt", [*NUMBERED[:13], *different("m", 7)])
+    put(tmp_path / "holes.txt", ["", *different("o", 20), " ", ""])
     put(tmp_path / "few.txt", [*NUMBERED[:7], *different("f", 13)])
     return tmp_path
 
@@ -69,6 +70,10 @@ SAME = "hold the same sentences"
         (["compare", "few.txt", "--reference", "held-out.txt", "--train", "train.txt"], []),
         (["compare", "samples.txt", "--reference", "held-out.txt", "--train", "train.txt"], []),
         (["evaluate", "few.txt", "--reference", "train.txt"], []),
+        (
+            ["evaluate", "holes.txt", "--reference", "train.txt"],
+            ["3 of the 23 lines of holes.txt are empty, and are scored as samples without words: leave them out"],
+        ),
     ],
 )
 def test_files_that_hold_the_same_sentences_are_named(here, capsys, arguments, lines):

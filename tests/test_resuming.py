@@ -1,6 +1,7 @@
 """Test checkpoints and runs that resume from them, also after a crash."""
 
 import shutil
+import subprocess
 
 import pytest
 import torch
@@ -98,3 +99,17 @@ def test_unfinished_files_of_a_killed_run_go_when_it_resumes(run, tmp_path):
     (left / "half").touch()
     assert train(copy, "--resume") == 0
     assert [path.name for path in copy.rglob("*.part")] == [".mine.part"]
+
+
+@pytest.mark.parametrize(
+    "lost", [["config.yaml"], ["metrics.jsonl"], ["config.yaml", "metrics.jsonl", "manifest.json"]]
+)
+def test_a_run_that_has_lost_files_says_how_to_bring_them_back(run, tmp_path, capsys, lost):
+    copy = shutil.copytree(run, tmp_path / "a run")
+    for name in lost:
+        (copy / name).unlink()
+    assert train(copy, "--resume") == 2
+    message = capsys.readouterr().err
+    assert "holds no run to resume: it has checkpoints, but has lost files" in message
+    subprocess.run(message.split("belong to a run; ")[1].split(" brings them back")[0], shell=True, check=True)
+    assert train(copy, "--resume") == 0

@@ -78,6 +78,9 @@ def test_compare_reads_the_column_that_is_named(files, form):
 def test_a_missing_column_names_those_that_are_there(files, capsys):
     assert main(["evaluate", turned("samples", "csv", "line"), "--reference", "reference.txt"]) == 2
     assert "no column 'text'; pass --column with one of: n, line" in capsys.readouterr().err
+    Path("spaces.csv").write_text("my text,id\na b,1\nc d,2\n")
+    assert main(["evaluate", "spaces.csv", "--reference", "reference.txt"]) == 2
+    assert "pass --column with one of: 'my text', id" in capsys.readouterr().err
 
 
 def test_a_bad_row_is_named(files, capsys):

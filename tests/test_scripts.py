@@ -12,7 +12,7 @@ from seqgan_gp.cli import main
 from seqgan_gp.text.choices import kind_of
 from seqgan_gp.text.kinds import KINDS
 from seqgan_gp.text.tokenizer import Tokenizer
-from seqgan_gp.text.words import words
+from seqgan_gp.text.words import characters, words
 
 OLD = re.compile(r"\w+(?:-\w+)*|'\w+|[^\w\s]")  # before marks had a place; English is still cut so
 
@@ -72,6 +72,12 @@ def test_tokens_and_words_are_cut_alike_whatever_stands_in_a_row():
 def test_english_is_cut_as_ever():
     for sentence in ("The cat's t-shirt, it is red.", "a_b 3.5 x86 -- ''tis", "so: déjà-vu (naïve) “quoted” it’s £5"):
         assert words(sentence) == tuple(OLD.findall(sentence.lower()))
+
+
+def test_an_unknown_token_counts_as_one():
+    assert words("a <unk> dog, <UNK>.") == ("a", "<unk>", "dog", ",", "<unk>", ".")
+    assert words("<unk>-like <unkind>", lowercase=False) == ("<unk>", "-", "like", "<", "unkind", ">")
+    assert characters("ab<unk>\n<") == ("a", "b", "<unk>", "\n", "<")
 
 
 def test_published_captions_are_cut_as_ever(coco):

@@ -66,11 +66,14 @@ def test_steps_end_a_run_where_they_come_before_its_time(tmp_path, clock):
     assert column(tmp_path / "run", "train/generator_lr") == pytest.approx([0.01, 0.0075, 0.005, 0.0025])
 
 
-def test_a_resumed_run_has_the_time_that_was_left(tmp_path, clock):
+def test_a_resumed_run_has_the_time_that_was_left(tmp_path, clock, capsys):
     assert train(tmp_path / "run", *LONG, "--train.seconds=3") == 0
     assert train(tmp_path / "run", *LONG, "--train.seconds=5", "--resume") == 0
     assert steps(tmp_path / "run") == [3, 5]
     assert column(tmp_path / "run", "train/seconds")[-1] == 5
+    assert train(tmp_path / "run", *LONG, "--train.seconds=5", "--resume") == 0  # a whole run stays one
+    assert train(tmp_path / "run", *LONG, "--train.seconds=4", "--resume") == 2
+    assert "has trained for 5 s already, train.seconds is 4: resume with more seconds" in capsys.readouterr().err
 
 
 def test_time_is_shared_out_among_the_generator_the_reviser_and_the_reranker(tmp_path, clock):

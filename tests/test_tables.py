@@ -28,7 +28,7 @@ def table(*rows, header="text,id"):
         (table('"Hi," he said,1'), r"line 2: a quote is opened there and closed in the middle"),
         (table(*ROWS, "text,id", *ROWS), r"row 9 \(line 10\): the header stands there again: take that line out"),
         (table(*ROWS, header="text,text"), r"line 1: 2 columns are named 'text': rename all but one"),
-        (table(*(row.replace(",", ";") for row in ROWS), header="text;id"), r"one of: text;id \(are other marks than"),
+        (table(*(row.replace(",", ";") for row in ROWS), header="text;id"), r"one of: 'text;id' \(are other marks"),
     ],
 )
 def test_a_bad_row_is_named(tmp_path, text, complaint):

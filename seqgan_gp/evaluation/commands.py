@@ -20,7 +20,7 @@ from ..text.words import characters, some, words
 from . import comparison, pairs, report, tables
 from .catalogue import describe, metrics
 from .comparison import Comparison, Sources
-from .notes import REAL, REFERENCE, SAMPLES, TRAIN, other_case, same_sentences, short_lines
+from .notes import REAL, REFERENCE, SAMPLES, TRAIN, empty, other_case, same_sentences, short_lines
 from .real import FittedReal, random_halves, random_subset
 from .scorer import Scored, over_seeds
 from .systems import named, names_of, once, seeds_of_systems
@@ -195,7 +195,7 @@ def _notes(
     ):
         if name and sentences is not None:
             files.append((role, name, sentences))
-    warnings = same_sentences(files) + _other_case(samples, compared)
+    warnings = empty(samples) + same_sentences(files) + _other_case(samples, compared)
     for line in warnings:
         print(f"warning: {line}", file=sys.stderr)
     scored = {name: sentences for role, name, sentences in files if role != TRAIN}

@@ -62,6 +62,17 @@ def _fingerprints(sentences: Sequence[str]) -> np.ndarray:
     return np.fromiter((hash(" ".join(s.split())) for s in sentences if s.strip()), dtype=np.int64)
 
 
+def empty(samples: Mapping[str, Sequence[str]]) -> list[str]:
+    """A line for each file with samples that have no text: a generator may write them, and a file may end with them."""
+    counts = {name: sum(not sentence.strip() for sentence in sentences) for name, sentences in samples.items()}
+    return [
+        f"{count:,} of the {len(samples[name]):,} lines of {name} are empty, and are scored as samples without words: "
+        "leave them out if they are none"
+        for name, count in counts.items()
+        if count
+    ]
+
+
 def short_lines(files: Mapping[str, Sequence[str]], unit: str) -> list[str]:
     """A line that says why identical sentences do not score 1, where many are too short for an order of BLEU that
     others are long enough for. It looks at 50,000 lines of a large file.

@@ -14,7 +14,12 @@ def add(commands: Commands) -> None:
     p.add_argument(
         "run", type=a_path, metavar="RUN", help="run folder (its last checkpoint), a checkpoint, or a hub id"
     )
-    p.add_argument("--num", type=at_least(1, int), default=10, help="samples to write (default: %(default)s)")
+    p.add_argument(
+        "--num",
+        type=at_least(1, int),
+        metavar="N",
+        help="samples to write (default: 10; with --context an answer to each line, and N answers to the first N)",
+    )
     p.add_argument(
         "--out",
         type=a_path,
@@ -67,8 +72,7 @@ def add(commands: Commands) -> None:
         "--context",
         type=a_path,
         metavar="FILE",
-        help="write an answer to each of its lines or rows, in place of --num sentences, for a run trained with "
-        "corpus.context",
+        help="write an answer to each of its lines or rows, for a run trained with corpus.context",
     )
     p.add_argument(
         "--column",

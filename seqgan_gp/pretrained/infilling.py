@@ -41,10 +41,10 @@ class Price:
     written: int = 0
 
     def of(self, num: int) -> str:
-        """The cost of each of so many sentences, in words."""
+        """The cost of one of so many sentences, in words."""
         return (
-            f"{self.candidates / num:,.0f} candidates for each of {num:,} sentences, and {self.written / num:,.0f} "
-            "sequences written, steps of the noise and revisions counted"
+            f"{self.candidates / num:,.0f} candidates for each sentence, and {self.written / num:,.0f} sequences "
+            "written, steps of the noise and revisions counted"
         )
 
 

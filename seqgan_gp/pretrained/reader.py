@@ -146,7 +146,12 @@ class Reader(ABC):
             if layer not in self.layers:
                 raise UserError(f"layer: there is no '{layer}', there are {', '.join(self.layers)}")
             return layer
-        number, size = whole("layer", layer, -(2**63)), len(self.numbered)
+        size = len(self.numbered)
+        try:
+            number = whole("layer", layer, -(2**63))
+        except UserError:
+            names = ", ".join(self.layers)
+            raise UserError(f"layer is {layer!r}: give a number from 0 to {size - 1}, or one of {names}") from None
         if not -size <= number < size:
             raise IndexError(f"layer {layer}: there are layers 0 to {size - 1}, and by name {', '.join(self.layers)}")
         return self.numbered[number]

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from tokenizers import Regex, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Backend
 
-from .words import Spelling
+from .words import UNKNOWN, Spelling
 
-PAD, UNKNOWN, END = SPECIAL = ("<pad>", "<unk>", "<end>")
+PAD, END = "<pad>", "<end>"
+SPECIAL = (PAD, UNKNOWN, END)
 
 # A clitic, a word, a number, other marks, or white space.
 _PIECE = r"'(?:[sdmt]|ll|ve|re)| ?[\p{L}\p{M}]+| ?\p{N}+| ?[^\s\p{L}\p{M}\p{N}]+|\s+(?!\S)|\s+"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,8 @@ class Wanted:
                 hint = ""
                 if len(there) == 1 and any(mark in there[0] for mark in ";\t|"):
                     hint = " (are other marks than commas between its cells? write .csv with commas, .tsv with tabs)"
-                raise UserError(f"{name}: no column '{wanted}'; pass {option} with one of: {', '.join(there)}{hint}")
+                known = ", ".join(map(shlex.quote, there))
+                raise UserError(f"{name}: no column '{wanted}'; pass {option} with one of: {known}{hint}")
 
 
 class Row(NamedTuple):

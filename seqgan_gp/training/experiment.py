@@ -130,7 +130,8 @@ def _build(accelerator: Accelerator, config: Experiment, output: Path, resume: b
     """
     kind, method = task_of(config), _method_of(config)
     with agreed():
-        asked, config = config, config.settled(configs.load(output / artefacts.CONFIG))
+        saved = configs.load(output / artefacts.CONFIG)
+        asked, config = config, config.settled(saved)
         task = kind.read(config, output)
         if resume:  # perhaps on a smaller machine
             check_fits(method, task, accelerator.device, accelerator.num_processes)
@@ -141,6 +142,12 @@ def _build(accelerator: Accelerator, config: Experiment, output: Path, resume: b
             if trainer.progress.step > config.train.steps:
                 done, steps = trainer.progress.step, config.train.steps
                 raise UserError(f"{output} is at step {done} already, train.steps is {steps}: resume with more steps")
+            trained, seconds = trainer.progress.seconds, config.train.seconds
+            if seconds and seconds != saved.train.seconds and trained >= seconds:
+                raise UserError(
+                    f"{output} has trained for {trained:.0f} s already, train.seconds is {seconds:g}: resume with more "
+                    "seconds"
+                )
     notes = [*notes, *_chosen(asked, config)]
     if accelerator.device.type == "cpu":
         notes += threads.settle(trainer, asked.train.threads)

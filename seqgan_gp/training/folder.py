@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +25,7 @@ from typing import Any
 
 from .. import config as configs
 from .. import manifest
-from ..artefacts import CONFIG
+from ..artefacts import CONFIG, checkpoints
 from ..config import Experiment
 from ..errors import UserError
 from ..files import atomic_write, failing, sync_tree
@@ -47,9 +48,7 @@ def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) 
     """Raise a UserError unless the run folder may be created, resumed or overwritten as asked."""
     if resume:
         if not is_run(output):
-            raise UserError(
-                f"{output} holds no run to resume: leave out --resume, or give the run's folder with --output"
-            )
+            raise UserError(f"{output} holds no run to resume: {_remedy(output)}")
         saved = configs.load(output / CONFIG)
         _check_same(saved, config.settled(saved) if type(saved) is type(config) else config, output)
     elif is_run(output):
@@ -67,6 +66,19 @@ def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) 
     elif output.exists() and (not output.is_dir() or any(output.iterdir()) or output.resolve() == Path.cwd()):
         # --overwrite deletes runs, nothing else.
         raise UserError(f"{output} exists and is not a run folder: give another --output DIR")
+
+
+def _remedy(output: Path) -> str:
+    """How to go on where a folder is no run: one that has checkpoints has lost files that it can do with again."""
+    mend = []
+    if left := [path for path in checkpoints(output) if (path / CONFIG).is_file()]:
+        if not (output / CONFIG).is_file():
+            mend.append(f"cp {shlex.quote(str(left[-1] / CONFIG))} {shlex.quote(str(output))}")
+        if not (output / METRICS).is_file():
+            mend.append(f"touch {shlex.quote(str(output / METRICS))}")
+    if mend:
+        return f"it has checkpoints, but has lost files that belong to a run; {' && '.join(mend)} brings them back"
+    return "leave out --resume, or give the run's folder with --output"
 
 
 def _check_same(saved: Experiment, asked: Experiment, output: Path) -> None:
