@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 import random
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 
@@ -20,6 +21,11 @@ from .phenomena import Condition, Edit, Phenomenon, Words, groups, phenomena
 
 SAMPLE = 10_000  # sentences that show which words may stand together
 WIDEST = 8  # words; a wider span is None
+
+AHEAD = 256  # real sentences that are parsed together
+
+Search: TypeAlias = Generator[list[Edit], None, list[Pair]]
+"""It yields sentences that it will ask about, so that many are parsed together, and returns pairs."""
 
 
 def classes(grammar: Grammar) -> list[list[str]]:
@@ -67,12 +73,13 @@ def minimal_pairs(
     conditions: list[Condition] = [None] * len(sentences) if given is None else list(given)
     language = _Language(grammar, given)
     rows = np.random.default_rng(seed).permutation(len(sentences)).tolist()
-    made: list[Pair] = []
-    for number, (name, phenomenon) in enumerate(phenomena(grammar, given).items()):
-        rng = np.random.default_rng([seed, number])
-        each = (language.pairs(Pair(sentences[i], "", name, 0, i, conditions[i]), phenomenon, rng) for i in rows)
-        found = itertools.islice(filter(None, each), most)
-        made += sorted(itertools.chain.from_iterable(found), key=lambda pair: pair.row)
+    reals = [Pair(sentences[i], "", "", 0, i, conditions[i]) for i in rows]
+    searches = [
+        language.search(reals, name, phenomenon, np.random.default_rng([seed, number]), most)
+        for number, (name, phenomenon) in enumerate(phenomena(grammar, given).items())
+    ]
+    found = language.together(searches)
+    made = [pair for pairs in found for pair in sorted(pairs, key=lambda pair: pair.row)]
     if not (pairs := _as_tokens(made, tokenizer, length)):
         raise UserError(
             f"none of the {len(sentences):,} sentences gives a minimal pair: give sentences of the grammar that have "
@@ -101,12 +108,47 @@ class _Language:
         self._together: dict[int, frozenset[Words]] = {}
         self._sample: set[Words] = set()
 
-    def pairs(self, real: Pair, phenomenon: Phenomenon, rng: Rng) -> list[Pair]:
-        """The wrong pair of a sentence and the fine one beside it, if they exist."""
-        words = self.grammar.split(real.real)
+    def together(self, searches: Sequence[Search]) -> list[list[Pair]]:
+        """Carry out searches side by side, since parses of many sentences together take far less time."""
+        found: list[list[Pair]] = [[] for _ in searches]
+        going = dict(enumerate(searches))
+        while going:
+            asked: list[Edit] = []
+            for number, search in [*going.items()]:
+                try:
+                    asked += next(search)
+                except StopIteration as end:
+                    found[number] = end.value
+                    del going[number]
+            self._learn(asked)
+        return found
+
+    def search(self, reals: Sequence[Pair], name: str, phenomenon: Phenomenon, rng: Rng, most: int) -> Search:
+        """The pairs of at most so many sentences: of each a wrong one, and a fine one beside it if there is one.
+
+        Before it needs to know of some sentences whether the grammar derives them, it yields them.
+        """
+        found: list[Pair] = []
+        wrong_ones = 0
+        for start in range(0, len(reals), AHEAD):
+            part = [
+                (replace(real, family=name), self.grammar.split(real.real)) for real in reals[start : start + AHEAD]
+            ]
+            yield [Edit(words, real.given, -1, -1) for real, words in part]
+            for real, words in part:
+                pairs = yield from self._pairs(real, words, phenomenon, rng)
+                wrong_ones += bool(pairs)
+                found += pairs
+                if wrong_ones == most:
+                    return found
+        return found
+
+    def _pairs(self, real: Pair, words: Words, phenomenon: Phenomenon, rng: Rng) -> Search:
+        """The wrong pair of a sentence and the fine one beside it, if they exist; a part of `search`."""
         if not self.accepts(words, real.given):
             return []
         for site in phenomenon(words, real.given, rng):
+            yield [*site.wrong[:1], *site.fine[:1]]
             wrong = next((edit for edit in site.wrong if not self.accepts(edit.words, edit.condition)), None)
             if wrong:
                 fine = next((edit for edit in site.fine if self.accepts(edit.words, edit.condition)), None)
@@ -128,16 +170,28 @@ class _Language:
 
     def accepts(self, words: Words, condition: Condition) -> bool:
         """Whether the grammar derives a sentence: of its label, or after its context."""
-        about = self._classes(self.grammar.split(condition or "")) if self._sides else condition
-        key = about, self._classes(words)
-        if key not in self._accepted:
-            sentence = self.grammar.join(words)
-            if self._sides:
-                self._accepted[key] = self._sides.agree([condition or ""], [sentence])[0]
-            else:
-                language = self.grammar if condition is None else self._of_label[condition]
-                self._accepted[key] = bool(np.isfinite(language.log_probability([sentence])[0]))
-        return self._accepted[key]
+        edit = Edit(words, condition, -1, -1)
+        self._learn([edit])
+        return self._accepted[self._key(edit)]
+
+    def _key(self, edit: Edit) -> tuple[Condition | Words, Words]:
+        """Equal for sentences of which the grammar derives either all or none."""
+        about = self._classes(self.grammar.split(edit.condition or "")) if self._sides else edit.condition
+        return about, self._classes(edit.words)
+
+    def _learn(self, edits: Iterable[Edit]) -> None:
+        """Find out which sentences the grammar derives, and keep the answers."""
+        unknown = {key: edit for edit in edits if (key := self._key(edit)) not in self._accepted}
+        sentences = {key: self.grammar.join(edit.words) for key, edit in unknown.items()}
+        if self._sides:
+            contexts = [edit.condition or "" for edit in unknown.values()]
+            self._accepted |= zip(unknown, self._sides.agree(contexts, [*sentences.values()]), strict=True)
+            return
+        for condition in {edit.condition for edit in unknown.values()}:
+            language = self.grammar if condition is None else self._of_label[condition]
+            keys = [key for key, edit in unknown.items() if edit.condition == condition]
+            derived = np.isfinite(language.log_probability([sentences[key] for key in keys])).tolist()
+            self._accepted |= zip(keys, derived, strict=True)
 
     def _span(self, edit: Edit) -> int | None:
         """The number of neighbouring words that show that a change of words is wrong."""
@@ -155,8 +209,7 @@ class _Language:
     def _neighbours(self, width: int) -> frozenset[Words]:
         """So many neighbouring classes as stand together in a sample of the grammar; an end is an empty word."""
         if not self._sample:
-            rng = random.Random(0)
-            self._sample = {("", *self._classes(tuple(self.grammar.sample(rng))), "") for _ in range(SAMPLE)}
+            self._sample = {("", *self._classes(words), "") for words in _sample(self.grammar.source)}
         if width not in self._together:
             parts = (line[i : i + width] for line in self._sample for i in range(len(line) - width + 1))
             self._together[width] = frozenset(parts)
@@ -164,6 +217,13 @@ class _Language:
 
     def _classes(self, words: Words) -> Words:
         return tuple(self._class.get(word, word) for word in words)
+
+
+@functools.lru_cache(maxsize=4)
+def _sample(source: str) -> frozenset[Words]:
+    """The different sentences among 10,000 of a grammar, which several critics of it are probed with."""
+    grammar, rng = Grammar(source), random.Random(0)
+    return frozenset(tuple(grammar.sample(rng)) for _ in range(SAMPLE))
 
 
 def _as_tokens(pairs: Sequence[Pair], tokenizer: Tokenizer, length: int) -> list[Pair]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -42,8 +42,8 @@ class Site(NamedTuple):
         fine: changes of the same kind that may stay right.
     """
 
-    wrong: Iterable[Edit]
-    fine: Iterable[Edit]
+    wrong: Sequence[Edit]
+    fine: Sequence[Edit]
 
 
 class Phenomenon(Protocol):

@@ -38,6 +38,7 @@ class Rules:
             not stand for one another; it changes no sentence and no probability.
 
     Attributes:
+        source: the text.
         start: the start symbol.
         alternatives: the productions of each symbol, in the order of the source.
         probability: the probability of each production (left side, right side).
@@ -52,7 +53,7 @@ class Rules:
     """
 
     def __init__(self, source: str):
-        lines = source.splitlines()
+        self.source, lines = source, source.splitlines()
         self.joined = spelling.JOINED in map(str.strip, lines)
         contrasts = [line for line in lines if line.split(None, 1)[:1] == [CONTRAST]]
         ours = {line for line in lines if line.strip() == spelling.JOINED}.union(contrasts)
