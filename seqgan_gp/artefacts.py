@@ -121,7 +121,7 @@ def run_of(checkpoint: Path) -> Path | None:
 
 def check_data(run: Path) -> None:
     """Raise a UserError if the data of a run folder, its corpus among them, are not those that the run wrote."""
-    manifest.check(run, "restore the file, or start anew in another --output")
+    manifest.check(run, "restore the file, or train anew in another folder")
 
 
 def check_complete(folder: Path, names: tuple[str, ...]) -> None:

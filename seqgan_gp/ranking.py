@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from .artefacts import locate, read_config, saved_networks
 from .config.text import TextConfig
+from .decoding import STANDARD_INPUT
 from .errors import UserError
 from .evaluation.rules import Rule, load_rule
 from .files import atomic_write
@@ -60,6 +61,8 @@ def score(options: argparse.Namespace) -> int:
     The discriminator ranks where the run has one, else the critic. Candidates wait in files of a temporary folder, so
     that memory holds some thirty bytes for each.
     """
+    if [options.candidates, options.reference, options.nearest].count(STANDARD_INPUT) > 1:
+        raise UserError("- is given twice, and standard input can be read once: write it to a file first")
     form = form_to_write(options.out)  # refuses a form before the work
     rule = load_rule(options.valid) if options.valid is not None else None
     prepare_command()

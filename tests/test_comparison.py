@@ -210,11 +210,13 @@ def test_sweep_draws_the_frontier_of_runs(run, files, capsys):
     assert (files / "s" / "frontier.png").is_file()
 
 
-def test_sweep_of_a_run_on_files_uses_its_held_out_sentences(files, run):
+def test_sweep_of_a_run_on_files_uses_its_held_out_sentences(files, run, capsys):
     assert train(files / "mine", "--corpus.train=train.txt", "--corpus.holdout=90") == 0
     # The corpus of the first run is the real text for both; the other one's is a grammar.
     assert main(["sweep", "mine", str(run), "--temperatures", "1", "--num", "50", *QUICK]) == 0
     scores = read(files / "sweep" / "scores.json")
+    said = capsys.readouterr().err
+    assert f"warning: {run} was trained on grammar:text, and its samples are compared with train.txt, the" in said
     assert scores["settings"]["reference_size"] == 90 and scores["settings"]["size"] == 50
     assert scores["settings"]["reference"] == "mine/corpus/test.txt"
     assert scores["settings"]["train"] == "mine/corpus/train.txt"

@@ -127,6 +127,13 @@ def test_cells_that_look_like_numbers_or_missing_values_are_text(tmp_path):
     assert sorted(corpus.train.text + corpus.test.text) == sorted(cells)
 
 
+def test_rows_without_text_are_left_out_and_counted(tmp_path, capsys):
+    (tmp_path / "a.jsonl").write_text('{"text": "a"}\n{"text": null}\n' + '{"text": "b"}\n{"id": 1}\n' * 3)
+    corpus = load(tmp_path / "a.jsonl")
+    assert sorted(corpus.train.text + corpus.test.text) == ["a", "b", "b", "b"]
+    assert "a.jsonl: 4 of 8 rows have no text in column 'text' and are left out" in capsys.readouterr().err
+
+
 def test_a_csv_may_be_tested_on_a_text_file(tmp_path):
     (tmp_path / "a.csv").write_text("sentence\none\ntwo\n")
     (tmp_path / "t.txt").write_text("\ufeffthree\nfour\n", encoding="utf-8")

@@ -86,6 +86,7 @@ def test_a_question_mark_is_a_piece_where_tokens_are_pieces(pattern, with_it, wi
         ("^*$", GENES, "nothing is fixed"),
         ("A" * 5 + "?" * 5, GENES, "10 tokens, and a sequence of this run has at most 9"),
         ("the wolf", WORDS, "'wolf' is no token of this run"),
+        ("A C", GENES, "' ' is no token of this run"),
         ("the öl", PIECES, "'ö' is no token of this run"),
         ("dog", BYTES, "cannot read patterns with the tokenizer of this run"),
     ],

@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 import torch
-from conftest import train
+from conftest import ROOT, train
 
 from seqgan_gp import artefacts
 from seqgan_gp.cli import main
@@ -62,6 +62,14 @@ def test_every_result_has_its_files_and_a_place_on_the_page(probed):
         assert rows(probed, name)
         assert f"({name}.png)" in page and (probed / f"{name}.png").read_bytes().startswith(b"\x89PNG")
         assert (probed / f"{name}.md").read_text().splitlines()[0][2:] in page
+
+
+def test_the_code_of_the_page_runs_as_printed(run, capsys):
+    page = (ROOT / "docs" / "probing.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0]
+    assert 'probing.load("runs/text")' in code
+    exec(code.replace("runs/text", str(run)), {})
+    assert "shuffle" in capsys.readouterr().out
 
 
 def test_every_network_of_the_run_is_probed(probed):

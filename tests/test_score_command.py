@@ -131,6 +131,7 @@ BAD = {
     "a column that is not there": (["{run}", "{file}", "--id", "size"], "pass --id with one of: text, header, id"),
     "a picture": (["{run}", "{file}", "--out", "{tmp}/s.parquet"], "samples are written as lines"),
     "a label for a run without": (["{run}", "{file}", "--given", "header"], "leave out --given"),
+    "standard input twice": (["{run}", "-", "--nearest", "-"], "- is given twice"),
     "none to keep": (["{run}", "{file}", "--top", "0"], "--top"),
     "no critic": (["{tmp}", "{file}"], "config.yaml"),
 }

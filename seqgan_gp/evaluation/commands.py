@@ -130,6 +130,9 @@ def sweep(options: argparse.Namespace) -> int:
     _check_standard_input(options, [])
     if twice := [t for t in options.temperatures if options.temperatures.count(t) > 1]:
         raise UserError(f"--temperatures has {twice[0]:g} twice: give each temperature once")
+    runs = [str(Path(run)) for run in options.runs]
+    if again := [run for run in runs if runs.count(run) > 1]:
+        raise UserError(f"{again[0]} is given twice: give each run once")
     prepare_command()
     generators = {
         name: Generator.from_pretrained(run, best_device())
@@ -141,6 +144,7 @@ def sweep(options: argparse.Namespace) -> int:
     sources = Sources.of(options)
     if not (sources.reference or sources.grammar):
         of_run = Sources.of_run(locate(options.runs[0]), sources.train, sources.real)
+        _warn_of_other_corpora(options.runs)
         sources = replace(of_run, column=sources.column)
     compared = comparison.from_options(options, sources)
     scorer = compared.scorer
@@ -169,6 +173,21 @@ def sweep(options: argparse.Namespace) -> int:
     print(f"{size:,} sentences at each temperature against {len(real.reference):,} real ones")
     report.publish(folder, options.json, columns, real_column, points, settings)
     return 0
+
+
+def _warn_of_other_corpora(runs: Sequence[str]) -> None:
+    """Name each run whose corpus is not that of the first one, whose held-out sentences are the real text."""
+    from ..artefacts import locate, read_config
+    from ..config.text import TextConfig
+
+    first, *others = (read_config(locate(run), TextConfig).corpus.train for run in runs)
+    for run, corpus in zip(runs[1:], others, strict=True):
+        if corpus != first:
+            print(
+                f"warning: {run} was trained on {corpus}, and its samples are compared with {first}, the corpus of "
+                f"{runs[0]}: pass --reference FILE for another text",
+                file=sys.stderr,
+            )
 
 
 def _check_standard_input(options: argparse.Namespace, samples: Sequence[str]) -> None:

@@ -136,11 +136,15 @@ class Text:
     seed: int = 0
 
 
-def load(source: str | Path, text: Text, language_model: str | Path | None = None) -> Subjects:
+DEFAULT = Text()
+
+
+def load(source: str | Path, text: Text = DEFAULT, language_model: str | Path | None = None) -> Subjects:
     """Load a run, and the text to probe it with.
 
     Args:
         source: a run folder, a checkpoint, or a hub id.
+        text: where the text comes from; by default, from the run.
         language_model: a run of method likelihood on the same corpus.
 
     Raises:

@@ -178,7 +178,9 @@ class Contexts(Condition):
         return self.tokenizer.encode(given, self.length).ids
 
     def draw(self, num: int, rng: np.random.Generator) -> list[str]:
-        raise UserError("this run answers what it is given: seqgan-gp sample RUN --context FILE, a line each")
+        raise UserError(
+            "this run answers what it is given: seqgan-gp sample RUN --context FILE, a line each; in Python, pass given"
+        )
 
     def describe(self, given: Sequence[str]) -> str:
         seen = some(given)

@@ -68,7 +68,7 @@ class Pattern:
         ids = [kinds.get(piece, number) for piece, number in zip(texts, encoded.ids, strict=True)]
         strange = tokenizer.unknown_at(np.array(ids, dtype=np.int64)[None])[0]
         if strange.any():
-            unknown = ", ".join(dict.fromkeys(repr(texts[i]) for i in np.flatnonzero(strange)))
+            unknown = ", ".join(dict.fromkeys(repr(texts[i] or " ") for i in np.flatnonzero(strange)))
             known = sorted(t for t in tokenizer.texts if len(t) == 1) if tokenizer.unit == "character" else []
             words = "" if model == "BPE" else " (a word stands with spaces around it)"
             there = f"; it has {''.join(known[:100])}" if known else words

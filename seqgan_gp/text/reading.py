@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from .. import decoding
 from ..errors import UserError
+from ..sources import note
 from . import cutting, fasta
 from .cutting import Pair
 from .tables import LINES, Row, Wanted, form_of, of_batches, of_json, read_table
@@ -103,7 +104,7 @@ def _sentences(rows: Iterable[Row], name: str, options: ReadingOptions) -> Itera
     cut = cutting.cutter(options.split, "--corpus.split") if options.split else lambda text: [text]
     label = label_finder(options.label_pattern, name, str(options.given)) if options.label_pattern else None
     empty: dict[str, tuple[int, int]] = {}  # how many rows, and the first of them, by column
-    number = 0
+    number = without = 0
     for number, row in enumerate(rows, 1):
         text, given = one_line(row.text or ""), None
         if options.given is not None:
@@ -114,6 +115,7 @@ def _sentences(rows: Iterable[Row], name: str, options: ReadingOptions) -> Itera
                     empty[column] = count + 1, first
             if label and given:
                 given = label(given, row, number)
+        without += row.text is None
         if text:
             for piece in cut(text.upper() if options.uppercase else text):
                 yield piece, given
@@ -122,6 +124,8 @@ def _sentences(rows: Iterable[Row], name: str, options: ReadingOptions) -> Itera
             f"{name}: column '{column}' is empty in {count:,} of {number:,} rows, first in row {first:,}: fill it in, "
             "or leave these rows out"
         )
+    if without:
+        note(f"{name}: {without:,} of {number:,} rows have no text in column '{options.column}' and are left out")
 
 
 def label_finder(pattern: str, name: str, column: str) -> Callable[[str, Row, int], str]:
