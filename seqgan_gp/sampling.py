@@ -114,9 +114,7 @@ def _given(generator: Generator, checkpoint: Path, options: argparse.Namespace) 
     if empty := [number for number, line in enumerate(lines, 1) if not line.strip()]:
         raise UserError(f"{options.context}, line {empty[0]}: empty; every line must have a context")
     if options.num is not None:
-        if options.num > len(lines):
-            print(f"{options.context} has {len(lines):,} lines, fewer than --num {options.num:,}", file=sys.stderr)
-        lines = lines[: options.num]
+        print(f"--num has no effect: --context writes an answer to each of its {len(lines):,} lines", file=sys.stderr)
     if cut := condition.tokenizer.encode(lines, condition.length).truncated:
         print(
             f"{cut:,} lines of {options.context} are longer than {condition.length} tokens and were cut",

@@ -184,13 +184,11 @@ def test_sampling_answers_every_line_of_a_file(answering, run, tmp_path, capsys)
     ):
         assert main(["sample", *options]) == 2
         assert message in capsys.readouterr().err
-    whole = answers.read_text().splitlines()
-    for num, lines, told in ((2, whole[:2], ""), (3, whole, ""), (7, whole, "has 3 lines, fewer than --num 7")):
-        questions.write_text("does anna sleep?\nwhat do you see?\ndo i sing?\n")
-        given = [f"--context={questions}", f"--num={num}", f"--out={tmp_path / 'first.txt'}"]
-        assert main(["sample", str(answering), *given]) == 0
-        said = capsys.readouterr().err
-        assert (tmp_path / "first.txt").read_text().splitlines() == lines and told in said
+    questions.write_text("does anna sleep?\nwhat do you see?\ndo i sing?\n")
+    given = [f"--context={questions}", f"--out={tmp_path / 'again.txt'}"]
+    assert main(["sample", str(answering), *given, "--num=2"]) == 0
+    assert (tmp_path / "again.txt").read_text() == answers.read_text()
+    assert "--num has no effect: --context writes an answer to each of its 3 lines" in capsys.readouterr().err
     questions.write_text("does anna sleep?\n\ndo i sing?\n")
     assert main(["sample", str(answering), "--context", str(questions)]) == 2
     assert "questions.txt, line 2: empty" in capsys.readouterr().err

@@ -43,16 +43,19 @@ def evaluate(options: argparse.Namespace) -> int:
     compared = comparison.from_options(options)
     scorer = compared.scorer
     columns: dict[str, Scored]
-    notes = _notes(texts, compared)
+    reference = compared.reference if compared.sources.reference else None
+    if reference is not None:
+        half, other = random_halves(reference, str(compared.sources.reference))
+    else:
+        half, other = compared.draw_twice(fewest)
+    notes = _notes(texts, compared)  # once nothing more can be wrong with the input
     each = "each of " if len(texts) > 1 else ""
     said = f"samples: {fewest:,} sentences of {each}{', '.join(map(named, texts))} against"
 
     def score(name: str, size: int, real: FittedReal) -> Scored:
         return over_seeds([scorer(name, random_subset(text, size), real) for text in texts.values()])
 
-    if compared.reference is not None and compared.sources.reference:
-        reference = compared.reference
-        half, other = random_halves(reference, compared.sources.reference)
+    if reference is not None:
         whole, part = compared.against(reference), compared.against(other)
         size = min(fewest, len(half))
         columns = {
@@ -64,7 +67,6 @@ def evaluate(options: argparse.Namespace) -> int:
         print("matched: as few samples as `real` has; compare these two columns")
         print(f"real:    {size:,} sentences of one half of the reference against the {len(other):,} of the other half")
     else:
-        half, other = compared.draw_twice(fewest)
         real = compared.against(other)
         columns = {"samples": score("samples", fewest, real), "real": scorer("real", half, real)}
         print(f"{said} {len(other):,} real ones")

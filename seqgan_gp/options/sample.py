@@ -18,7 +18,7 @@ def add(commands: Commands) -> None:
         "--num",
         type=at_least(1, int),
         metavar="N",
-        help="samples to write (default: 10; with --context an answer to each line, and N answers to the first N)",
+        help="samples to write (default: 10)",
     )
     p.add_argument(
         "--out",
@@ -72,7 +72,8 @@ def add(commands: Commands) -> None:
         "--context",
         type=a_path,
         metavar="FILE",
-        help="write an answer to each of its lines or rows, for a run trained with corpus.context",
+        help="write an answer to each of its lines or rows, in place of --num sentences, for a run trained with "
+        "corpus.context",
     )
     p.add_argument(
         "--column",
