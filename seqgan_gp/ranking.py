@@ -177,7 +177,7 @@ def _collect(
         refused = f"{seen - kept:,} of {seen:,} candidates"
         print(f"{refused} are not valid by the rule and were left out", file=sys.stderr)
     if empty:
-        print(f"warning: {empty:,} of {kept:,} candidates are empty, and are scored as such", file=sys.stderr)
+        print(f"warning: {empty:,} of {kept:,} candidates are empty, and are scored like others", file=sys.stderr)
     return candidates
 
 

@@ -18,12 +18,12 @@ from .errors import UserError
 from .files import atomic_write
 from .machine import best_device, prepare
 from .modality import modality
+from .options.sample import NUM
 
 if TYPE_CHECKING:
     from .pretrained import Critic, Generator
 
 
-NUM = 10  # samples, unless the user says how many
 PICTURES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".svg", ".pdf", ".npz")
 
 

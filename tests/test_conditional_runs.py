@@ -201,7 +201,7 @@ def test_a_sweep_of_answers_or_of_one_temperature_twice_is_refused(answering, tm
     assert main([*sweep, "--temperatures=1"]) == 2
     assert f"{answering} answers contexts, and sweep has none to give" in capsys.readouterr().err
     assert main(["sweep", str(answering), f"{answering}/", "--num=4", f"--out={tmp_path / 'sweep'}"]) == 2
-    assert f"{answering} is given twice: give each run once" in capsys.readouterr().err
+    assert f"{answering} is given twice: give each system once" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

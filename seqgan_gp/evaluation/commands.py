@@ -132,9 +132,6 @@ def sweep(options: argparse.Namespace) -> int:
     _check_standard_input(options, [])
     if twice := [t for t in options.temperatures if options.temperatures.count(t) > 1]:
         raise UserError(f"--temperatures has {twice[0]:g} twice: give each temperature once")
-    runs = [str(Path(run)) for run in options.runs]
-    if again := [run for run in runs if runs.count(run) > 1]:
-        raise UserError(f"{again[0]} is given twice: give each run once")
     prepare_command()
     generators = {
         name: Generator.from_pretrained(run, best_device())
@@ -143,15 +140,15 @@ def sweep(options: argparse.Namespace) -> int:
     for run, generator in zip(options.runs, generators.values(), strict=True):
         if isinstance(generator.condition, Contexts):
             raise UserError(f"{run} answers contexts, and sweep has none to give: leave it out")
-    sources = Sources.of(options)
+    sources, warnings = Sources.of(options), list[str]()
     if not (sources.reference or sources.grammar):
         of_run = Sources.of_run(locate(options.runs[0]), sources.train, sources.real)
-        _warn_of_other_corpora(options.runs)
+        warnings = _other_corpora(options.runs)
         sources = replace(of_run, column=sources.column)
     compared = comparison.from_options(options, sources)
     scorer = compared.scorer
     real, real_system = compared.real_text(options.num)
-    notes = _notes({}, compared, real_system.sentences if compared.sources.real else None)
+    notes = _notes({}, compared, real_system.sentences if compared.sources.real else None, warnings)
     size = min(options.num, len(real_system.sentences))
     folder = Path(options.out)
     points: dict[str, list[tuple[str, Scored]]] = {name: [] for name in generators}
@@ -177,19 +174,18 @@ def sweep(options: argparse.Namespace) -> int:
     return 0
 
 
-def _warn_of_other_corpora(runs: Sequence[str]) -> None:
-    """Name each run whose corpus is not that of the first one, whose held-out sentences are the real text."""
+def _other_corpora(runs: Sequence[str]) -> list[str]:
+    """A line for each run whose corpus is not that of the first one, which is the real text."""
     from ..artefacts import locate, read_config
     from ..config.text import TextConfig
 
     first, *others = (read_config(locate(run), TextConfig).corpus.train for run in runs)
-    for run, corpus in zip(runs[1:], others, strict=True):
-        if corpus != first:
-            print(
-                f"warning: {run} was trained on {corpus}, and its samples are compared with {first}, the corpus of "
-                f"{runs[0]}: pass --reference FILE for another text",
-                file=sys.stderr,
-            )
+    return [
+        f"{run} was trained on {corpus}, and its samples are compared with {first}, the corpus of {runs[0]}: pass "
+        "--reference FILE for another text"
+        for run, corpus in zip(runs[1:], others, strict=True)
+        if corpus != first
+    ]
 
 
 def _check_standard_input(options: argparse.Namespace, samples: Sequence[str]) -> None:
@@ -200,12 +196,16 @@ def _check_standard_input(options: argparse.Namespace, samples: Sequence[str]) -
 
 
 def _notes(
-    samples: Mapping[str, Sequence[str]], compared: Comparison, real: Sequence[str] | None = None
+    samples: Mapping[str, Sequence[str]],
+    compared: Comparison,
+    real: Sequence[str] | None = None,
+    known: Sequence[str] = (),
 ) -> dict[str, list[str]]:
     """Lines that say how to read the scores, for the settings. Warnings about the choice of files are printed at once.
 
     Args:
         real: the sentences of --real, if they are given.
+        known: warnings that the caller has found.
     """
     sources = compared.sources
     files = [(SAMPLES, name, sentences) for name, sentences in samples.items()]
@@ -216,7 +216,7 @@ def _notes(
     ):
         if name and sentences is not None:
             files.append((role, name, sentences))
-    warnings = empty(samples) + same_sentences(files) + _other_case(samples, compared)
+    warnings = [*known, *empty(samples), *same_sentences(files), *_other_case(samples, compared)]
     for line in warnings:
         print(f"warning: {line}", file=sys.stderr)
     scored = {name: sentences for role, name, sentences in files if role != TRAIN}

@@ -18,7 +18,7 @@ def names_of(files: Sequence[str]) -> list[str]:
     """Short names of files or folders. Where two are the same, or one is that of real text, it is the whole path."""
     short = [Path(file).stem if Path(file).is_file() else Path(named(file)).name for file in files]
     names = [
-        name if short.count(name) == 1 and name != "real" else str(file)
+        name if short.count(name) == 1 and name != "real" else str(Path(file))
         for name, file in zip(short, files, strict=True)
     ]
     for name in names:
@@ -52,6 +52,7 @@ def seeds_of_systems(given: Sequence[str]) -> dict[str, list[str]]:
 
 def once(files: Sequence[str]) -> None:
     """Raise a UserError for a file that is given twice."""
-    for file in files:
-        if files.count(file) > 1:
+    paths = [str(Path(file)) for file in files]
+    for file in paths:
+        if paths.count(file) > 1:
             raise UserError(f"{file} is given twice: give each seed of each system once")

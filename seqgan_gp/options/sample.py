@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .parsing import CANDIDATES, IMPORT, Commands, a_name, a_path, at_least
 
+NUM = 10
+
 
 def add(commands: Commands) -> None:
     p = commands.add_parser(
@@ -14,12 +16,8 @@ def add(commands: Commands) -> None:
     p.add_argument(
         "run", type=a_path, metavar="RUN", help="run folder (its last checkpoint), a checkpoint, or a hub id"
     )
-    p.add_argument(
-        "--num",
-        type=at_least(1, int),
-        metavar="N",
-        help="samples to write (default: 10)",
-    )
+    # No default, so that a number beside --context is noticed.
+    p.add_argument("--num", type=at_least(1, int), metavar="N", help=f"samples to write (default: {NUM})")
     p.add_argument(
         "--out",
         type=a_path,

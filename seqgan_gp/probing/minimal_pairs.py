@@ -21,7 +21,6 @@ from .phenomena import Condition, Edit, Phenomenon, Words, groups, phenomena
 
 SAMPLE = 10_000  # sentences that show which words may stand together
 WIDEST = 8  # words; a wider span is None
-
 AHEAD = 256  # real sentences that are parsed together
 
 Search: TypeAlias = Generator[list[Edit], None, list[Pair]]
@@ -126,7 +125,7 @@ class _Language:
     def search(self, reals: Sequence[Pair], name: str, phenomenon: Phenomenon, rng: Rng, most: int) -> Search:
         """The pairs of at most so many sentences: of each a wrong one, and a fine one beside it if there is one.
 
-        Before it needs to know of some sentences whether the grammar derives them, it yields them.
+        It yields the sentences that it is about to ask of, whether the grammar derives them.
         """
         found: list[Pair] = []
         wrong_ones = 0
@@ -221,7 +220,7 @@ class _Language:
 
 @functools.lru_cache(maxsize=4)
 def _sample(source: str) -> frozenset[Words]:
-    """The different sentences among 10,000 of a grammar, which several critics of it are probed with."""
+    """The different sentences of 10,000 draws from a grammar. They are kept, since drawing takes a second."""
     grammar, rng = Grammar(source), random.Random(0)
     return frozenset(tuple(grammar.sample(rng)) for _ in range(SAMPLE))
 

@@ -69,7 +69,7 @@ def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) 
 
 
 def _remedy(output: Path) -> str:
-    """How to go on where a folder is no run: one that has checkpoints has lost files that it can do with again."""
+    """How to go on where a folder is no run. One with checkpoints has lost files, which can be put back."""
     mend = []
     if left := [path for path in checkpoints(output) if (path / CONFIG).is_file()]:
         if not (output / CONFIG).is_file():
