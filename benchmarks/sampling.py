@@ -10,9 +10,9 @@ first, unless you give runs, and the table shows the words per sentence of both 
 speeds differ mostly by the multiply-adds, which are counted. One sentence at a time, the generator takes one pass and
 the language model one for each token.
 
-A run with a reranker or a reviser has several ways to sample: with fewer candidates, one revision less, or without
-revisions. The table shows each of them, with the scores of its sentences, so that you can compare speeds at equal
-quality.
+A run with a reranker or a reviser has several ways to sample: with fewer candidates, with another number of revisions,
+or without revisions. The table shows each of them, with the scores of its sentences, so that you can compare speeds at
+equal quality.
 """
 
 from __future__ import annotations
@@ -98,16 +98,17 @@ class Way(NamedTuple):
 
 def ways(generator: pretrained.Generator) -> list[Way]:
     """The ways to sample a run; the first one is its own."""
-    network = generator.network
-    candidates = generator.reranking.candidates if generator.reranking else 1
+    network, reranking = generator.network, generator.reranking
     passes = network.passes if isinstance(network, RevisingGenerator) else 0
-    counts = sorted({candidates, min(2, candidates), 1}, reverse=True)
-    found = [_way(generator, k, passes, f"candidates_{k}", (f"--candidates={k}",)) for k in counts]
-    if passes > 1:
-        less = passes - 1
-        for k in counts[:-1]:
-            choice = f"--candidates={k}", f"--passes={less}"
-            found.append(_way(generator, k, less, f"candidates_{k}_passes_{less}", choice))
+    candidates, own = (reranking.candidates, reranking.passes or 0) if reranking else (1, 0)
+    other = passes if own < passes else max(1, own - 1)
+    found = []
+    for revisions in sorted({own, other if own else 0}, key=lambda number: number != own):
+        for k in sorted({candidates, min(2, candidates)} - {1}, reverse=True):
+            key = f"candidates_{k}" + (f"_passes_{revisions}" if revisions != own else "")
+            choice = (f"--candidates={k}", *([f"--passes={revisions}"] if revisions else []))
+            found.append(_way(generator, k, revisions, key, choice))
+    found.append(_way(generator, 1, passes, "candidates_1", ("--candidates=1",)))
     if passes:
         found.append(Way("drafts", "drafts", ("--candidates=1", "--passes=0"), 1))
     return found

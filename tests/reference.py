@@ -66,7 +66,7 @@ def revise(average, reviser, c, noise, labels, passes):
     """Logits (B, L, V) of a drawn draft after so many revisions (B,), each of the most probable tokens of the last."""
     z, chance = noise[:, : c.generator.noise], torch.special.ndtr(noise[:, c.generator.noise : -1])
     ids, after = draw(generate(average, c, z, labels), c.revision.temperature, chance), []
-    for _ in range(c.revision.passes):
+    for _ in range(max(passes)):
         after.append(generate(reviser, c, z, labels, ids))
         ids = after[-1].argmax(2)
     return torch.stack([after[number - 1][row] for row, number in enumerate(passes)])
@@ -288,7 +288,8 @@ def adversarial(c, data, labels, g, d, v, end, pad):
             turn, reranked = reranked % (50_000 // t.batch_size), reranked + 1
             early = v is not None and (done - games) / (1 - games) < 0.4
             (real, given), stream = batch(turn), np.random.default_rng((c.seed, turn, 2 if early else 1))
-            z, last = noise(v, stream), 1 + turn % c.revision.passes if early else c.revision.passes
+            last = c.reranking.passes or c.revision.passes
+            z, last = noise(v, stream), 1 + turn % last if early else last
             passes = [last] * t.batch_size
             logits = revise(average, revised, c, z, given, passes) if v else generate(average, c, z, given)
             chance = torch.from_numpy(stream.random((t.batch_size, length), dtype=np.float32))

@@ -85,16 +85,18 @@ def test_what_is_saved_is_what_is_loaded(tmp_path):
     assert config.load(tmp_path / "c.yaml") == original
 
 
-def test_a_run_of_an_older_version_has_no_dilation(tmp_path):
+def test_a_run_of_an_older_version_has_no_dilation_and_one_number_of_revisions(tmp_path):
     for backbone in ("convolutional", "attention"):
         original = config.parse([f"--critic.backbone={backbone}", f"--generator.backbone={backbone}"]).config
         config.save(original, tmp_path / "c.yaml")
         values = yaml.safe_load((tmp_path / "c.yaml").read_text())
         for network in ("generator", "critic"):
             values[network].pop("dilation", None)
+        del values["reranking"]["passes"]
         (tmp_path / "c.yaml").write_text(yaml.safe_dump(values))
         loaded = config.load(tmp_path / "c.yaml")
         assert getattr(loaded.critic, "dilation", 1) == 1 == getattr(loaded.generator, "dilation", 1)
+        assert loaded.reranker.passes == loaded.reviser.passes == 3
 
 
 def test_a_saved_backbone_of_ones_own_keeps_its_options(tmp_path, monkeypatch):

@@ -94,6 +94,7 @@ DEFAULTS = {
         **{"revision.copy": 4, "revision.substitutions": None, "revision.optimizer.name": "Muon"},
         **{"revision.optimizer.lr": 0.0025, "revision.optimizer.options": {}},
         **{"reranking.candidates": 8, "reranking.temperature": 0, "reranking.share": 0.4, "reranking.dropout": 0},
+        **{"reranking.passes": 1},
         **{"reranking.optimizer.name": "Adam", "reranking.optimizer.lr": 0.001, "reranking.optimizer.options": {}},
         **{"language_model.embedding": 64, "language_model.width": 192, "language_model.layers": 1},
         **{"language_model.dropout": 0.1, "likelihood.clip": 1, "likelihood.validation": None},

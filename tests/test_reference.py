@@ -61,15 +61,16 @@ GAMES = {
     "exact substitutions": ["--relaxation.substitutions=5", "--objective=non-saturating"],
     "draft and revise": [  # without a head start each pass writes other words
         *("--revision.substitutions=3", "--train.average=0.6", "--revision.copy=0", *REVISED, *RERANKED, *MUON),
+        "--reranking.passes=null",
     ],
     "draft and revise with labels": [
         *("--relaxation.kind=straight-through-gumbel", "--revision.temperature=0.7", "--revision.share=0.6", *LABELS),
         *("--objective=relativistic", "--relaxation.substitutions=2", "--revision.optimizer.lr=0.01", *REVISED),
         "--revision.copy=0.5",
     ],
-    "one pass that reads drafts with labels": [
+    "one pass that reads drafts with labels, and candidates of two": [
         *("--revision.share=0.3", "--revision.substitutions=0", "--train.average=0.9", *LABELS, *REVISED, *RERANKED),
-        *("--revision.passes=1", "--train.critic_steps=1", "--train.decay_from=0.5"),
+        *("--revision.passes=1", "--reranking.passes=2", "--train.critic_steps=1", "--train.decay_from=0.5"),
     ],
 }  # fmt: skip
 

@@ -251,6 +251,7 @@ RERANKED = ["--reranking.candidates=2", "--reranking.share=0.5"]
         ),
         (["--revision.passes=-1"], "revision.passes"),
         (["--revision.passes=1001"], "revision.passes is 1001: at most 1000"),
+        (["--reranking.passes=0"], "reranking.passes: a whole number from 1 to 1000 or null is needed, not 0"),
         (["--revision.substitutions=-1"], "revision.substitutions"),
         (["--relaxation.substitutions=0.5"], "relaxation.substitutions"),
         (["--revision.temperature=-1"], "revision.temperature"),

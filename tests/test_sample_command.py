@@ -48,7 +48,7 @@ def test_the_command_writes_what_the_generator_samples_with_the_same_options(cho
 
 
 def test_the_command_writes_drafts_and_revisions(chosen, tmp_path, capsys):
-    options = ("--revision.copy=0", "--revision.temperature=0.6", "--reranking.candidates=3")
+    options = ("--revision.copy=0", "--revision.temperature=0.6", "--reranking.candidates=3", "--reranking.passes=2")
     run = checkpoint(tmp_path / "run", *options, networks=("generator", "critic", "reviser", "discriminator"))
     generator, out = Generator.from_pretrained(run), tmp_path / "out.txt"
     one_by_one = [sampled(run, out, "--passes", str(n), "--candidates", "1", "--seed", "2") for n in range(5)]
@@ -57,6 +57,8 @@ def test_the_command_writes_drafts_and_revisions(chosen, tmp_path, capsys):
         assert lines == list(generator.sample(10, seed=2, candidates=1, passes=passes))
     assert one_by_one[3] == sampled(run, out, "--candidates", "1", "--seed", "2")  # as trained
     assert one_by_one[0] == sampled(run, out, "--passes", "0", "--seed", "2")  # nothing chooses among drafts
+    twice, thrice = (list(generator.sample(10, seed=2, passes=passes)) for passes in (2, 3))
+    assert sampled(run, out, "--seed", "2") == twice != thrice == sampled(run, out, "--passes", "3", "--seed", "2")
     warm = ("--passes", "0", "--temperature")
     assert (
         one_by_one[0] == sampled(run, out, *warm, "0.6", "--seed", "2") != sampled(run, out, *warm, "0", "--seed", "2")

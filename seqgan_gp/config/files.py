@@ -99,6 +99,8 @@ def load(path: Path) -> Experiment:
     critic = values.get("critic")
     if isinstance(critic, dict) and critic.get("backbone") == "convolutional":
         critic.setdefault("dilation", 1)  # a file of an older version lacks it, and all networks had 1 then
+    if isinstance(reranking := values.get("reranking"), dict):
+        reranking.setdefault("passes", None)  # likewise: candidates had as many revisions as other samples
     with naming(path):
         try:
             config = changed(default(values.get("modality", TEXT)), values)

@@ -182,7 +182,10 @@ class TextConfig(Experiment):
 
     @property
     def reranker(self) -> RerankingConfig | None:
-        return self.reranking if self.reranking.candidates > 1 else None
+        if self.reranking.candidates == 1:
+            return None
+        passes = self.reranking.passes or self.passes
+        return dataclasses.replace(self.reranking, passes=passes if self.passes else None)
 
     def settled(self, saved: Self) -> Self:
         chosen = {name: getattr(saved.tokenizer, name) for name in CHOSEN if getattr(self.tokenizer, name) is None}

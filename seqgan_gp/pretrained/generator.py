@@ -108,9 +108,11 @@ class Generator(Shareable):
         if "reviser" in saved:
             network = revising(config, network, load_network(folder, "reviser", ReviserNetwork, "reviser").network)
         generator = cls(network.to(device), tokenizer, condition=condition)
-        if "discriminator" in saved:
+        if "discriminator" in saved and config.reranker:
             discriminator = load_network(folder, "discriminator", CriticNetwork, "discriminator").network
-            generator.reranking = Reranking.of(config.reranking, discriminator.to(device), tokenizer)
+            reranking = Reranking.of(config.reranker, discriminator.to(device), tokenizer)
+            # A run of a version without revisers has none of the passes that its config has by default.
+            generator.reranking = reranking if "reviser" in saved else dataclasses.replace(reranking, passes=None)
         return generator
 
     def __call__(self, inputs: Array, given: Given = None) -> Tensor:
@@ -172,7 +174,7 @@ class Generator(Shareable):
             candidates: the most candidates for each sentence, which the discriminator accepts or refuses one after
                 another; 1 for no reranking; default: the number of the run's config.
             passes: revisions of each sentence, for a run with a reviser; 0 for drafts without reranking; default: the
-                number of the run's config.
+                number of the run's config, reranking.passes if there is a choice among candidates.
 
         Raises:
             UserError: a condition is missing, unknown, or given to a generator without one; there is no discriminator
@@ -196,9 +198,7 @@ class Generator(Shareable):
     def _batches(self, read: Callable[[np.ndarray], Read], num: int, options: Sampling) -> Iterator[Read]:
         """`read` of each batch of ids (<= batch_size, L)."""
         num = whole("num", num, 0)
-        network = self.revising(options.passes)
-        candidates = 1 if options.passes == 0 and options.candidates is None else options.candidates
-        reranking = self._reranking(candidates)
+        network, reranking = self.parts(options.candidates, options.passes)
         temperature, given = options.temperature, options.given
         if temperature is None and isinstance(network, RevisingGenerator) and not network.passes:
             temperature = network.drafting
@@ -255,8 +255,15 @@ class Generator(Shareable):
         if self.condition is not None:
             check(2 * WHOLE * num, f"the conditions of {num:,} sentences", "lower num")
 
+    def parts(self, candidates: int | None = None, passes: int | None = None) -> tuple[SequenceModel, Reranking | None]:
+        """The network with the passes that sampling takes by these options of `sample`, and the reranking, if any."""
+        reranking = self._reranking(1 if passes == 0 and candidates is None else candidates)
+        if passes is None and reranking:
+            passes = reranking.passes
+        return self.revising(passes), reranking
+
     def revising(self, passes: int | None) -> SequenceModel:
-        """The network with a number of passes."""
+        """The network with a number of passes; None for that of its own."""
         if passes is None:
             return self.network
         if not isinstance(self.network, RevisingGenerator):

@@ -88,7 +88,7 @@ def infill(
     reranking = generator.reranking
     if temperature is None:
         temperature = reranking.temperature if reranking else generator.temperature
-    network = generator.revising(passes)
+    network, _ = generator.parts(passes=passes)
     filler = _Filler(
         generator,
         network,
@@ -116,7 +116,7 @@ def draw_until(
     """
     num, price = whole("num", num, 0), price or Price()
     wanted = Pattern.read(pattern, generator.tokenizer, generator.network.length)
-    network, found = generator.revising(options.get("passes")), 0
+    (network, _), found = generator.parts(options.get("candidates"), options.get("passes")), 0
     passes = 1 + (network.passes if isinstance(network, RevisingGenerator) else 0)
     reranking, counting = generator.reranking, contextlib.nullcontext[list[int]]([])
     with reranking.counting() if reranking else counting as scored:

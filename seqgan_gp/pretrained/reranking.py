@@ -29,17 +29,19 @@ class Reranking:
         tokenizer: knows the end token. The discriminator sees padding in place of all tokens after it.
         candidates: k, the most candidates for each sample by default.
         temperature: the default temperature of the candidates' tokens.
+        passes: revisions of each candidate; None without a reviser.
     """
 
     discriminator: CriticNetwork
     tokenizer: Tokenizer
     candidates: int
     temperature: float
+    passes: int | None = None
 
     @classmethod
     def of(cls, config: RerankingConfig, discriminator: CriticNetwork, tokenizer: Tokenizer) -> Reranking:
         """Build the reranking of a config."""
-        return cls(discriminator, tokenizer, config.candidates, config.temperature)
+        return cls(discriminator, tokenizer, config.candidates, config.temperature, config.passes)
 
     @contextlib.contextmanager
     def counting(self) -> Iterator[list[int]]:

@@ -55,7 +55,8 @@ class Calibration(Result):
             "logistic function of its score. real: the fraction that is, with an interval of 95% (Wilson 1927). error: "
             "the distance of the two; over all bins, its mean by sentences, the expected calibration error. The score "
             "is a log-ratio up to a constant, which moves all predictions alike. It is learned on candidates, which "
-            "`sample(candidates=1)` draws at reranking.temperature, and knows less of those that it has chosen itself."
+            "`sample(candidates=1)` draws at reranking.temperature with reranking.passes, and knows less of those that "
+            "it has chosen itself."
         )
 
     def plot(self) -> Figure:

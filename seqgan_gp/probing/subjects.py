@@ -183,8 +183,9 @@ def load(source: str | Path, text: Text = DEFAULT, language_model: str | Path | 
         generated = list(generator.sample(len(sentences), text.seed, given=given))
     candidates: list[str] = []
     if generator.reranking:
-        cold = generator.reranking.temperature
-        candidates = list(generator.sample(len(sentences), text.seed, cold, given=given, candidates=1))
+        cold, passes = generator.reranking.temperature, generator.reranking.passes
+        drawn = generator.sample(len(sentences), text.seed, cold, given=given, candidates=1, passes=passes)
+        candidates = list(drawn)
     every = (sentences, given, generated, candidates)
     return Subjects(critic, scorers, readers, *every, grammar, config.penalty, notes)
 

@@ -306,8 +306,8 @@ class TextTask(task.Task[TextConfig]):
         assert isinstance(generator, SequenceModel)
         reranking = None
         if discriminator is not None:
-            assert isinstance(discriminator, CriticNetwork)
-            reranking = pretrained.Reranking.of(self.config.reranking, discriminator, self.tokenizer)
+            assert isinstance(discriminator, CriticNetwork) and self.config.reranker
+            reranking = pretrained.Reranking.of(self.config.reranker, discriminator, self.tokenizer)
         return pretrained.Generator(generator, self.tokenizer, condition=self.condition, reranking=reranking)
 
     def evaluator(self) -> text_evaluator.Evaluator:

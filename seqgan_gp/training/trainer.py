@@ -171,10 +171,10 @@ class Trainer(BaseTrainer):
         """Take a step of the reranker on a real batch and as many candidates under the same conditions.
 
         Nothing that writes samples changes any more. So the steps go through CANDIDATES of them again and again, beside
-        the same real ones, and only the first round draws them. The first steps, EARLY, have candidates of any pass of
-        the reviser, and the others those of the last pass, which sampling chooses from.
+        the same real ones, and only the first round draws them. Where sampling chooses among revisions of a later pass,
+        the first steps, EARLY, have candidates of any pass up to it.
         """
-        assert self.reranker is not None
+        assert self.reranker and self.config.reranker
         turn = self.reranker.steps % max(1, CANDIDATES // self.batches.size)
         rows = self.batches[turn]
         known = self.task.condition_rows
@@ -183,8 +183,8 @@ class Trainer(BaseTrainer):
         early = self.revision is not None and part < EARLY
         if (turn, early) not in self._candidates:  # a resumed run draws those of its turns once more
             rng, sampling = np.random.default_rng((self.config.seed, turn, 2 if early else 1)), self._sampling
-            if early:
-                sampling = sampling.with_passes(1 + turn % sampling.passes)
+            if last := self.config.reranker.passes:
+                sampling = sampling.with_passes(1 + turn % last if early else last)
             drawn = self.task.candidates(sampling, len(rows), rng, given)[self.share]
             self._candidates[turn, early] = drawn.to(torch.int32)
         fake, factor = self._candidates[turn, early].long(), 1 - part
