@@ -54,7 +54,7 @@ def read_lines(path: str | Path, newline: str | None = None) -> Iterator[str]:
         newline: as of `open`. None takes every line break for \\n, and "" and "\\n" leave them as they are.
 
     Raises:
-        EmptyFileError: the file is empty.
+        EmptyFileError: the file is empty, or all of its lines are blank.
         UserError: the path is missing or no file, or the file is no text that can be read.
     """
     name = "standard input" if str(path) == STANDARD_INPUT else str(path)
@@ -71,7 +71,8 @@ def read_lines(path: str | Path, newline: str | None = None) -> Iterator[str]:
             except UnicodeDecodeError as error:
                 raise _not_decoded(error, head, encoding, number, name) from None
     if empty:
-        raise EmptyFileError(f"{name}: the file is empty; one sentence a line is expected")
+        found = "has blank lines only" if number else "is empty"
+        raise EmptyFileError(f"{name}: the file {found}; one sentence a line is expected")
 
 
 class Unpacked(io.BufferedReader):

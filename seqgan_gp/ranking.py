@@ -26,7 +26,7 @@ from .pretrained import Critic, Discriminator
 from .text.conditions import Labels
 from .text.cutting import Pair
 from .text.lines import Sentences, batches
-from .text.reading import label_finder, read_rows, read_sentences
+from .text.reading import label_finder, notify_of_column, read_rows, read_sentences
 from .text.tables import Row, Wanted, form_of
 from .text.unknown import Unknowns
 from .text.words import one_line
@@ -146,6 +146,7 @@ def _collect(
     beside = options.given or options.id or ("header" if form_of(options.candidates) == "fasta" else None)
     option = "--given" if options.given else "--id"
     wanted = Wanted(options.column, beside, option="--column", given_option=option)
+    notify_of_column([options.candidates], options.column)
     seen = kept = empty = 0
 
     def pairs() -> Iterator[Pair]:

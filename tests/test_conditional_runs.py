@@ -189,6 +189,8 @@ def test_sampling_answers_every_line_of_a_file(answering, run, tmp_path, capsys)
     assert main(["sample", str(answering), *given, "--num=2"]) == 0
     assert (tmp_path / "again.txt").read_text() == answers.read_text()
     assert "--num has no effect: --context writes an answer to each of its 3 lines" in capsys.readouterr().err
+    with pytest.raises(UserError, match="context 2 is empty: give a sentence to answer"):
+        list(Generator.from_pretrained(answering).sample(2, given=["do i sing?", " "]))
     questions.write_text("does anna sleep?\n\ndo i sing?\n")
     assert main(["sample", str(answering), "--context", str(questions)]) == 2
     assert "questions.txt, line 2: empty" in capsys.readouterr().err

@@ -18,6 +18,7 @@ def here(tmp_path, monkeypatch):
         tmp_path / "again.txt", [f"  {line} " for line in NUMBERED[::-1]]
     )  # the same by another name and in another order
     put(tmp_path / "held-out.txt", different("h", 30))
+    put(tmp_path / "held-out.csv", ["say", *different("h", 30)])
     put(tmp_path / "samples.txt", different("s", 20))
     put(tmp_path / "most.txt", [*NUMBERED[:13], *different("m", 7)])
     put(tmp_path / "holes.txt", ["", *different("o", 20), " ", ""])
@@ -89,6 +90,21 @@ def test_files_that_hold_the_same_sentences_are_named(here, capsys, arguments, l
         assert read(here / "comparison" / "scores.json")["settings"]["warnings"] == [
             s[len("warning: ") :] for s in said
         ]
+
+
+@pytest.mark.parametrize("command", ["evaluate", "compare"])
+@pytest.mark.parametrize(
+    "arguments, lines",
+    [
+        (["held-out.txt", "--size=21"], ["--size is 21, and there are 20 samples: all of these count"]),
+        (["held-out.txt", "--size=20"], []),
+        (["held-out.txt", "--column=say"], ["--column say has no effect: plain text has no columns"]),
+        (["held-out.csv", "--column=say"], []),
+    ],
+)
+def test_options_without_an_effect_are_named(here, capsys, command, arguments, lines):
+    assert main([command, "samples.txt", *QUICK, "--reference", *arguments, "--json=s.json", "--bootstrap=0"]) == 0
+    assert capsys.readouterr().err.splitlines() == [f"warning: {line}" for line in lines]
 
 
 def test_a_file_beside_itself_is_not_asked_for_blank_lines():

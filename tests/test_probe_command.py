@@ -9,6 +9,7 @@ from conftest import ROOT, train
 
 from seqgan_gp import artefacts
 from seqgan_gp.cli import main
+from seqgan_gp.errors import UserError
 from seqgan_gp.probing import FAMILIES, PARTS, across, along, beside, pivot
 from seqgan_gp.probing.results import Result
 from seqgan_gp.probing.subjects import BLOCKS, CRITIC, WINDOWS, Text, load
@@ -83,6 +84,8 @@ def test_every_network_of_the_run_is_probed(probed):
 @pytest.mark.filterwarnings("ignore::seqgan_gp.notices.Notice")
 def test_the_windows_and_the_blocks_of_a_critic_are_probed_apart(tmp_path):
     assert train(tmp_path / "run", "--critic.windows=2") == 0
+    with pytest.raises(UserError, match=r"give Text\(reference='x.txt'\) for a file"):
+        load(tmp_path / "run", "x.txt")
     subjects = load(tmp_path / "run", Text(sentences=20))
     whole, windows, blocks = (subjects.scorers[name](subjects.sentences) for name in (CRITIC, WINDOWS, BLOCKS))
     torch.testing.assert_close(windows + blocks, whole)

@@ -14,8 +14,9 @@ from ..errors import UserError
 from ..files import atomic_write
 from ..metrics.differences import LEAST_SEEDS
 from ..names import nearest
+from ..notices import notify
 from ..tabular import check_suffix
-from ..text.reading import read_sentences
+from ..text.reading import notify_of_column, read_sentences
 from ..text.words import characters, some, words
 from . import comparison, pairs, report, tables
 from .catalogue import describe, metrics
@@ -35,12 +36,13 @@ def evaluate(options: argparse.Namespace) -> int:
     many sentences as there are samples. Several files are seeds of one system, at equal size.
     """
     once(options.samples)
-    _check_standard_input(options, options.samples)
+    _check_files(options, options.samples)
     if options.table:
         check_suffix("--table", options.table)
     texts = {file: _read_samples(file, options.column, options.size) for file in options.samples}
     fewest = min(map(len, texts.values()))
     compared = comparison.from_options(options)
+    _note_too_few(options.size, fewest)
     scorer = compared.scorer
     columns: dict[str, Scored]
     reference = compared.reference if compared.sources.reference else None
@@ -82,11 +84,12 @@ def compare(options: argparse.Namespace) -> int:
     """
     systems = seeds_of_systems(options.samples)
     files = [file for seeds in systems.values() for file in seeds]
-    _check_standard_input(options, files)
+    _check_files(options, files)
     texts = {file: _read_samples(file, options.column) for file in files}
     compared = comparison.from_options(options)
     _check_rank(options.rank)
     fewest = min(options.size or 10**9, *map(len, texts.values()))
+    _note_too_few(options.size, fewest)
     real, real_system = compared.real_text(fewest)
     notes = _notes(texts, compared, real_system.sentences if compared.sources.real else None)
     size = min(fewest, len(real_system.sentences))
@@ -129,7 +132,7 @@ def sweep(options: argparse.Namespace) -> int:
     from ..pretrained import Generator
     from ..text.conditions import Contexts
 
-    _check_standard_input(options, [])
+    _check_files(options, [])
     if twice := [t for t in options.temperatures if options.temperatures.count(t) > 1]:
         raise UserError(f"--temperatures has {twice[0]:g} twice: give each temperature once")
     prepare_command()
@@ -188,9 +191,10 @@ def _other_corpora(runs: Sequence[str]) -> list[str]:
     ]
 
 
-def _check_standard_input(options: argparse.Namespace, samples: Sequence[str]) -> None:
-    """Raise a UserError if standard input, which can be read once, is named twice."""
-    named = [*samples, options.reference, options.train, getattr(options, "real", None)]
+def _check_files(options: argparse.Namespace, samples: Sequence[str]) -> None:
+    """Raise a UserError if standard input, which can be read once, is named twice. Warn of a column in no file."""
+    named = [*filter(None, [*samples, options.reference, options.train, getattr(options, "real", None)])]
+    notify_of_column(named, options.column)
     if named.count(STANDARD_INPUT) > 1:
         raise UserError("- is given twice, and standard input can be read once: write it to a file first")
 
@@ -241,6 +245,11 @@ def _read_samples(file: str, column: str, size: int | None = None) -> list[str]:
     if len(samples) < 2:
         raise UserError(f"{named(file)}: too few sentences to score; at least 2 samples are needed")
     return samples if size is None else random_subset(samples, size)
+
+
+def _note_too_few(size: int | None, fewest: int) -> None:
+    if size and size > fewest:
+        notify(f"--size is {size:,}, and there are {fewest:,} samples: all of these count")
 
 
 def _check_rank(key: str) -> None:

@@ -149,8 +149,10 @@ def load(source: str | Path, text: Text = DEFAULT, language_model: str | Path | 
 
     Raises:
         UserError: the run has no critic, there is no held-out text, all of it is longer than the critic, or a run, a
-            checkpoint or a file is missing or damaged.
+            checkpoint or a file is missing or damaged; `text` is no `Text`.
     """
+    if not isinstance(text, Text):
+        raise UserError(f"text is {text!r}: give Text(reference={str(text)!r}) for a file, or leave it out")
     checkpoint, device = locate(source), best_device()
     critic = Critic.from_pretrained(checkpoint, device)
     config = read_config(checkpoint, TextConfig)

@@ -174,7 +174,14 @@ class Contexts(Condition):
         return len(self.tokenizer)
 
     def encode(self, given: Sequence[str]) -> np.ndarray:
-        """Turn N contexts into token ids: int64 (N, length)."""
+        """Turn N contexts into token ids: int64 (N, length).
+
+        Raises:
+            UserError: one of the contexts is empty.
+        """
+        for number, context in enumerate(given, 1):
+            if not context.strip():
+                raise UserError(f"context {number} is empty: give a sentence to answer")
         return self.tokenizer.encode(given, self.length).ids
 
     def draw(self, num: int, rng: np.random.Generator) -> list[str]:

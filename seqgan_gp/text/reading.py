@@ -10,11 +10,14 @@ from typing import Any, Protocol
 
 from .. import decoding
 from ..errors import UserError
+from ..notices import notify
 from ..sources import note
 from . import cutting, fasta
 from .cutting import Pair
 from .tables import LINES, Row, Wanted, form_of, of_batches, of_json, read_table
 from .words import one_line, without_ends
+
+TEXT = "text"  # the column that holds the text unless an option names another
 
 
 class ReadingOptions(Protocol):
@@ -90,6 +93,13 @@ def read_rows(file: str, wanted: Wanted) -> Iterator[Row]:
     else:
         rows = read_table(Path(file), wanted)
     yield from (row._replace(text=one_line(row.text or "")) for row in rows)
+
+
+def notify_of_column(files: Iterable[str], column: str) -> None:
+    """Warn of a column that is named though all files are plain text."""
+    plain = [form_of(file) == LINES and file != decoding.STANDARD_INPUT for file in files]
+    if column != TEXT and plain and all(plain):
+        notify(f"--column {column} has no effect: plain text has no columns")
 
 
 def _sentences(rows: Iterable[Row], name: str, options: ReadingOptions) -> Iterator[Pair]:
