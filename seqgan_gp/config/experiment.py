@@ -126,8 +126,7 @@ class RerankingConfig:
         candidates: The most candidates for each sample. Sampling takes about half as many times the work. 1 trains no
             discriminator and keeps each sample of the generator.
         temperature: Temperature of the candidates' tokens; 0 takes the most probable. A higher one makes the
-            candidates more diverse, and more of them wrong, which the discriminator sees. With a reviser of words take
-            0: the drafts are drawn, so revisions are diverse already.
+            candidates more diverse, and more of them wrong, which the discriminator sees.
         passes: Revisions of each candidate, with a reviser; null takes revision.passes. The discriminator learns from
             such candidates, and sampling chooses among them. With 8 candidates of one revision, samples are as good as
             with three, and take three fifths of the time; with 2, three are better. If it is over 1, the discriminator
@@ -139,7 +138,7 @@ class RerankingConfig:
     """
 
     candidates: PositiveInt = 8
-    temperature: NonNegativeFloat = 0.0
+    temperature: NonNegativeFloat = 0.3
     passes: PositiveDepth | None = 1
     share: UnitInterval = 0.4
     dropout: UnitInterval = 0.0
