@@ -77,25 +77,27 @@ def test_a_run_says_what_it_chose_and_keeps_it_when_it_goes_on(tmp_path, capsys)
 
 
 @pytest.mark.parametrize("given, passes", [("null", 0), ("1", 1)])
-def test_pieces_have_no_reviser_unless_somebody_asks_for_one(given, passes, tmp_path, capsys):
+def test_pieces_have_no_reviser_and_a_shorter_reranker_unless_somebody_asks_for_one(given, passes, tmp_path, capsys):
     (tmp_path / "many.txt").write_text("\n".join(lines(1_100)))
     options = [f"--corpus.train={tmp_path / 'many.txt'}", "--corpus.holdout=20", "--tokenizer.vocabulary=null"]
     options += [
         "--train.batch_size=4",
         f"--revision.passes={given}",
-        "--revision.share=0.5",
-        "--reranking.candidates=1",
+        "--revision.share=0.2",
+        "--reranking.candidates=2",
     ]
     for kind, expected in (("null", passes), ("word", 3 if given == "null" else 1)):
         run = tmp_path / kind
-        assert train(run, *options, f"--tokenizer.kind={kind}", "--train.steps=2") == 0
+        assert train(run, *options, f"--tokenizer.kind={kind}", "--train.steps=5") == 0
         out = capsys.readouterr().out
         assert (f"revision.passes={expected}" in out) == (given == "null")
-        (saved,) = (run / "checkpoints").iterdir()
-        config = read_config(saved, TextConfig)
+        share = 0.4 if expected else 0.25  # without a reviser the generator needs more of the steps
+        assert f"reranking.share={share};" in out
+        config = read_config(max((run / "checkpoints").iterdir()), TextConfig)
         assert config.revision.passes == expected and (config.reviser is None) == (expected == 0)
+        assert config.reranker.share == share and config.ends[1] == 1 - share
         assert main(["sample", str(run), "--num=2", "--passes=1"]) == (0 if expected else 2)
-        assert train(run, *options, f"--tokenizer.kind={kind}", "--train.steps=4", "--resume") == 0
+        assert train(run, *options, f"--tokenizer.kind={kind}", "--train.steps=6", "--resume") == 0
     capsys.readouterr()
     assert train(tmp_path / "mle", *options, "--tokenizer.kind=null", "--train.steps=2", "--method=likelihood") == 0
     assert "revision.passes" not in capsys.readouterr().out  # it has no reviser to choose for

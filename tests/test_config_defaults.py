@@ -93,7 +93,7 @@ DEFAULTS = {
         **{"relaxation.substitutions": 0, "revision.passes": None, "revision.share": 0.4, "revision.temperature": 1},
         **{"revision.copy": 4, "revision.substitutions": None, "revision.optimizer.name": "Muon"},
         **{"revision.optimizer.lr": 0.0025, "revision.optimizer.options": {}},
-        **{"reranking.candidates": 8, "reranking.temperature": 0.3, "reranking.share": 0.4, "reranking.dropout": 0},
+        **{"reranking.candidates": 8, "reranking.temperature": 0.3, "reranking.share": None, "reranking.dropout": 0},
         **{"reranking.passes": 1},
         **{"reranking.optimizer.name": "Adam", "reranking.optimizer.lr": 0.001, "reranking.optimizer.options": {}},
         **{"language_model.embedding": 64, "language_model.width": 192, "language_model.layers": 1},

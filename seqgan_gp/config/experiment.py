@@ -131,7 +131,8 @@ class RerankingConfig:
             such candidates, and sampling chooses among them. With 8 candidates of one revision, samples are as good as
             with three, and take three fifths of the time; with 2, three are better. If it is over 1, the discriminator
             first sees revisions of any pass, and then those of the last one.
-        share: Fraction of the training for the discriminator, over 0 and below 1.
+        share: Fraction of the training for the discriminator, over 0 and below 1. Default: 0.4, or 0.25 without a
+            reviser, where the generator needs the rest.
         dropout: Fraction of the positions to hide from the discriminator in training, below 1. Without it, the
             discriminator memorises the sentences of a small corpus.
         optimizer: The discriminator's optimiser. Its learning rate falls linearly to zero.
@@ -140,12 +141,12 @@ class RerankingConfig:
     candidates: PositiveInt = 8
     temperature: NonNegativeFloat = 0.3
     passes: PositiveDepth | None = 1
-    share: UnitInterval = 0.4
+    share: UnitInterval | None = None
     dropout: UnitInterval = 0.0
     optimizer: OptimizerConfig = field(default_factory=lambda: OptimizerConfig("Adam", lr=1e-3))
 
     def check(self, name: str) -> None:
-        if self.candidates > 1 and not 0 < self.share < 1:
+        if self.candidates > 1 and self.share is not None and not 0 < self.share < 1:
             raise UserError(
                 f"{name}.share is {self.share:g}: generator and discriminator both need some of the "
                 f"training; give a fraction between 0 and 1, such as 0.25, or {name}.candidates 1"
@@ -272,7 +273,7 @@ class Experiment:
     @property
     def ends(self) -> tuple[float, float]:
         """The ends of the generator's game and of the reviser's game, as fractions of the training."""
-        revision_ends = 1 - self.reranker.share if self.reranker else 1.0
+        revision_ends = 1 - (self.reranker.share or 0) if self.reranker else 1.0
         game_ends = revision_ends - (self.reviser.share if self.reviser else 0)
         # Rounded, since 1 - 0.2 - 0.2 is over 0.6 in floats, and a part would begin a step late.
         return round(game_ends, 12), round(revision_ends, 12)

@@ -13,7 +13,7 @@ from ..modality import TEXT, modality
 from ..models.critic import CriticNetwork
 from ..models.generator import GeneratorNetwork
 from ..models.relaxations import RELAXATIONS, one_hot
-from ..text.choices import TOKENS, passes_of
+from ..text.choices import TOKENS, passes_of, share_of
 from .blocks import Blocks
 from .corpus import CHOSEN, ConditionConfig, CorpusConfig, TokenizerConfig
 from .experiment import Experiment, OptimizerConfig, RerankingConfig, RevisionConfig
@@ -185,16 +185,19 @@ class TextConfig(Experiment):
         if self.reranking.candidates == 1:
             return None
         passes = self.reranking.passes or self.passes
-        return dataclasses.replace(self.reranking, passes=passes if self.passes else None)
+        share = share_of(self.passes) if self.reranking.share is None else self.reranking.share
+        return dataclasses.replace(self.reranking, passes=passes if self.passes else None, share=share)
 
     def settled(self, saved: Self) -> Self:
         chosen = {name: getattr(saved.tokenizer, name) for name in CHOSEN if getattr(self.tokenizer, name) is None}
         settled = super().settled(saved)
         passes = saved.revision.passes if self.revision.passes is None else self.revision.passes
+        share = saved.reranking.share if self.reranking.share is None else self.reranking.share
         return dataclasses.replace(
             settled,
             tokenizer=dataclasses.replace(self.tokenizer, **chosen),
             revision=dataclasses.replace(self.revision, passes=passes),
+            reranking=dataclasses.replace(self.reranking, share=share),
         )
 
     def check(self) -> None:
@@ -209,8 +212,9 @@ class TextConfig(Experiment):
             sizes = f"condition.features is {self.condition.features} and condition.heads {self.condition.heads}"
             raise UserError(f"{sizes}: the heads share the features, so it must be a multiple of them")
         if self.ends[0] <= 0:
+            last = self.reranker.share if self.reranker else 0
             raise UserError(
-                f"revision.share is {self.revision.share:g} and reranking.share {self.reranking.share:g}: nothing is "
+                f"revision.share is {self.revision.share:g} and reranking.share {last:g}: nothing is "
                 "left of the training for the generator; lower one of them, or give revision.passes 0 for no reviser"
             )
         for name, section in (("relaxation", self.relaxation), ("revision", self.reviser)):

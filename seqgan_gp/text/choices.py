@@ -1,4 +1,4 @@
-"""Choices that depend on a corpus: its kind of tokens, their number, the length of its sequences, and revisions."""
+"""Choices that depend on a corpus: its tokens and their number, the length of its sequences, the parts of training."""
 
 from __future__ import annotations
 
@@ -50,6 +50,14 @@ def passes_of(kind: str | None) -> int:
     (docs/experiments.md).
     """
     return 0 if kind == "bpe" else PASSES
+
+
+def share_of(passes: int) -> float:
+    """The fraction of the training for the reranker, where each sample has so many revisions.
+
+    A generator without a reviser needs more of the training than it would have with one (docs/experiments.md).
+    """
+    return 0.4 if passes else 0.25
 
 
 def length_of(sentences: Sequence[str], tokenizer: Tokenizer) -> int:

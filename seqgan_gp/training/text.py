@@ -71,7 +71,9 @@ def _settled(config: TextConfig, kind: str | None, tokens: int, length: int) -> 
     config = replace(config, tokenizer=replace(config.tokenizer, kind=kind, vocabulary=vocabulary, length=length))
     if config.method == "likelihood":  # the sections of the other method stay as they are
         return config
-    return replace(config, revision=replace(config.revision, passes=config.passes))
+    config = replace(config, revision=replace(config.revision, passes=config.passes))
+    share = config.reranker.share if config.reranker else config.reranking.share
+    return replace(config, reranking=replace(config.reranking, share=share))
 
 
 def _settings(config: TextConfig) -> list[Any]:
