@@ -87,7 +87,7 @@ def revising(config: TextConfig, draft: nn.Module, reviser: nn.Module) -> Revisi
 
 
 def build_critic(config: TextConfig, tokenizer: Tokenizer, condition: Condition | None = None) -> CriticNetwork:
-    options = dataclasses.asdict(config.critic)
+    options = dataclasses.asdict(config.with_choices().critic)
     parametrize = PARAMETRIZATIONS[options.pop("parametrization")]
     sizes, encoder = (len(tokenizer), config.tokenizer.positions), _encoder(config, condition)
     network = CriticNetwork(*sizes, **options, encoder=encoder)

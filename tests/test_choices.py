@@ -66,8 +66,8 @@ def test_a_run_says_what_it_chose_and_keeps_it_when_it_goes_on(tmp_path, capsys)
     options = [f"--corpus.train={tmp_path / 'many.txt'}", "--corpus.holdout=20", "--tokenizer.kind=null"]
     options += ["--tokenizer.vocabulary=null", "--train.batch_size=4"]
     assert train(tmp_path / "run", *options, "--train.steps=1") == 0
-    chosen = "chosen from the data: tokenizer.kind=bpe, tokenizer.vocabulary=1000; options of the same names set them"
-    assert chosen in capsys.readouterr().out.splitlines()
+    chosen = "chosen from the data: critic.dilation=1, tokenizer.kind=bpe, tokenizer.vocabulary=1000"
+    assert f"{chosen}; options of the same names set them" in capsys.readouterr().out.splitlines()
     (saved,) = (tmp_path / "run" / "checkpoints").iterdir()
     tokens = read_config(saved, TextConfig).tokenizer
     assert (tokens.kind, tokens.vocabulary) == ("bpe", 1_000)
@@ -77,7 +77,7 @@ def test_a_run_says_what_it_chose_and_keeps_it_when_it_goes_on(tmp_path, capsys)
 
 
 @pytest.mark.parametrize("given, passes", [("null", 0), ("1", 1)])
-def test_pieces_have_no_reviser_and_a_shorter_reranker_unless_somebody_asks_for_one(given, passes, tmp_path, capsys):
+def test_pieces_have_a_recipe_of_their_own_unless_somebody_asks_for_another(given, passes, tmp_path, capsys):
     (tmp_path / "many.txt").write_text("\n".join(lines(1_100)))
     options = [f"--corpus.train={tmp_path / 'many.txt'}", "--corpus.holdout=20", "--tokenizer.vocabulary=null"]
     options += [
@@ -95,6 +95,7 @@ def test_pieces_have_no_reviser_and_a_shorter_reranker_unless_somebody_asks_for_
         assert f"reranking.share={share};" in out
         config = read_config(max((run / "checkpoints").iterdir()), TextConfig)
         assert config.revision.passes == expected and (config.reviser is None) == (expected == 0)
+        assert config.critic.dilation == (1 if kind == "null" else 3)
         assert config.reranker.share == share and config.ends[1] == 1 - share
         assert main(["sample", str(run), "--num=2", "--passes=1"]) == (0 if expected else 2)
         assert train(run, *options, f"--tokenizer.kind={kind}", "--train.steps=6", "--resume") == 0

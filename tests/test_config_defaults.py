@@ -86,7 +86,7 @@ DEFAULTS = {
         **{"tokenizer.lowercase": False, "tokenizer.file": None},
         **{"condition.features": 64, "condition.blocks": 1, "condition.kernel": 3, "condition.heads": 4},
         **{"condition.length": None, "generator.noise": 128, "generator.position_noise": 0, "generator.kernel": 5},
-        **{"generator.dilation": 1, "critic.dilation": 3},
+        **{"generator.dilation": 1, "critic.dilation": None},
         **{f"{network}.{key}": value for network in ("generator", "critic") for key, value in BLOCKS.items()},
         **{"critic.embedding": 32, "critic.embedding_std": 0.2, "critic.kernel": 3, "critic.windows": 3},
         **{"critic.parametrization": "none", "relaxation.kind": "straight-through", "relaxation.temperature": 1},

@@ -106,6 +106,7 @@ def test_ten_steps_are_those_of_the_papers(name, monkeypatch):
     with double_precision(monkeypatch):
         c = config.parse([*SMALL, *GAMES[name]]).config
         task = TextTask.load(c)
+        c = task.config
         ours = Trainer(Accelerator(cpu=True), task)
         labels = None if task.condition_rows is None else task.condition_rows[:]
         ids = task.tokenizer.end, task.tokenizer.pad
@@ -154,6 +155,7 @@ def test_ten_steps_of_a_language_model_are_those_of_maximum_likelihood(name, mon
     with double_precision(monkeypatch):
         c = config.parse([*SMALL, *options, *LANGUAGE_MODELS[name]]).config
         task = TextTask.load(c)
+        c = task.config
         ours = LikelihoodTrainer(Accelerator(cpu=True), task)
         model = copied(ours.model)
         theirs = list(reference.likelihood(c, task.real[:], model, task.tokenizer.end, task.tokenizer.pad))

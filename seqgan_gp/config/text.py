@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from ..adversarial.constraints import PARAMETRIZATIONS
 from ..errors import UserError
@@ -13,7 +13,7 @@ from ..modality import TEXT, modality
 from ..models.critic import CriticNetwork
 from ..models.generator import GeneratorNetwork
 from ..models.relaxations import RELAXATIONS, one_hot
-from ..text.choices import TOKENS, passes_of, share_of
+from ..text.choices import TOKENS, dilation_of, passes_of, share_of
 from .blocks import Blocks
 from .corpus import CHOSEN, ConditionConfig, CorpusConfig, TokenizerConfig
 from .experiment import Experiment, OptimizerConfig, RerankingConfig, RevisionConfig
@@ -72,12 +72,19 @@ class CriticConfig(Blocks):
             value 1; Miyato et al. 2018) or weight (each row a direction and a length; Salimans and Kingma 2016).
     """
 
-    DEFAULTS = CriticNetwork.DEFAULTS
+    DEFAULTS = CriticNetwork.DEFAULTS | {"dilation": None}
 
     embedding: PositiveInt = 32
     embedding_std: PositiveFloat = 0.2
     windows: NonNegativeInt = 3
     parametrization: Annotated[str, OneOf(PARAMETRIZATIONS)] = "none"
+
+    def with_dilation(self, chosen: int | None) -> Self:
+        """This section with the chosen dilation, where the backbone has one and its value is open."""
+        if self.options.get("dilation", chosen) is not None:
+            return self
+        changed: Any = {"dilation": chosen}  # the section of another backbone has no such field
+        return dataclasses.replace(self, **changed)
 
 
 @dataclass
@@ -167,6 +174,16 @@ class TextConfig(Experiment):
         """The revisions of each sample: as many as the config says, or the default of its kind of tokens."""
         return passes_of(self.tokenizer.kind) if self.revision.passes is None else self.revision.passes
 
+    def with_choices(self) -> Self:
+        """This config, with the values that its kind of tokens chooses in place of open ones."""
+        share = self.reranker.share if self.reranker else self.reranking.share
+        return dataclasses.replace(
+            self,
+            critic=self.critic.with_dilation(dilation_of(self.tokenizer.kind, CriticNetwork.DEFAULTS["dilation"])),
+            revision=dataclasses.replace(self.revision, passes=self.passes),
+            reranking=dataclasses.replace(self.reranking, share=share),
+        )
+
     @property
     def reviser(self) -> RevisionConfig | None:
         if not self.passes:
@@ -196,6 +213,7 @@ class TextConfig(Experiment):
         return dataclasses.replace(
             settled,
             tokenizer=dataclasses.replace(self.tokenizer, **chosen),
+            critic=self.critic.with_dilation(saved.critic.options.get("dilation")),
             revision=dataclasses.replace(self.revision, passes=passes),
             reranking=dataclasses.replace(self.reranking, share=share),
         )

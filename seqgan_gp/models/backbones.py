@@ -66,13 +66,14 @@ class ConvolutionalOptions(Options):
     Args:
         kernel: Positions that one convolution sees (odd).
         dilation: Distance of these positions from one another in the second block, its square in the third, and so on,
-            up to a quarter of the sequence. They are neighbours in the first block; with 1, in all.
+            up to a quarter of the sequence. They are neighbours in the first block; with 1, in all. null is 3 in the
+            critic, or 1 for pieces of words.
         norm: Norm in front of the activations: none, layer (over the channels of a position) or instance (over the
             positions of a channel). Norms never mix samples, so there is no batch norm.
     """
 
     kernel: PositiveInt = 3
-    dilation: PositiveInt = 1
+    dilation: PositiveInt | None = 1
     norm: Annotated[str, OneOf(NORMS, NO_BATCH_NORM)] = "none"
 
     def check(self, width: int) -> None:
@@ -91,9 +92,9 @@ class Convolutional(Backbone):
     Options = ConvolutionalOptions
 
     def __init__(self, length: int, width: int, blocks: int, options: ConvolutionalOptions):
-        kernel, norm = options.kernel, options.norm
-        apart = [min(options.dilation**i, max(1, length // 4)) for i in range(blocks)]
-        super().__init__(ResidualBlock(width, kernel, norm, dilation) for dilation in apart)
+        kernel, norm, dilation = options.kernel, options.norm, options.dilation or 1
+        apart = [min(dilation**i, max(1, length // 4)) for i in range(blocks)]
+        super().__init__(ResidualBlock(width, kernel, norm, distance) for distance in apart)
 
     def readout(self, state: Tensor) -> Tensor:
         return relu(state)

@@ -81,7 +81,7 @@ class CriticNetwork(nn.Module):
         blocks: number of residual blocks.
         windows: positions of a window, see WindowScore; 0 for none.
         encoder: encoder of the condition; None for an unconditional critic.
-        options: options of the backbone; DEFAULTS, then the backbone's defaults, replace those left out.
+        options: options of the backbone; DEFAULTS, then the backbone's defaults, replace those left out or None.
     """
 
     # With two blocks of kernel 3, a unit sees 17 positions. With neighbours alone it sees 9, and then the critic hardly
@@ -107,7 +107,8 @@ class CriticNetwork(nn.Module):
         self.vocabulary, self.length = vocabulary, length
         self.embedding = nn.Parameter(torch.randn(vocabulary, embedding) * embedding_std)
         self.input_projection = Conv1d(embedding, width, 1)
-        options = backbones.only_known(backbone, self.DEFAULTS) | options
+        given = {name: value for name, value in options.items() if value is not None}
+        options = backbones.only_known(backbone, self.DEFAULTS) | given
         self.blocks = backbones.build(backbone, length, width, blocks, **options)
         self.output = nn.Linear(length * width, 1)
         self.window_score = WindowScore(embedding, windows, width) if windows else None

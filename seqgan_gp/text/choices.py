@@ -52,6 +52,13 @@ def passes_of(kind: str | None) -> int:
     return 0 if kind == "bpe" else PASSES
 
 
+def dilation_of(kind: str | None, usual: int) -> int:
+    """The dilation of the critic: 1 for pieces of words, where more makes samples worse (docs/experiments.md), or else
+    the usual one.
+    """
+    return 1 if kind == "bpe" else usual
+
+
 def share_of(passes: int) -> float:
     """The fraction of the training for the reranker, where each sample has so many revisions.
 

@@ -71,9 +71,7 @@ def _settled(config: TextConfig, kind: str | None, tokens: int, length: int) -> 
     config = replace(config, tokenizer=replace(config.tokenizer, kind=kind, vocabulary=vocabulary, length=length))
     if config.method == "likelihood":  # the sections of the other method stay as they are
         return config
-    config = replace(config, revision=replace(config.revision, passes=config.passes))
-    share = config.reranker.share if config.reranker else config.reranking.share
-    return replace(config, reranking=replace(config.reranking, share=share))
+    return config.with_choices()
 
 
 def _settings(config: TextConfig) -> list[Any]:
