@@ -71,6 +71,7 @@ GAMES = {
     "one pass that reads drafts with labels, and candidates of two": [
         *("--revision.share=0.3", "--revision.substitutions=0", "--train.average=0.9", *LABELS, *REVISED, *RERANKED),
         *("--revision.passes=1", "--reranking.passes=2", "--train.critic_steps=1", "--train.decay_from=0.5"),
+        "--revision.copy=0",
     ],
 }  # fmt: skip
 
