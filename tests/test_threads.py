@@ -178,4 +178,4 @@ def test_a_run_is_the_one_with_the_number_that_it_chose_and_resumes_with_it(tmp_
     assert train(tmp_path / "open", *short, "--train.steps=17", "--resume") == 0
     assert machine.steps == [2] * 9 and config.load(tmp_path / "open" / "config.yaml").train.threads == 2
     out = capsys.readouterr().out
-    assert "threads: 2 of 8, as before" in out and "chosen from the data" not in out
+    assert "threads: 2 of 8, as before" in out and "train.threads=" not in out  # the data do not choose it

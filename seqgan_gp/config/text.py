@@ -81,7 +81,7 @@ class CriticConfig(Blocks):
 
     def with_dilation(self, chosen: int | None) -> Self:
         """This section with the chosen dilation, where the backbone has one and its value is open."""
-        if self.options.get("dilation", chosen) is not None:
+        if getattr(self, "dilation", 0) is not None:
             return self
         changed: Any = {"dilation": chosen}  # the section of another backbone has no such field
         return dataclasses.replace(self, **changed)
@@ -213,7 +213,7 @@ class TextConfig(Experiment):
         return dataclasses.replace(
             settled,
             tokenizer=dataclasses.replace(self.tokenizer, **chosen),
-            critic=self.critic.with_dilation(saved.critic.options.get("dilation")),
+            critic=self.critic.with_dilation(getattr(saved.critic, "dilation", None)),
             revision=dataclasses.replace(self.revision, passes=passes),
             reranking=dataclasses.replace(self.reranking, share=share),
         )
