@@ -113,14 +113,14 @@ def test_sampling_is_timed_against_its_arithmetic_and_a_language_model(tmp_path,
     few = ["--num=300", "--single=3", "--seconds=0.2", "--train-steps=8"]
     keys = [*SMALL, "language_model.width=8", "likelihood.validation=40", "train.threads=1"]
     f = figures_of(tmp_path, "sampling", *few, "--options", *keys)
-    ways = ["8 candidates, 3 revisions", "2 candidates, 3 revisions", "1 candidate, 3 revisions"]
-    ways += ["8 candidates, 2 revisions", "2 candidates, 2 revisions", "drafts"]
+    ways = ["8 candidates, 1 revision", "2 candidates, 1 revision", "8 candidates, 3 revisions"]
+    ways += ["2 candidates, 3 revisions", "1 candidate, 3 revisions", "drafts"]
     assert [way["name"] for way in f["ways"]] == [*ways, "language model"]
     within(f, *(f"{way['key']}{one}_s" for way in f["ways"] for one in ("", "_single")), "floor_s")
     assert f["candidates_8_s"] > f["drafts_s"]
-    first, second, third = (way["passes"] for way in f["ways"][:3])
-    assert third == 4 < second <= 2 * 4 and second < first <= 8 * 4  # four passes for each candidate that is written
-    assert 3 < f["ways"][4]["passes"] <= 2 * 3
+    first, second, _, fourth, single = (way["passes"] for way in f["ways"][:5])
+    assert 2 < second <= 2 * 2 and second < first <= 8 * 2  # a draft and a revision for each candidate that is written
+    assert single == 4 < fourth <= 2 * 4
     assert f["candidates_8_to_floor"] == pytest.approx(first * f["floor_s"] / f["candidates_8_s"])
     assert f["candidates_8_multiply_adds"] == pytest.approx(first * f["drafts_multiply_adds"])
     assert f["candidates_2_to_baseline"] == pytest.approx(f["candidates_2_per_second"] / f["baseline_per_second"])
