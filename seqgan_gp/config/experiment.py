@@ -129,7 +129,7 @@ class RerankingConfig:
             candidates more diverse, and more of them wrong, which the discriminator sees.
         passes: Revisions of each candidate, with a reviser; null takes revision.passes. The discriminator learns from
             such candidates, and sampling chooses among them. With 8 candidates of one revision, samples are as good as
-            with three, and take three fifths of the time; with 2, three are better. If it is over 1, the discriminator
+            with three, and take two thirds of the time; with 2, three are better. If it is over 1, the discriminator
             first sees revisions of any pass, and then those of the last one.
         share: Fraction of the training for the discriminator, over 0 and below 1. Default: 0.4, or 0.25 without a
             reviser, where the generator needs the rest.
