@@ -7,6 +7,7 @@ import bars
 import numpy as np
 import pytest
 import torch
+import yaml
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from conftest import rows, train
@@ -160,6 +161,22 @@ def test_the_command_samples_revisions(revised, capsys):
     assert capsys.readouterr().out.splitlines() == list(Generator.from_pretrained(revised).sample(5, seed=3))
     assert main(["sample", str(revised), "--num=1", "--passes=1001"]) == 2
     assert capsys.readouterr().err == "error: passes is 1,001: at most 1,000\n"
+
+
+def test_a_run_of_an_older_version_says_how_it_goes_on(revised, tmp_path, capsys):
+    run = tmp_path / "run"
+    shutil.copytree(revised, run)
+    for path in (run, *(run / "checkpoints").iterdir()):
+        saved = yaml.safe_load((path / "config.yaml").read_text())
+        del saved["reranking"]["passes"]
+        (path / "config.yaml").write_text(yaml.safe_dump(saved))
+        if path != run:
+            (path / "manifest.json").unlink()  # it knows the size of the config
+    assert train(run, *FEW, "--resume") == 2
+    assert "was trained with reranking.passes=null, not 1: resume with the same value (--reranking.passes null)" in (
+        capsys.readouterr().err
+    )
+    assert train(run, *FEW, "--train.steps=9", "--resume", "--reranking.passes=null") == 0
 
 
 def test_more_steps_go_back_to_the_generator_and_then_to_the_reviser(revised, tmp_path):

@@ -86,9 +86,10 @@ def _check_same(saved: Experiment, asked: Experiment, output: Path) -> None:
     for key in (*was, *now):
         free = key in asked.SOURCES or any(key == name or key.startswith(f"{name}.") for name in FREE)
         if was.get(key) != now.get(key) and not free:
+            before, asks = ("null" if value is None else value for value in (was.get(key), now.get(key)))
             raise UserError(
-                f"{output} was trained with {key}={was.get(key)}, not {now.get(key)}: resume with the same value, "
-                "or start anew in another --output"
+                f"{output} was trained with {key}={before}, not {asks}: resume with the same value "
+                f"(--{key} {before}), or start anew in another --output"
             )
 
 
