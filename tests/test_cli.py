@@ -278,6 +278,10 @@ def test_the_program_ends_with_the_exit_code_of_its_command():
     [
         (["sample", "run", "--output", "a.txt"], "--output is no option of seqgan-gp sample; did you mean --out?"),
         (["sample", "run", "--numm=3"], "--numm is no option of seqgan-gp sample; did you mean --num?"),
+        (
+            ["sample", "run", "--", "-x", "--num", "2"],
+            "--num stands behind --, where no option is read: move it before --",
+        ),
         (["compare", "a", "--refrnce", "b"], "--refrnce is no option of seqgan-gp compare; did you mean --reference?"),
         (["sample", "run", "--zzz"], "--zzz is no option of seqgan-gp sample; seqgan-gp sample --help lists"),
         (["score", "run", "file", "more"], "more is one argument too many; seqgan-gp score --help lists"),

@@ -212,3 +212,9 @@ def test_every_backbone_revises(options):
     torch.testing.assert_close(generator(noise), revised(generator, noise, 3))
     together = generator.any_pass(noise)
     torch.testing.assert_close(generator.any_pass(noise[2:5]), together[2:5])
+
+
+def test_a_reviser_alone_is_no_generator():
+    reviser = pair().reviser
+    with pytest.raises(TypeError, match="call revise"):
+        reviser(torch.randn(2, 7).double())

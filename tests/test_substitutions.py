@@ -80,6 +80,17 @@ def test_with_all_substitutions_it_is_the_local_expectation_gradient(substitutio
     assert (changes - slopes(critic, found, softly)).abs().max() > 0.1  # slopes would not do
 
 
+def test_a_critic_that_turns_its_tokens_round_has_the_same_gradient():
+    """The slope of such a critic is not contiguous in memory."""
+    torch.manual_seed(8)
+    layer, logits = nn.Conv1d(V, 6, 3, padding=1).double().requires_grad_(False), doubled((B, L, V))
+    critic = OfOneHot(lambda x: layer(x.transpose(1, 2)).square().sum((1, 2)))
+    (gradient,) = torch.autograd.grad(
+        substitution_loss(critic, found := tokens(logits), softly, L * V).sum(), found.soft
+    )
+    torch.testing.assert_close(gradient, every_change(critic, found.ids, softly))
+
+
 @pytest.mark.parametrize("substitutions", [1, 5, L * V])
 def test_a_linear_critic_has_the_straight_through_gradient(substitutions):
     weights, logits = doubled((L, V), seed=6).detach(), doubled((B, L, V))
@@ -202,3 +213,34 @@ def test_a_game_without_substitutions_takes_the_straight_through_gradient_to_the
     ours, theirs, value, expected = played(objective, 0, loss)
     assert value == expected
     assert all(torch.equal(gradient, other) for gradient, other in zip(ours, theirs, strict=True))
+
+
+def test_weights_that_are_frozen_stay_so_whatever_happens():
+    one, batch = game("wasserstein", 0)
+    one.critic.embedding.requires_grad_(False)
+    expected = [parameter.requires_grad for parameter in one.critic.parameters()]
+    one.play(0, lambda number: batch, lambda: batch.noise)
+    assert [parameter.requires_grad for parameter in one.critic.parameters()] == expected
+    with pytest.raises(RuntimeError):
+        one.update_generator(batch._replace(noise=batch.noise[:, 1:]))  # as where memory is full
+    assert [parameter.requires_grad for parameter in one.critic.parameters()] == expected
+
+
+@pytest.mark.parametrize(
+    "options, complaint", [({"critic_steps": 0}, "critic_steps is 0"), ({"substitutions": -1}, "-1")]
+)
+def test_numbers_that_make_no_game_are_refused(options, complaint):
+    one, _ = game("wasserstein", 0)
+    players = (one.generator, one.critic, one.critic_loss, one.generator_optimizer, one.critic_optimizer)
+    with pytest.raises(ValueError, match=complaint):
+        Game(*players, one.objective, one.penalty, **options)
+
+
+def test_a_game_says_which_part_does_not_fit():
+    one, batch = game("wasserstein", 3)
+    one.generator = GeneratorNetwork(V, L, noise=6, width=9, kernel=3).double()  # of soft tokens
+    with pytest.raises(ValueError, match="HardTokens"):
+        one.update_generator(batch)
+    one.critic_loss = CriticLoss(one.critic, one.objective, Penalty(weight=1.0))
+    with pytest.raises(ValueError, match="alpha"):
+        one.update_critic(batch)

@@ -9,7 +9,7 @@ forward. A penalty in one-hot space also needs the attributes `vocabulary` and `
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import torch
@@ -83,6 +83,9 @@ class CriticLoss(nn.Module):
             alpha: places of interpolates; see Batch.
             penalised: whether this step has the penalty. A higher weight makes up for the steps without it.
             condition: the condition of both, (B, ...). The penalty takes no gradient with respect to it.
+
+        Raises:
+            ValueError: there is a penalty at interpolates, and alpha is None.
         """
         penalty, given = self.penalty, () if condition is None else (condition,)
         at = penalty.at if penalty.weight and penalised else frozenset()
@@ -104,7 +107,8 @@ class CriticLoss(nn.Module):
                     scored.append(wide(scores))
                 real_score, fake_score = scored
             if "interpolates" in at:
-                assert alpha is not None
+                if alpha is None:
+                    raise ValueError("a penalty at interpolates needs alpha, their places: pass it in the batch")
                 # In a pass shared with real and generated samples, the inner gradient would go through all three.
                 if penalty.one_hot:
                     points = interpolate(one_hot(real, self.critic), one_hot(fake, self.critic), alpha)
@@ -146,11 +150,14 @@ class Game:
         penalty: the penalty of `critic_loss`.
         critic_steps: critic updates for each generator update.
         clipping: bound of the critic's weights after each of its updates (Arjovsky et al. 2017), or None.
-        substitutions: token substitutions of each generated sample whose worth the critic tells exactly in the
-            generator's update (`substitutions`); 0 takes the straight-through gradient. Other numbers are for one-hot
-            tokens, `HardTokens`.
+        substitutions: the number of token substitutions of each generated sample that the critic scores exactly in
+            the generator's update (see `substitutions`); 0 takes the straight-through gradient. Numbers over 0 need a
+            generator that returns one-hot tokens with their probabilities, as `HardTokens` are.
         gradients: computes the losses of either player, and their gradients.
         autocast: function that returns the context for the critic's forward passes in mixed precision.
+
+    Raises:
+        ValueError: critic_steps is under 1, or substitutions is under 0.
     """
 
     def __init__(
@@ -168,6 +175,10 @@ class Game:
         gradients: Gradients | None = None,
         autocast: Callable[[], contextlib.AbstractContextManager[Any]] = contextlib.nullcontext,
     ):
+        if critic_steps < 1:
+            raise ValueError(f"critic_steps is {critic_steps}: the critic needs at least 1 update in each step")
+        if substitutions < 0:
+            raise ValueError(f"substitutions is {substitutions}: give 0 or more")
         self.generator, self.critic, self.critic_loss = generator, critic, critic_loss
         self.generator_optimizer, self.critic_optimizer = generator_optimizer, critic_optimizer
         self.objective, self.penalty, self.critic_steps, self.clipping = objective, penalty, critic_steps, clipping
@@ -207,10 +218,9 @@ class Game:
 
     def update_generator(self, batch: Batch) -> dict[str, Tensor]:
         """Update the generator once, and return `generator_loss`, detached. Paired objectives read the real samples."""
-        self.critic.requires_grad_(False)
-        parts = self.gradients(self._generator_losses, self.generator_optimizer, batch)
+        with _frozen(self.critic):
+            parts = self.gradients(self._generator_losses, self.generator_optimizer, batch)
         self.generator_optimizer.step()
-        self.critic.requires_grad_(True)
         return parts
 
     def _generator_losses(self, batch: Batch) -> dict[str, Tensor]:
@@ -223,11 +233,26 @@ class Game:
                 repeated = None if real_scores is None else real_scores.repeat(times)
                 return self.objective.generator(repeated, wide(scores))
 
+            if self.substitutions and isinstance(fake, Tensor):
+                raise ValueError("substitutions need a generator that returns ids and soft tokens (HardTokens)")
             if self.substitutions:
                 loss = substitution_loss(self.critic, fake, losses, self.substitutions, batch.given).mean()
             else:
                 loss = losses(self.critic(fake, *batch.given)).mean()
         return {"generator_loss": loss}
+
+
+@contextlib.contextmanager
+def _frozen(network: nn.Module) -> Iterator[None]:
+    """Give weights no gradient for as long as a `with` block runs; those that had none have none after it, too."""
+    learning = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    try:
+        for parameter in learning:
+            parameter.requires_grad_(False)
+        yield
+    finally:
+        for parameter in learning:
+            parameter.requires_grad_(True)
 
 
 def wide(scores: Tensor) -> Tensor:

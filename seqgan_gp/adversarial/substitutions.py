@@ -59,11 +59,11 @@ def substitution_loss(
     (slope,) = torch.autograd.grad(losses.sum(), leaf)
     losses = losses.detach()
     with torch.no_grad():
-        worth = slope - slope.gather(2, ids.unsqueeze(-1))
+        worth = (slope - slope.gather(2, ids.unsqueeze(-1))).contiguous()  # a view below writes into it
         places = chosen(leaf, worth, substitutions)
         others = substitute(ids, places, soft.shape[2])
         exact = loss(critic(others.flatten(0, 1), *(g.repeat(places.shape[1], *[1] * (g.dim() - 1)) for g in given)))
-        worth.flatten(1).scatter_(1, places, exact.view(places.shape[1], -1).t() - losses.unsqueeze(1))
+        worth.view(len(worth), -1).scatter_(1, places, exact.view(places.shape[1], -1).t() - losses.unsqueeze(1))
     expected = (soft * worth).sum((1, 2))
     return losses + expected - expected.detach()
 

@@ -31,6 +31,9 @@ class ReviserNetwork(GeneratorNetwork):
             for parameter in self.logits.parameters():
                 parameter.mul_(SMALL)
 
+    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor:
+        raise TypeError("a reviser reads ids beside its noise: call revise")
+
     def revise(self, ids: Tensor, noise: Tensor, condition: Tensor | None = None) -> Tensor:
         """Logits (B, L, V) of the revision of ids (B, L), given noise (B, noise_size) and a condition (B, ...)."""
         logits = self._logits(self._read(ids, noise), condition)

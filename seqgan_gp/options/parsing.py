@@ -56,8 +56,11 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
         """Parse as argparse does, but tell of an unknown option here, where the command and its options are known."""
         found, rest = super().parse_known_args(args, namespace)
-        if wrong := next((text.partition("=")[0] for text in rest if text.startswith("-")), None):
-            self.error(f"{wrong} is no option of {self.prog}{names.nearest(wrong, self._option_string_actions)}")
+        wrong = [text.partition("=")[0] for text in rest if text.startswith("-")]
+        if late := next((text for text in wrong if text in self._option_string_actions), None):
+            self.error(f"{late} stands behind --, where no option is read: move it before --")
+        if wrong:
+            self.error(f"{wrong[0]} is no option of {self.prog}{names.nearest(wrong[0], self._option_string_actions)}")
         if rest:
             self.error(f"{rest[0]} is one argument too many")
         return found, rest
