@@ -51,7 +51,8 @@ def read_lines(path: str | Path, newline: str | None = None) -> Iterator[str]:
     """Read the lines of a file, plain or packed, one after another; - is standard input.
 
     Args:
-        newline: as of `open`. None takes every line break for \\n, and "" and "\\n" leave them as they are.
+        newline: as of `open`. None takes every line break for \\n, and "" and "\\n" leave them as they are. "\\n" is
+            None where the file has \\r alone, as old Macs end lines.
 
     Raises:
         EmptyFileError: the file is empty, or all of its lines are blank.
@@ -64,6 +65,8 @@ def read_lines(path: str | Path, newline: str | None = None) -> Iterator[str]:
         with _naming_damage(stream.packing, name):
             head = stream.peek(LOOKED_AT)
             encoding = _encoding_of(head, name)
+            if newline == "\n" and b"\n" not in head and b"\r" in head.rstrip(b"\r"):
+                newline = None
             try:
                 for line in io.TextIOWrapper(stream, encoding, newline=newline):
                     number, empty = number + 1, empty and line.isspace()

@@ -39,6 +39,7 @@ def sample(options: argparse.Namespace) -> int:
 def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     """Write one sentence on each line, with the label that the options give, or as answers to the lines of a file."""
     from .pretrained import Generator, Price, draw_until, infill
+    from .text.words import one_line
     from .text.writing import form_of, written
 
     if Path(options.out or "").suffix.lower() in PICTURES:
@@ -76,7 +77,7 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
             bar.update(len(chunk))
         bar.close()
     if options.fix is not None:
-        print(f"--fix {options.fix}: {price.of(num)}", file=sys.stderr)
+        print(f"--fix {one_line(options.fix)}: {price.of(num)}", file=sys.stderr)
     return 0
 
 

@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -144,11 +144,19 @@ def load_files(kind: Kind, source: str, loader: str, splits: Mapping[str, Sequen
             raise _not_loaded(kind, source, error) from None
 
 
-def open_parquet(kind: Kind, file: Path) -> tuple[Mapping[str, Any], Iterator[Mapping[str, list]]]:
-    """Open a .parquet file: the features of its columns, and its rows, many at a time, as a list for each column.
+def open_parquet(
+    kind: Kind, file: Path, columns: Sequence[str], check: Callable[[Sequence[str]], None]
+) -> tuple[Mapping[str, Any], Iterator[Mapping[str, list]]]:
+    """Open a .parquet file: the features of some columns, and their rows, many at a time, as a list for each column.
+
+    Other columns are not read, since they may hold things that the library `datasets` does not know.
+
+    Args:
+        columns: the names of the wanted columns.
+        check: gets the names of all columns, and raises a UserError if one is missing.
 
     Raises:
-        UserError: the file is missing or damaged.
+        UserError: the file is missing or damaged, or several columns have one of the names.
     """
     import datasets
     import pyarrow.parquet
@@ -157,12 +165,19 @@ def open_parquet(kind: Kind, file: Path) -> tuple[Mapping[str, Any], Iterator[Ma
         raise UserError(f"{file}: no such file; {kind.remedy}")
     try:
         opened = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(read_bytes(file)) if is_packed(file) else str(file))
-        features = datasets.Features.from_arrow_schema(opened.schema_arrow)
+        schema = opened.schema_arrow
+        for column in columns:
+            if (times := schema.names.count(column)) > 1:
+                raise UserError(f"{file}: {times} columns are named '{column}': rename all but one")
+        check(schema.names)
+        chosen = pyarrow.schema([field for field in schema if field.name in columns], schema.metadata)
+        features = datasets.Features.from_arrow_schema(chosen)
     except UserError:
         raise
     except Exception as error:
         raise _not_loaded(kind, str(file), error) from None
-    return features, naming(kind, str(file), (batch.to_pydict() for batch in opened.iter_batches(BATCH)))
+    batches = opened.iter_batches(BATCH, columns=list(columns))
+    return features, naming(kind, str(file), (batch.to_pydict() for batch in batches))
 
 
 def naming(kind: Kind, source: str, items: Iterable[Item]) -> Iterator[Item]:

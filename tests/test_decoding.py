@@ -15,6 +15,7 @@ from corpora import load
 
 from seqgan_gp import decoding
 from seqgan_gp.errors import UserError
+from seqgan_gp.text.reading import read_sentences
 
 LINES = [f"satz nummer {i} ä" for i in range(12)]
 CHINESE = ["今天天气很好", "他在图书馆看书", "我们都是学生"] * 4
@@ -175,3 +176,15 @@ def test_pythons_own_module_for_zstd_goes_before_the_package(tmp_path, monkeypat
 def test_the_suffix_of_a_file_is_that_beneath_its_packing():
     names = {"a.TXT.GZ": ".txt", "b.fa.zst": ".fa", "c.csv": ".csv", "d.gz": "", "e": "", "f.tar.json.xz": ".json"}
     assert {name: decoding.suffix_of(name) for name in names} == names
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_lines_of_any_system_are_as_many_for_training_and_for_the_scores(tmp_path, end):
+    (tmp_path / "a.txt").write_bytes((end.join(LINES) + end).encode())
+    assert sentences(tmp_path / "a.txt") == sorted(LINES)
+    assert read_sentences(str(tmp_path / "a.txt"), "text") == LINES
+
+
+def test_a_return_inside_of_a_line_ends_no_sample(tmp_path):
+    (tmp_path / "a.txt").write_bytes(b"one\rhalf\ntwo\n")
+    assert read_sentences(str(tmp_path / "a.txt"), "text") == ["one\rhalf", "two"]

@@ -159,7 +159,7 @@ def test_samples_are_written_in_the_form_of_their_file_and_read_again(tmp_path, 
         assert capsys.readouterr().out.split("\n\n")[1] == scores
 
 
-@pytest.mark.parametrize("name", ["a.parquet", "a.json", "a.txt.gz", "a.fasta.zst"])
+@pytest.mark.parametrize("name", ["a.parquet", "a.json", "a.txt.gz", "a.fasta.zst", "a.xlsx", "a.docx", "a.pt"])
 def test_samples_are_not_written_under_a_name_that_says_another_form(tmp_path, run, capsys, name):
     assert main(["sample", str(run), "--out", str(tmp_path / name)]) == 2
     assert "samples are written as" in capsys.readouterr().err and not any(tmp_path.iterdir())

@@ -2,6 +2,8 @@
 
 import json
 
+import pyarrow
+import pyarrow.parquet
 import pytest
 from corpora import load
 
@@ -103,6 +105,35 @@ def test_a_bad_row_of_json_is_named(tmp_path, text, complaint):
         (tmp_path / f"a{suffix}").write_text(text)
         with pytest.raises(UserError, match=rf"a{suffix}.*{complaint}"):
             load(tmp_path / f"a{suffix}")
+
+
+def parquet(path, *columns):
+    pyarrow.parquet.write_table(pyarrow.table([c for _, c in columns], names=[n for n, _ in columns]), path)
+
+
+@pytest.mark.parametrize("kind", [pyarrow.string(), pyarrow.large_string(), pyarrow.string_view()], ids=str)
+def test_text_of_parquet_may_have_any_kind_and_stand_beside_anything(tmp_path, kind):
+    texts = pyarrow.array([row["text"] for row in GOOD], kind)
+    beside = pyarrow.array([[("a", 1)]] * 8, pyarrow.map_(pyarrow.string(), pyarrow.int64()))
+    parquet(
+        tmp_path / "a.parquet",
+        ("m", beside),
+        ("text", texts),
+        ("m", beside),
+        ("d", pyarrow.array([5] * 8, "duration[s]")),
+    )
+    corpus = load(tmp_path / "a.parquet")
+    assert sorted(corpus.train.text + corpus.test.text) == [row["text"] for row in GOOD]
+
+
+def test_columns_of_parquet_are_missed_or_doubled_by_name(tmp_path):
+    texts = pyarrow.array([row["text"] for row in GOOD])
+    parquet(tmp_path / "a.parquet", ("text", texts), ("text", texts), ("kind", texts))
+    with pytest.raises(UserError, match="2 columns are named 'text': rename all but one"):
+        load(tmp_path / "a.parquet")
+    with pytest.raises(UserError, match=r"no column .txt.; pass --corpus\.column with one of: text, text, kind"):
+        load(tmp_path / "a.parquet", column="txt")
+    assert len(load(tmp_path / "a.parquet", column="kind").train) == 6
 
 
 def test_a_label_of_json_that_is_no_name_is_refused_with_its_row(tmp_path):

@@ -77,7 +77,8 @@ def infill(
         judge: chooses where the generator has no discriminator; None takes the candidate with the least surprise.
         candidates: for each sentence; None for 32.
         steps: of the noise; 0 leaves the noise as it is drawn.
-        seed, temperature, batch_size, given, passes: as of `Generator.sample`.
+        seed, temperature, batch_size, given: as of `Generator.sample`.
+        passes: revisions of each candidate; the discriminator chooses even among drafts (0).
         price: counts the cost.
 
     Raises:

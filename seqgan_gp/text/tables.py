@@ -23,6 +23,7 @@ FORMS = {
     ".parquet": "parquet",
 } | dict.fromkeys(fasta.SUFFIXES, "fasta")
 LINES = "text"  # the form of files of no known suffix
+TEXTS = ("string", "large_string", "string_view")  # the kinds of text of the library pyarrow
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def read_table(path: Path, wanted: Wanted) -> Iterator[Row]:
     name = str(path)
     match form_of(path):
         case "parquet":
-            yield from of_batches(*sources.open_parquet(KIND, path), name, wanted)
+            opened = sources.open_parquet(KIND, path, wanted.names, lambda there: wanted.check(there, name))
+            yield from of_batches(*opened, name, wanted)
         case "csv":
             yield from _delimited(path, decoding.suffix_of(path) == ".tsv", wanted)
         case "json":
@@ -232,7 +234,7 @@ def of_batches(
     """
     wanted.check([*features], name)
     kind = getattr(features[wanted.column], "dtype", features[wanted.column])
-    if kind not in ("string", "large_string"):
+    if kind not in TEXTS:
         raise UserError(f"{name}: column '{wanted.column}' holds {kind}, not text")
     as_text = None if wanted.given is None else _names(features[wanted.given], wanted.given, name)
     for batch in batches:
@@ -248,6 +250,6 @@ def _names(feature: Any, column: str, name: str) -> Callable[[Any], str | None]:
     if hasattr(feature, "int2str"):  # a missing class is -1 or None
         return lambda value: None if value is None or value < 0 else feature.int2str(value)
     kind = str(getattr(feature, "dtype", feature))
-    if kind not in ("string", "large_string", "bool") and "int" not in kind:
+    if kind not in (*TEXTS, "bool") and "int" not in kind:
         raise UserError(f"{name}: column '{column}' holds {kind}; text or whole numbers are needed")
     return lambda value: None if value is None else str(value)

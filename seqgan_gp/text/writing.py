@@ -13,7 +13,12 @@ from ..errors import UserError
 from . import fasta
 
 MARKS = {".csv": ",", ".tsv": "\t"}
-OTHERS = (".json", ".parquet", *decoding.SUFFIXES)  # forms that are read, and that would have to be written whole
+# Forms that would have to be written whole, and those of other programs, which could not open lines under that name.
+OTHERS = (
+    *(".json", ".parquet", *decoding.SUFFIXES),
+    *(".xlsx", ".xls", ".ods", ".doc", ".docx", ".odt", ".rtf", ".html", ".htm", ".yaml", ".yml"),
+    *(".npy", ".pkl", ".pickle", ".pt", ".pth", ".safetensors", ".arrow", ".feather"),
+)
 
 
 def form_of(out: str | None) -> str:

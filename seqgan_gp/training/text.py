@@ -113,6 +113,12 @@ class TextTask(task.Task[TextConfig]):
         """Load the corpus, learn or load the tokenizer, and prepare both in a folder of files.
 
         Sentences are cut to `tokenizer.length`, held-out ones too, since samples are compared with them.
+
+        Args:
+            check: gets the task of every new corpus before it is kept; it raises a UserError for one that cannot train.
+
+        Raises:
+            UserError: the corpus or the tokenizer cannot be loaded, or `check` raises it.
         """
         scratch = cache.Scratch()
         try:
