@@ -87,7 +87,7 @@ class Way(NamedTuple):
         name: its name in the table.
         key: its name among the figures.
         choice: the options of the command `sample`.
-        passes: passes of the generator or of the reviser for one sentence, in the mean.
+        passes: passes of the generator or of the reviser for one sentence, on average.
     """
 
     name: str

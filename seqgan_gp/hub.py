@@ -170,7 +170,7 @@ def _told(error: Exception, work: str, revision: str | None) -> str:
         return any(isinstance(e, kinds) for e in chain)
 
     if is_a(errors.OfflineModeIsEnabled):
-        return "HF_HUB_OFFLINE forbids to ask the hub, and there is no download of before: unset it, or give a folder"
+        return "HF_HUB_OFFLINE forbids to ask the hub, and there is no earlier download: unset it, or give a folder"
     if is_a(errors.GatedRepoError):
         return f"its owner must let you in: ask at https://huggingface.co, then {LOG_IN}"
     if is_a(errors.RepositoryNotFoundError):
@@ -187,5 +187,5 @@ def _told(error: Exception, work: str, revision: str | None) -> str:
         xet = ", or set HF_HUB_DISABLE_XET=1 for a hub without xet" if "xet" in reason else ""
         return f"{work} failed, since the hub cannot be reached {reason}: check the network, and try again{xet}"
     if is_a(errors.LocalEntryNotFoundError) and len(chain) == 1:
-        return "there is no download of before: leave out local_files_only, to ask the hub"
+        return "there is no earlier download: leave out local_files_only, to ask the hub"
     return f"{work} failed {reason}: try again"

@@ -153,7 +153,7 @@ def test_a_branch_and_a_commit_are_revisions(hub, words, tmp_path, capsys):
 
 def test_a_download_is_kept_for_days_without_a_network(hub, words, tmp_path, monkeypatch, capsys, waits):
     Generator.from_pretrained(words).push_to_hub("me/words")
-    with pytest.raises(UserError, match="there is no download of before: leave out local_files_only"):
+    with pytest.raises(UserError, match="there is no earlier download: leave out local_files_only"):
         Generator.from_pretrained("me/words", local_files_only=True)
     Generator.from_pretrained("me/words", cache_dir=tmp_path / "mine")
     asked = len(hub.asked)

@@ -70,8 +70,8 @@ class OptimizerConfig:
             RMSprop, SGD or any other class of torch.optim.
         lr: Learning rate.
         options: Further arguments of that class, such as {betas: [0.5, 0.9]}. The default betas are (0, 0.9) for the
-            critic and the generator, and (0.9, 0.999) for the language model. Muon has Adam's betas and eps, momentum,
-            and scale: the size of a matrix's update in learning rates.
+            critic, the generator and the reviser, and (0.9, 0.999) for the discriminator and the language model. Muon
+            has Adam's betas and eps, momentum, and scale: the size of a matrix's update in learning rates.
     """
 
     name: Name = "Muon"
@@ -83,7 +83,7 @@ class OptimizerConfig:
 class RevisionConfig:
     """Draft and revise: a second network, the reviser, reads the sequences of the generator and writes them anew.
 
-    After the training of the generator, which then stands still, the reviser learns by the same game with the same
+    After the training of the generator, which is then frozen, the reviser learns by the same game with the same
     critic. It has the shape of the generator. It reads drafts whose tokens are drawn, and its own revisions of them.
 
     Args:

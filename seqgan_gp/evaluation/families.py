@@ -36,7 +36,7 @@ class Family:
             (`real.encode`), or "rule". A user who asks for the family without its need gets one line.
         default: whether it is computed when a user names no families, wherever its need is met.
         cap: the number of samples, of reference sentences and of training sentences that are scored at most, for a
-            family that is dear: of more it gets a random subset, and the table says so. None for all.
+            family that is slow: of more it gets a random subset, and the table says so. None for all.
         whole_training: whether the cap leaves the training sentences whole, as where copies of them are looked for.
     """
 

@@ -22,6 +22,9 @@ class SelfAttention(nn.Module):
     Args:
         width: C.
         heads: number of heads. Each has C / heads channels.
+
+    Raises:
+        ValueError: the width is no multiple of the number of heads.
     """
 
     def __init__(self, width: int, heads: int):

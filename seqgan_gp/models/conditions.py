@@ -75,6 +75,9 @@ class ContextEncoder(Encoder):
         features: F. The heads share them.
         blocks, kernel: options of the blocks that read the context.
         heads: places that one position can look at.
+
+    Raises:
+        ValueError: the features are no multiple of the number of heads.
     """
 
     def __init__(

@@ -128,6 +128,9 @@ class Conv1d(nn.Linear):
         channels_in, channels_out: C and D.
         kernel: odd number of positions that one output sees.
         dilation: distance between two of them.
+
+    Raises:
+        ValueError: the kernel is even.
     """
 
     def __init__(self, channels_in: int, channels_out: int, kernel: int, dilation: int = 1):

@@ -82,6 +82,9 @@ class CriticNetwork(nn.Module):
         windows: positions of a window, see WindowScore; 0 for none.
         encoder: encoder of the condition; None for an unconditional critic.
         options: options of the backbone; DEFAULTS, then the backbone's defaults, replace those left out or None.
+
+    Raises:
+        ValueError: windows are longer than a sequence.
     """
 
     # With two blocks of kernel 3, a unit sees 17 positions. With neighbours alone it sees 9, and then the critic hardly

@@ -69,6 +69,9 @@ class GeneratorNetwork(NoiseModel):
         blocks: number of residual blocks.
         encoder: encoder of the condition; None for an unconditional generator.
         options: options of the backbone; DEFAULTS, then the backbone's defaults, replace those left out.
+
+    Raises:
+        ValueError: there is no noise at all.
     """
 
     DEFAULTS: ClassVar[dict[str, Any]] = {"kernel": 5}

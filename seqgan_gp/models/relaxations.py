@@ -115,7 +115,7 @@ class Relaxation(ABC):
 
 
 def one_hot(relaxation: Relaxation) -> bool:
-    """Whether a relaxation gives one-hot tokens. It is asked for some; torch's random state stays as it is."""
+    """Whether a relaxation gives one-hot tokens. It is tried on zeros; torch's random state stays as it is."""
     with torch.random.fork_rng(devices=[]):
         return isinstance(relaxation.parts(torch.zeros(2, 3, 5)), HardTokens)
 

@@ -18,7 +18,7 @@ from .recording import make_gradients
 from .setup import make_optimizer
 
 # Betas of Adam and its variants, unless the config sets them.
-BETAS = (0.0, 0.9)  # momentum harms a critic whose target moves (Gulrajani et al. 2017, algorithm 1)
+BETAS = (0.0, 0.9)  # those of Gulrajani et al. 2017, algorithm 1, for two players whose targets move
 STILL_BETAS = (0.9, 0.999)  # the reranker's target does not move
 
 

@@ -28,6 +28,9 @@ class Muon(torch.optim.Optimizer):
         scale: root mean square of the numbers of a matrix's update, over the learning rate. Adam's is near 1.
         betas: Adam's, of all other weights.
         eps: Adam's.
+
+    Raises:
+        ValueError: a number is outside of its range.
     """
 
     def __init__(

@@ -75,7 +75,7 @@ class Trainer(BaseTrainer):
         self.revision = None
         if revision:
             self.reviser = task.build_reviser()
-            # Drafts come from the average of the generator, which stands still by then.
+            # Drafts come from the average of the generator, which is frozen by then.
             self.average.requires_grad_(False)
             self.revising = task.revising(self.average.module, self.reviser)
             self.revision = make_revision(accelerator, self.game, task.player(self.revising), revision)
@@ -92,7 +92,7 @@ class Trainer(BaseTrainer):
 
     @staticmethod
     def check(task: Task[Any]) -> None:
-        """One sample is enough. Raise a UserError if no step is left for the reviser or the discriminator."""
+        """Raise a UserError if no step is left for the reviser or the discriminator. One training sample is enough."""
         config, steps = task.config, task.config.train.steps
         if config.train.seconds:
             return
@@ -130,15 +130,15 @@ class Trainer(BaseTrainer):
         """Take a step of the game, then of the reviser's game, then of the reranker."""
         done = self.done
         if done < self.game_ends:
-            parts = self._draft(done / self.game_ends)
+            parts = self._step_generator(done / self.game_ends)
         elif done < self.revision_ends:
-            parts = self._revise((done - self.game_ends) / (self.revision_ends - self.game_ends))
+            parts = self._step_reviser((done - self.game_ends) / (self.revision_ends - self.game_ends))
         else:
-            parts = self._rerank()
+            parts = self._step_discriminator()
         self.progress.step += 1
         return parts
 
-    def _draft(self, done: float) -> dict[str, Tensor]:
+    def _step_generator(self, done: float) -> dict[str, Tensor]:
         """Take a step of the generator's game, of which a fraction is done, and update the moving average."""
         config = self.config.train
         if self.revision:  # a run that is resumed with more steps may go back to this game
@@ -147,7 +147,7 @@ class Trainer(BaseTrainer):
         self.average.update_parameters(self.generator)
         return parts
 
-    def _revise(self, done: float) -> dict[str, Tensor]:
+    def _step_reviser(self, done: float) -> dict[str, Tensor]:
         """Take a step of the reviser's game, of which a fraction is done, and update its moving average."""
         assert self.revision and self.config.reviser
         if not self._revised:
@@ -167,12 +167,12 @@ class Trainer(BaseTrainer):
             self._candidates.clear()
         return game.play(self.progress.step, self.draw, self._noise)
 
-    def _rerank(self) -> dict[str, Tensor]:
+    def _step_discriminator(self) -> dict[str, Tensor]:
         """Take a step of the reranker on a real batch and as many candidates under the same conditions.
 
         Nothing that writes samples changes any more. So the steps go through CANDIDATES of them again and again, beside
         the same real ones, and only the first round draws them. Where sampling chooses among revisions of a later pass,
-        the first steps, EARLY, have candidates of any pass up to it.
+        the first steps, EARLY, have candidates of any pass up to it. With one pass they have others of the same kind.
         """
         assert self.reranker and self.config.reranker
         turn = self.reranker.steps % max(1, CANDIDATES // self.batches.size)
