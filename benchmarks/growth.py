@@ -28,8 +28,8 @@ from seqgan_gp.errors import UserError
 from seqgan_gp.machine import prepare
 from seqgan_gp.models.critic import CriticNetwork
 from seqgan_gp.models.generator import GeneratorNetwork
+from seqgan_gp.models.players import RelaxedGenerator
 from seqgan_gp.models.relaxations import StraightThrough
-from seqgan_gp.training.text import RelaxedGenerator
 
 from .critic_step import EMBEDDING, KERNEL, WEIGHT, Case
 from .timing import exponent, spread, take_turns

@@ -11,8 +11,8 @@ from seqgan_gp.adversarial.substitutions import substitution_loss
 from seqgan_gp.models.conditions import LabelEncoder
 from seqgan_gp.models.critic import CriticNetwork
 from seqgan_gp.models.generator import GeneratorNetwork
+from seqgan_gp.models.players import RelaxedGenerator
 from seqgan_gp.models.relaxations import RELAXATIONS, HardTokens, OneHot
-from seqgan_gp.training.text import RelaxedGenerator
 
 B, L, V = 3, 4, 7
 

@@ -33,7 +33,7 @@ class BaseTrainer(ABC):
         self.accelerator, self.task, self.config = accelerator, task, task.config
         config: Experiment = task.config
         share = config.train.batch_size // accelerator.num_processes
-        self.share = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
+        self.own_rows = slice(accelerator.process_index * share, (accelerator.process_index + 1) * share)
         self.progress = checkpoint.Progress(config.seed)
 
     @staticmethod

@@ -139,7 +139,7 @@ class LikelihoodTrainer(BaseTrainer):
         batch = torch.from_numpy(self.real[self.training[self.batches[progress.step]]])
         tokens = self.model.counted(batch).sum().item()
         # Gradients and logged numbers are averaged over processes. This factor makes them means over all tokens.
-        loss = self.step_module(moved(batch[self.share], accelerator.device)) * (accelerator.num_processes / tokens)
+        loss = self.step_module(moved(batch[self.own_rows], accelerator.device)) * (accelerator.num_processes / tokens)
         self.optimizer.zero_grad()
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(self.model.parameters(), config.clip)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
 from .. import networks, pretrained
@@ -22,7 +21,8 @@ from ..config.text import TextConfig
 from ..errors import UserError
 from ..files import copy_file, failing
 from ..models.critic import CriticNetwork
-from ..models.relaxations import HardTokens, Relaxation
+from ..models.players import RelaxedGenerator, RelaxedReviser
+from ..models.relaxations import Relaxation
 from ..models.reviser import RevisingGenerator
 from ..models.sequence import SequenceModel, finish
 from ..terminal import progress
@@ -36,34 +36,6 @@ from ..text.prepared import Prepared, Rows
 from ..text.tokenizer import Tokenizer
 from ..text.words import unit_of
 from . import sizes, task, text_evaluator
-
-
-class RelaxedGenerator(nn.Module):
-    """Turns noise (B, noise_size) into the tokens that the critic scores, one-hot or soft, with a gradient.
-
-    Where gradients are off, it returns ids (B, L) for one-hot tokens. A condition is passed on to the
-    generator if there is one.
-    """
-
-    def __init__(self, generator: nn.Module, relaxation: Relaxation):
-        super().__init__()
-        self.generator, self.relaxation = generator, relaxation
-
-    def forward(self, noise: Tensor, condition: Tensor | None = None) -> Tensor | HardTokens:
-        relax = self.relaxation.parts if torch.is_grad_enabled() else self.relaxation.detached
-        return relax(self.logits(noise, condition))
-
-    def logits(self, noise: Tensor, condition: Tensor | None) -> Tensor:
-        return self.generator(noise, condition)
-
-
-class RelaxedReviser(RelaxedGenerator):
-    """The same of one of the passes of a reviser, which the noise chooses."""
-
-    generator: RevisingGenerator
-
-    def logits(self, noise: Tensor, condition: Tensor | None) -> Tensor:
-        return self.generator.any_pass(noise, condition)
 
 
 def _settled(config: TextConfig, kind: str | None, tokens: int, length: int) -> TextConfig:

@@ -185,10 +185,10 @@ class Trainer(BaseTrainer):
             rng, sampling = np.random.default_rng((self.config.seed, turn, 2 if early else 1)), self._sampling
             if last := self.config.reranker.passes:
                 sampling = sampling.with_passes(1 + turn % last if early else last)
-            drawn = self.task.candidates(sampling, len(rows), rng, given)[self.share]
+            drawn = self.task.candidates(sampling, len(rows), rng, given)[self.own_rows]
             self._candidates[turn, early] = drawn.to(torch.int32)
         fake, factor = self._candidates[turn, early].long(), 1 - part
-        condition = None if given is None else given[self.share]
+        condition = None if given is None else given[self.own_rows]
         return self.reranker.update(self.critic, self._real(rows), fake, factor, condition)
 
     def draw(self, number: int) -> Batch:
@@ -196,20 +196,20 @@ class Trainer(BaseTrainer):
         rows = self.batches[number]
         alpha = self.game.penalty.mix(self.progress.rng, len(rows), self.task.real.shape[1])
         known = self.task.condition_rows
-        condition = None if known is None else self._share(known[rows])
-        return Batch(self._real(rows), self._noise(), self._share(alpha), condition)
+        condition = None if known is None else self._own(known[rows])
+        return Batch(self._real(rows), self._noise(), self._own(alpha), condition)
 
     def _real(self, rows: np.ndarray) -> Tensor:
-        return self._share(self.task.real[rows])
+        return self._own(self.task.real[rows])
 
     def _noise(self) -> Tensor:
         drafting = self.done < self.game_ends or not self.revision
         player = self.generator if drafting else self.revising
-        return moved(player.sample_noise(self.batches.size, self.progress.rng)[self.share], self.accelerator.device)
+        return moved(player.sample_noise(self.batches.size, self.progress.rng)[self.own_rows], self.accelerator.device)
 
-    def _share(self, batch: np.ndarray) -> Tensor:
+    def _own(self, batch: np.ndarray) -> Tensor:
         """This process's share of a batch, on its device."""
-        return onto(batch[self.share], self.accelerator.device)
+        return onto(batch[self.own_rows], self.accelerator.device)
 
     def sampler(self) -> Any:
         """A sampler with the moving averages, and the discriminator once its training has begun."""
