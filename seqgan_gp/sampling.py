@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from . import config as configs
 from .artefacts import CONFIG, locate, read_config, saved_networks
-from .errors import UserError
+from .errors import UserError, one_line
 from .files import atomic_write
 from .machine import best_device, prepare
 from .modality import modality
@@ -39,7 +39,6 @@ def sample(options: argparse.Namespace) -> int:
 def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     """Write one sentence on each line, with the label that the options give, or as answers to the lines of a file."""
     from .pretrained import Generator, Price, draw_until, infill
-    from .text.words import one_line
     from .text.writing import form_of, written
 
     if Path(options.out or "").suffix.lower() in PICTURES:
@@ -77,7 +76,7 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
             bar.update(len(chunk))
         bar.close()
     if options.fix is not None:
-        print(f"--fix {one_line(options.fix)}: {price.of(num)}", file=sys.stderr)
+        print(one_line(f"--fix {options.fix}: {price.of(num)}"), file=sys.stderr)
     return 0
 
 

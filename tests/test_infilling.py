@@ -244,3 +244,10 @@ def test_a_run_without_a_discriminator_chooses_by_its_critic(revised, tmp_path, 
     found = capsys.readouterr().out.splitlines()
     least = list(infill(Generator.from_pretrained(revised), "the ? dog", 5, candidates=4))
     assert len(found) == 5 and found != least  # without a judge, the least surprise chooses
+
+
+def test_the_price_is_one_line_whatever_the_pattern_holds(revised, capsys):
+    assert main(["sample", str(revised), "--num", "2", "--fix", "the ?\n dog", "--candidates", "4"]) == 0
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1 and r"--fix the ?\n dog: 4 candidates" in printed.err
+    assert len(printed.out.splitlines()) == 2
