@@ -8,6 +8,7 @@ import torch
 from conftest import rows, train, weights
 
 from seqgan_gp import artefacts, config
+from seqgan_gp.cli import main
 from seqgan_gp.training import checkpoint, folder
 
 
@@ -113,3 +114,16 @@ def test_a_run_that_has_lost_files_says_how_to_bring_them_back(run, tmp_path, ca
     assert "holds no run to resume: it has checkpoints, but has lost files" in message
     subprocess.run(message.split("belong to a run; ")[1].split(" brings them back")[0], shell=True, check=True)
     assert train(copy, "--resume") == 0
+
+
+def test_a_run_resumed_without_a_config_takes_its_own_options(tmp_path, capsys):
+    options = ["--generator.width=6", "--penalty.weight=3", "--train.keep=5"]
+    assert train(tmp_path / "whole", *options, "--train.steps=4") == 0
+    assert train(tmp_path / "parts", *options, "--train.steps=2") == 0
+    assert main(["train", "--resume", f"--output={tmp_path / 'parts'}", "--train.steps=4"]) == 0
+    whole, parts = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert whole.keys() == parts.keys() and all(torch.equal(v, parts[k]) for k, v in whole.items())
+    assert config.load(tmp_path / "parts" / "config.yaml") == config.load(tmp_path / "whole" / "config.yaml")
+    capsys.readouterr()
+    assert main(["train", "--resume", str(tmp_path / "parts")]) == 2
+    assert f"a run folder is --output {tmp_path / 'parts'}\n" in capsys.readouterr().err

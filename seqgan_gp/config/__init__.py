@@ -13,10 +13,11 @@ from .experiment import (
     RevisionConfig,
     TrainConfig,
 )
-from .files import load, modality_of, save
+from .files import SAVED, load, modality_of, save
 from .schema import flat
 
 __all__ = [
+    "SAVED",
     "EvaluationConfig",
     "Experiment",
     "Invocation",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os.path
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -16,7 +17,7 @@ from ..errors import UserError
 from ..fields import is_text
 from ..modality import TEXT
 from .experiment import Experiment
-from .files import default, known_modality, naming, read, read_yaml
+from .files import SAVED, default, known_modality, naming, read, read_yaml
 from .help import explain
 from .schema import changed, flat, keys, sections, unknown
 
@@ -53,7 +54,8 @@ def new_parser(prog: str) -> argparse.ArgumentParser:
     )
     add("--modality", action="append", default=[], help="kind of samples, which determines the keys")
     add("--output", metavar="DIR", help="run folder (default: runs/NAME for --config NAME.yaml)")
-    add("--resume", action="store_true", help="continue the run from its last checkpoint")
+    resume = "continue the run from its last checkpoint; without --config, the run in --output has all other options"
+    add("--resume", action="store_true", help=resume)
     add("--overwrite", action="store_true", help="delete the run in the run folder and start anew")
     return parser
 
@@ -61,13 +63,17 @@ def new_parser(prog: str) -> argparse.ArgumentParser:
 def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
     """Parse the arguments of the training command.
 
-    Options override files, in any order, and later files override earlier ones.
+    Options override files, in any order, and later files override earlier ones. A run that resumes without a
+    file takes its own.
 
     Raises:
         UserError: an unknown key, a value of another type or out of range, a missing file or module.
     """
     parser = new_parser(prog)
     given, rest = parser.parse_known_args(arguments)
+    output = None if given.output is None else Path(_path("output", given.output))
+    if given.resume and not given.config and output is not None and os.path.isfile(output / SAVED):
+        given.config = [str(output / SAVED)]
     paths = [shipped.find(_path("config", f), "configs", ".yaml", "config") for f in given.config]
     files = {path: read(path) for path in paths}
     named = [name for values in files.values() for name in _list(values.get("imports"))]
@@ -88,9 +94,8 @@ def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
     config.check()
     if given.resume and given.overwrite:
         raise UserError("--resume and --overwrite contradict each other: give one of them")
-    name = paths[-1].stem if paths else "default"
-    output = f"runs/{name}" if given.output is None else _path("output", given.output)
-    return Invocation(config, Path(output), given.resume, given.overwrite)
+    output = output or Path("runs", paths[-1].stem if paths else "default")
+    return Invocation(config, output, given.resume, given.overwrite)
 
 
 def differences(config: Experiment) -> dict[str, tuple[Any, Any]]:
@@ -186,7 +191,8 @@ def _pairs(arguments: list[str]) -> Iterator[tuple[str, str]]:
     for argument in left:
         name, equals, text = argument.partition("=")
         if not name.startswith("--"):
-            raise UserError(f"{argument} stands alone: options are --key value, or --key=value")
+            run = f"; a run folder is --output {argument}" if os.path.isfile(os.path.join(argument, SAVED)) else ""
+            raise UserError(f"{argument} stands alone: options are --key value, or --key=value{run}")
         if not equals:
             text = next(left, "--")
             if text.startswith("--"):
