@@ -13,7 +13,7 @@ from conftest import train
 from torch import nn
 
 from seqgan_gp import Generator, artefacts
-from seqgan_gp.adversarial.reranker import Forgetful, accepted, resample
+from seqgan_gp.adversarial.reranker import WordDropout, accepted, resample
 from seqgan_gp.cli import main
 from seqgan_gp.config import OptimizerConfig, RerankingConfig
 from seqgan_gp.errors import UserError
@@ -142,7 +142,7 @@ def test_it_starts_from_the_critic_and_leaves_the_critic_alone():
 def test_dropout_hides_whole_positions_and_only_while_it_learns():
     torch.manual_seed(0)
     critic = CriticNetwork(4, 50, width=8, blocks=1)
-    hiding = Forgetful(critic, 0.2)
+    hiding = WordDropout(critic, 0.2)
     ids = torch.randint(4, (200, 50))
     seen, all_of_it = hiding.embed(ids), critic.embed(ids)
     hidden = (seen == 0).all(dim=2)
@@ -150,7 +150,7 @@ def test_dropout_hides_whole_positions_and_only_while_it_learns():
     assert hidden.float().mean(dim=0).max() < 0.35 and hidden.float().mean(dim=1).max() < 0.5  # each drawn by itself
     torch.testing.assert_close(seen[~hidden], all_of_it[~hidden] / 0.8)
     assert torch.equal(hiding.eval().embed(ids), all_of_it)
-    assert torch.equal(Forgetful(critic, 0.0).embed(ids), all_of_it)
+    assert torch.equal(WordDropout(critic, 0.0).embed(ids), all_of_it)
 
 
 def test_with_dropout_it_learns_a_small_corpus_less_by_heart():

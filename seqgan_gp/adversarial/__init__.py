@@ -8,7 +8,7 @@ from .constraints import PARAMETRIZATIONS, clip_weights, spectral, weight_norm
 from .game import Batch, CriticLoss, Game
 from .objectives import OBJECTIVES, Objective
 from .penalty import MIXINGS, SIDES, Penalty, gradient_norm, gradient_penalty, interpolate
-from .reranker import Forgetful, Reranker, accepted, resample
+from .reranker import Reranker, WordDropout, accepted, resample
 
 __all__ = [
     "MIXINGS",
@@ -17,11 +17,11 @@ __all__ = [
     "SIDES",
     "Batch",
     "CriticLoss",
-    "Forgetful",
     "Game",
     "Objective",
     "Penalty",
     "Reranker",
+    "WordDropout",
     "accepted",
     "clip_weights",
     "gradient_norm",

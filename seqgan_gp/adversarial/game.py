@@ -45,6 +45,13 @@ class Batch(NamedTuple):
         return () if self.condition is None else (self.condition,)
 
 
+class Sides(NamedTuple):
+    """The same of real and of generated samples: their tokens, embeddings or scores."""
+
+    real: Tensor
+    fake: Tensor
+
+
 class CriticLoss(nn.Module):
     """The critic's loss on real and generated samples, with its gradient penalty.
 
@@ -92,32 +99,18 @@ class CriticLoss(nn.Module):
         found: list[tuple[Tensor, Tensor]] = []  # the penalty and the norms at each place
         # Parametrized weights are computed once, so power iteration takes one step.
         with parametrize.cached():
-            embedded_real, embedded_fake = self.critic.embed(real), self.critic.embed(fake)
+            embedded = Sides(self.critic.embed(real), self.critic.embed(fake))
             if at <= {"interpolates"}:
                 twice = [torch.cat([c, c]) for c in given]
-                scores = wide(self.critic.score(torch.cat([embedded_real, embedded_fake]), *twice))
-                real_score, fake_score = scores.chunk(2)
+                scores = Sides(*wide(self.critic.score(torch.cat(embedded), *twice)).chunk(2))
             else:  # separate passes, so that each inner gradient goes through its own samples only
-                sides = (("real", real, embedded_real), ("generated", fake, embedded_fake))
-                scored = []
-                for place, tokens, embedded in sides:
-                    scores, points = self._score(tokens, embedded, place in at, given)
-                    if points is not None:
-                        found.append(gradient_penalty(scores, points, penalty.side))
-                    scored.append(wide(scores))
-                real_score, fake_score = scored
+                real_score, at_real = self._score(real, embedded.real, "real" in at, given)
+                fake_score, at_fake = self._score(fake, embedded.fake, "generated" in at, given)
+                scores, found = Sides(real_score, fake_score), at_real + at_fake
             if "interpolates" in at:
-                if alpha is None:
-                    raise ValueError("a penalty at interpolates needs alpha, their places: pass it in the batch")
-                # In a pass shared with real and generated samples, the inner gradient would go through all three.
-                if penalty.one_hot:
-                    points = interpolate(one_hot(real, self.critic), one_hot(fake, self.critic), alpha)
-                    found.append(gradient_penalty(self.critic(points, *given), points, penalty.side))
-                else:
-                    points = interpolate(embedded_real, embedded_fake, alpha)
-                    found.append(gradient_penalty(self.critic.score(points, *given), points, penalty.side))
-            loss = self.objective.critic(real_score, fake_score).mean()
-        parts = {"wasserstein": (real_score - fake_score).mean().detach()}
+                found.append(self._at_interpolates(Sides(real, fake), embedded, alpha, given))
+            loss = self.objective.critic(scores.real, scores.fake).mean()
+        parts = {"wasserstein": (scores.real - scores.fake).mean().detach()}
         if found:
             total = torch.stack([value for value, _ in found]).sum()
             loss = loss + penalty.weight * penalty.every * total
@@ -127,14 +120,33 @@ class CriticLoss(nn.Module):
 
     def _score(
         self, tokens: Tensor, embedded: Tensor, penalised: bool, given: tuple[Tensor, ...]
-    ) -> tuple[Tensor, Tensor | None]:
-        """Scores (B,), and their points if they are penalised, else None."""
-        if penalised and self.penalty.one_hot:
+    ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+        """The scores (B,) of one side, and its penalty and norms if it is penalised."""
+        if not penalised:
+            return wide(self.critic.score(embedded, *given)), []
+        if self.penalty.one_hot:
             points = one_hot(tokens, self.critic).detach().requires_grad_()
-            return self.critic(points, *given), points
-        if penalised and not embedded.requires_grad:
-            embedded = embedded.detach().requires_grad_()
-        return self.critic.score(embedded, *given), embedded if penalised else None
+            scores = self.critic(points, *given)
+        else:
+            points = embedded if embedded.requires_grad else embedded.detach().requires_grad_()
+            scores = self.critic.score(points, *given)
+        return wide(scores), [gradient_penalty(scores, points, self.penalty.side)]
+
+    def _at_interpolates(
+        self, tokens: Sides, embedded: Sides, alpha: Tensor | None, given: tuple[Tensor, ...]
+    ) -> tuple[Tensor, Tensor]:
+        """The penalty between real and generated samples, and the norms of the gradient.
+
+        It has a pass of its own: in one shared with both sides, the inner gradient would go through all three.
+        """
+        if alpha is None:
+            raise ValueError("a penalty at interpolates needs alpha, their places: pass it in the batch")
+        if self.penalty.one_hot:
+            real, fake = (one_hot(side, self.critic) for side in tokens)
+            points = interpolate(real, fake, alpha)
+            return gradient_penalty(self.critic(points, *given), points, self.penalty.side)
+        points = interpolate(embedded.real, embedded.fake, alpha)
+        return gradient_penalty(self.critic.score(points, *given), points, self.penalty.side)
 
 
 class Game:

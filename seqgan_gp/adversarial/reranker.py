@@ -45,7 +45,7 @@ def resample(log_ratios: Tensor, chance: Tensor) -> Tensor:
     return (log_ratios - chance.log()).argmax(dim=1)
 
 
-class Forgetful(nn.Module):
+class WordDropout(nn.Module):
     """A critic with dropout of whole positions (word dropout; Gal and Ghahramani 2016, section 4.2).
 
     In training, the embeddings of random positions of each sample are zero, and the others are scaled up.

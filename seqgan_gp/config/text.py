@@ -12,7 +12,7 @@ from ..fields import NonNegativeInt, OneOf, PositiveDepth, PositiveFloat, Positi
 from ..modality import TEXT, modality
 from ..models.critic import CriticNetwork
 from ..models.generator import GeneratorNetwork
-from ..models.relaxations import RELAXATIONS, one_hot
+from ..models.relaxations import RELAXATIONS, gives_one_hot
 from ..text.choices import TOKENS, dilation_of, passes_of, share_of
 from .blocks import Blocks
 from .corpus import CHOSEN, ConditionConfig, CorpusConfig, TokenizerConfig
@@ -190,12 +190,12 @@ class TextConfig(Experiment):
             return None
         substitutions = self.revision.substitutions
         if substitutions is None:
-            substitutions = SUBSTITUTIONS if self._one_hot else 0
+            substitutions = SUBSTITUTIONS if self._gives_one_hot else 0
         return dataclasses.replace(self.revision, passes=self.passes, substitutions=substitutions)
 
     @property
-    def _one_hot(self) -> bool:
-        return one_hot(RELAXATIONS[self.relaxation.kind](self.relaxation.temperature))
+    def _gives_one_hot(self) -> bool:
+        return gives_one_hot(RELAXATIONS[self.relaxation.kind](self.relaxation.temperature))
 
     @property
     def reranker(self) -> RerankingConfig | None:
@@ -236,7 +236,7 @@ class TextConfig(Experiment):
                 "left of the training for the generator; lower one of them, or give revision.passes 0 for no reviser"
             )
         for name, section in (("relaxation", self.relaxation), ("revision", self.reviser)):
-            if section and section.substitutions and not self._one_hot:
+            if section and section.substitutions and not self._gives_one_hot:
                 raise UserError(
                     f"{name}.substitutions is {section.substitutions} and relaxation.kind {self.relaxation.kind}: soft "
                     f"tokens have no substitutions; give {name}.substitutions 0, or a straight-through kind"

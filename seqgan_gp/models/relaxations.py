@@ -114,7 +114,7 @@ class Relaxation(ABC):
         return tokens.ids if isinstance(tokens, HardTokens) else tokens
 
 
-def one_hot(relaxation: Relaxation) -> bool:
+def gives_one_hot(relaxation: Relaxation) -> bool:
     """Whether a relaxation gives one-hot tokens. It is tried on zeros; torch's random state stays as it is."""
     with torch.random.fork_rng(devices=[]):
         return isinstance(relaxation.parts(torch.zeros(2, 3, 5)), HardTokens)

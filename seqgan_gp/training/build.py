@@ -11,7 +11,7 @@ from ..adversarial.game import CriticLoss, Game
 from ..adversarial.gradients import Gradients
 from ..adversarial.objectives import OBJECTIVES
 from ..adversarial.penalty import MIXINGS, SIDES, Penalty
-from ..adversarial.reranker import Forgetful, Reranker
+from ..adversarial.reranker import Reranker, WordDropout
 from ..config import Experiment, PenaltyConfig, RerankingConfig, RevisionConfig
 from ..models.backbones import hidden_matrices
 from .recording import make_gradients
@@ -100,7 +100,7 @@ def make_reranker(
     """
     key, weights, hidden = "reranking.optimizer", discriminator.parameters(), hidden_matrices(discriminator)
     loss, optimizer = accelerator.prepare(
-        CriticLoss(Forgetful(discriminator, config.dropout), OBJECTIVES["non-saturating"]),
+        CriticLoss(WordDropout(discriminator, config.dropout), OBJECTIVES["non-saturating"]),
         make_optimizer(key, config.optimizer, weights, STILL_BETAS, hidden),
     )
     return Reranker(discriminator, loss, optimizer, config.optimizer.lr, gradients or Gradients(accelerator.backward))
