@@ -20,8 +20,8 @@ from seqgan_gp.cli import main
 from seqgan_gp.config import PenaltyConfig
 from seqgan_gp.files import atomic_binary
 from seqgan_gp.text.grammar import Grammar
-from seqgan_gp.training import monitor
 from seqgan_gp.training.build import make_penalty
+from seqgan_gp.training.curves import draw as draw_curves
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"
@@ -56,14 +56,11 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         yield
 
 
-draw_curves = monitor.draw_curves
-
-
 DOT = Image.new("L", (3, 2))
 
 
 def draw_a_dot(rows: Sequence[dict], panels: Sequence, path: Path, real_samples: str) -> None:
-    """Stands in for `draw_curves`, which takes two thirds of the time of a tiny run."""
+    """Stands in for `curves.draw`, which takes two thirds of the time of a tiny run."""
     with atomic_binary(path) as file:
         DOT.save(file, "png")
 
@@ -72,14 +69,14 @@ def draw_a_dot(rows: Sequence[dict], panels: Sequence, path: Path, real_samples:
 def dots() -> Iterator[None]:
     """The runs of tests draw no curves, but for those of the fixture `curves`."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(monitor, "draw_curves", draw_a_dot)
+        patch.setattr("seqgan_gp.training.curves.draw", draw_a_dot)
         yield
 
 
 @pytest.fixture
 def curves(monkeypatch: pytest.MonkeyPatch) -> None:
     """The runs of this test draw their curves."""
-    monkeypatch.setattr(monitor, "draw_curves", draw_curves)
+    monkeypatch.setattr("seqgan_gp.training.curves.draw", draw_curves)
 
 
 @pytest.fixture

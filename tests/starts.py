@@ -167,10 +167,10 @@ def serve(connection: Connection) -> None:
     import seqgan_gp.training.text
     import seqgan_gp.training.trainer  # noqa: F401
     from seqgan_gp.cli import main
-    from seqgan_gp.training import monitor
+    from seqgan_gp.training import curves
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for pytest and for commands
-    monitor.draw_curves = draw_a_dot
+    curves.draw = draw_a_dot
     gc.freeze()  # or each fork would copy all objects when it ends
     while True:
         try:

@@ -7,7 +7,7 @@ from conftest import train
 
 from seqgan_gp.evaluation.figures import frontier
 from seqgan_gp.evaluation.scorer import Scored
-from seqgan_gp.training.monitor import draw_curves
+from seqgan_gp.training.curves import draw
 from studies import report
 
 
@@ -44,7 +44,7 @@ def test_curves_show_every_row_of_the_metrics_and_real_samples_dotted(tmp_path, 
         ("fractions", ("eval/jsd_1", "eval/unique")),
         ("loss", ("train/loss", "validation/loss")),
     ]
-    draw_curves(rows, panels, tmp_path / "curves.png", "real text")
+    draw(rows, panels, tmp_path / "curves.png", "real text")
     assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
     shown = {axes.get_title(): axes for axes in drawn[0].axes if axes.lines}
     assert list(shown) == ["estimate", "fractions", "loss"]
@@ -76,7 +76,7 @@ def test_no_legend_covers_a_panel_and_the_parts_of_the_training_are_marked(tmp_p
     rows = [{"step": 10 * n, "train/wasserstein": n / 3, **rate} for n, rate in enumerate(rates)]
     rows += [{"step": 40, **dict.fromkeys(keys, 0.5)}]
     panels = [("estimate", ("train/wasserstein",)), *((f"fractions {n}", keys) for n in range(4))]
-    draw_curves(rows, panels, tmp_path / "curves.png", "real text")
+    draw(rows, panels, tmp_path / "curves.png", "real text")
     (figure,) = drawn
     assert figure._suptitle.get_text() == "dotted: real text, same sample size"
     boxes = [axes.get_tightbbox(for_layout_only=True, bbox_extra_artists=[]) for axes in figure.axes if axes.lines]

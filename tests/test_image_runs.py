@@ -196,8 +196,8 @@ def test_a_run_imports_nothing_of_the_other_modality(modality, source, tmp_path)
     code = f"""
 import json, sys
 {quick}
-from seqgan_gp.training import monitor
-monitor.draw_curves = lambda rows, panels, path, real: path.touch()
+from seqgan_gp.training import curves
+curves.draw = lambda rows, panels, path, real: path.touch()
 from seqgan_gp.cli import main
 assert main(["train", *{options!r}, "--train.steps=2", "--output=run"]) == 0
 assert main(["sample", "run", "--num=4", {mine!r}]) == 0

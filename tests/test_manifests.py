@@ -186,7 +186,7 @@ def test_every_optimiser_goes_on_to_the_bit(tmp_path, name):
     from accelerate import Accelerator
 
     from seqgan_gp.config import OptimizerConfig
-    from seqgan_gp.training.setup import make_optimizer
+    from seqgan_gp.training.optimizers import make_optimizer
 
     accelerator = Accelerator(cpu=True)
     options = {"momentum": 0.9} if name in ("SGD", "RMSprop") else {}

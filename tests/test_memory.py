@@ -13,7 +13,7 @@ from seqgan_gp import Generator, artefacts, config, machine, memory
 from seqgan_gp.cli import main
 from seqgan_gp.config import OptimizerConfig
 from seqgan_gp.errors import UserError
-from seqgan_gp.training import setup
+from seqgan_gp.training import optimizers
 from seqgan_gp.training.text import TextTask
 from seqgan_gp.training.trainer import Trainer
 
@@ -117,8 +117,8 @@ def test_a_network_that_cannot_be_counted_is_not_refused():
 
 def test_optimizers_keep_what_they_are_said_to_keep():
     kept = {"Adam": 2, "SGD": 0, "RMSprop": 1}
-    assert {name: setup.states(OptimizerConfig(name)) for name in kept} == kept
-    assert setup.states(OptimizerConfig("SGD", options={"momentum": 0.9})) == 1
+    assert {name: optimizers.states(OptimizerConfig(name)) for name in kept} == kept
+    assert optimizers.states(OptimizerConfig("SGD", options={"momentum": 0.9})) == 1
 
 
 def test_a_reviser_counts_with_its_gradient_its_average_and_its_moments(task):

@@ -12,7 +12,7 @@ import pytest
 import torch
 from conftest import LONG, ROOT, TINY, steps, train, weights
 
-from seqgan_gp.training import folder, setup
+from seqgan_gp.training import folder, stopping
 
 INTERRUPTED = """
 import contextlib, io, json, signal, sys
@@ -93,7 +93,7 @@ def test_a_terminal_that_closes_twice_and_an_impatient_scheduler_do_not_break_of
 def test_a_background_job_that_a_shell_lets_ignore_ctrl_c_still_takes_it():
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as `command &` in a script does
     try:
-        with setup.StopRequest().listening() as stop:
+        with stopping.StopRequest().listening() as stop:
             signal.getsignal(signal.SIGINT)(signal.SIGINT, None)  # raised, it would end pytest, too
             assert stop.requested
     finally:
@@ -103,7 +103,7 @@ def test_a_background_job_that_a_shell_lets_ignore_ctrl_c_still_takes_it():
 def test_a_signal_that_the_user_ignores_stays_ignored():
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # nohup
     try:
-        with setup.StopRequest().listening() as stop:
+        with stopping.StopRequest().listening() as stop:
             signal.raise_signal(signal.SIGHUP)
             assert not stop.requested
     finally:
@@ -114,7 +114,7 @@ def test_signals_are_handled_as_before_once_a_run_has_ended(run, tmp_path):
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     assert train(tmp_path / "run", "--train.steps=1") == 0
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-    with setup.StopRequest().listening() as stop:
+    with stopping.StopRequest().listening() as stop:
         assert not stop.requested
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] != before
 

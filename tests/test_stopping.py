@@ -9,7 +9,7 @@ import pytest
 from conftest import LONG, rows, steps, train
 
 from seqgan_gp import artefacts
-from seqgan_gp.training import likelihood, loop, monitor, text_evaluator, trainer
+from seqgan_gp.training import curves, likelihood, loop, monitor, text_evaluator, trainer
 
 
 class Clock:
@@ -157,7 +157,7 @@ def test_pictures_take_a_two_hundredth_of_the_time_and_the_last_one_is_drawn(tmp
         return original(one)
 
     monkeypatch.setattr(monitor, "time", loop.time)
-    monkeypatch.setattr(monitor, "draw_curves", draw)
+    monkeypatch.setattr(curves, "draw", draw)
     monkeypatch.setattr(trainer.Trainer, "step", stopped)
     code = train(tmp_path / "run", "--train.steps=9", "--evaluation.every=1", "--train.log_every=1")
     assert code == (130 if stop else 0) and found == drawn

@@ -10,7 +10,7 @@ from corpora import load
 
 from seqgan_gp import config
 from seqgan_gp.text.tokenizer import Tokenizer
-from seqgan_gp.training import setup, trainer
+from seqgan_gp.training import optimizers, trainer
 from seqgan_gp.training.text import TextTask
 
 
@@ -97,7 +97,7 @@ def test_learning_rate_is_constant_then_falls_to_zero():
 def test_optimisers_get_the_momentum_that_the_penalty_wants():
     def options(name="Adam", **changes):
         parameters, optimizer = [torch.nn.Parameter(torch.zeros(1))], config.OptimizerConfig(name, **changes)
-        return setup.make_optimizer("train.critic", optimizer, parameters, trainer.Trainer.BETAS).param_groups[0]
+        return optimizers.make_optimizer("train.critic", optimizer, parameters, trainer.Trainer.BETAS).param_groups[0]
 
     assert options()["betas"] == options("AdamW")["betas"] == options("Muon")["betas"] == (0.0, 0.9)
     assert options(options={"betas": (0.5, 0.9)})["betas"] == (0.5, 0.9)

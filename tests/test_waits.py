@@ -12,7 +12,7 @@ from torch import nn
 from seqgan_gp import config
 from seqgan_gp.images.data import Splits
 from seqgan_gp.images.task import ImageTask
-from seqgan_gp.training import setup
+from seqgan_gp.training import optimizers
 from seqgan_gp.training.text import TextTask
 from seqgan_gp.training.trainer import Trainer
 
@@ -36,7 +36,7 @@ class Absent(Accelerator):
 @pytest.fixture(autouse=True)
 def optimisers_of_moved_weights(monkeypatch):
     """Let the optimisers keep their weights when these move, and update them by operations that "meta" knows."""
-    monkeypatch.setattr(setup, "FUSED", ())
+    monkeypatch.setattr(optimizers, "FUSED", ())
     torch.__future__.set_swap_module_params_on_conversion(True)
     yield
     torch.__future__.set_swap_module_params_on_conversion(False)

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from seqgan_gp import config
 from seqgan_gp.cli import main
 from seqgan_gp.config.text import TextConfig
-from seqgan_gp.training import monitor
+from seqgan_gp.training import curves
 from seqgan_gp.training.base import BaseTrainer
 from seqgan_gp.training.text import TextTask
 from seqgan_gp.training.trainer import Trainer
@@ -79,7 +79,7 @@ def unreadable_in_the_second() -> Iterator[None]:
 def run(out: Path) -> dict[str, int]:
     """All of them, and the exit code of each run."""
     torch.set_num_threads(1)
-    monitor.draw_curves = draw_a_dot
+    curves.draw = draw_a_dot
     Accelerator.end_training = lambda self: None  # type: ignore[method-assign]  # which would part the processes
     for system in SYSTEMS:
         found = gradients(system)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..training.monitor import TRAINING
+from ..training.curves import TRAINING
 from .charts import MOST, Chart, Line, lines
 from .content import LeftOut, few
 from .runs import Run

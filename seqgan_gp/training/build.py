@@ -14,8 +14,8 @@ from ..adversarial.penalty import MIXINGS, SIDES, Penalty
 from ..adversarial.reranker import Reranker, WordDropout
 from ..config import Experiment, PenaltyConfig, RerankingConfig, RevisionConfig
 from ..models.backbones import hidden_matrices
+from .optimizers import make_optimizer
 from .recording import make_gradients
-from .setup import make_optimizer
 
 # Betas of Adam and its variants, unless the config sets them.
 BETAS = (0.0, 0.9)  # those of Gulrajani et al. 2017, algorithm 1, for two players whose targets move

@@ -21,8 +21,9 @@ from . import checkpoint, folder, lock, replacing, threads
 from .base import BaseTrainer
 from .fitting import check_fits
 from .loop import Loop, safe
-from .setup import StopRequest, make_optimizer
+from .optimizers import make_optimizer
 from .several import agreed, check_shared
+from .stopping import StopRequest
 from .task import Task, task_of
 from .trackers import Trackers, check_trackers
 

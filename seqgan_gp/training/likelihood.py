@@ -27,7 +27,7 @@ from ..text.tokenizer import Tokenizer
 from .base import BaseTrainer
 from .batches import Batches
 from .checkpoint import State
-from .setup import make_optimizer, states
+from .optimizers import make_optimizer, states
 from .text import TextTask
 
 VALIDATION = 2_000  # validation sentences at most, unless the config sets the number

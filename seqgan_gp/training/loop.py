@@ -19,7 +19,7 @@ from ..files import failing
 from . import replacing
 from .base import BaseTrainer
 from .monitor import Monitor
-from .setup import StopRequest
+from .stopping import StopRequest
 from .task import Evaluator
 from .trackers import Trackers
 from .window import Diverged, Window, first_diverged

@@ -28,7 +28,7 @@ from .base import BaseTrainer
 from .batches import Batches
 from .build import BETAS, make_game, make_reranker, make_revision
 from .checkpoint import Record, State
-from .setup import states
+from .optimizers import states
 from .task import Task
 
 CANDIDATES = 50_000  # different ones that the reranker learns from
