@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pkgutil import resolve_name
-from typing import Any
+from typing import Any, NoReturn
 
 from . import notices, terminal
 from .errors import told
@@ -75,4 +78,25 @@ def main(arguments: list[str] | None = None) -> int:
     from . import extensions
 
     extensions.load(options.imports)
-    return resolve_name(options.function)(options)
+    with _ended_by_signals():
+        return resolve_name(options.function)(options)
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Within, SIGTERM and SIGHUP raise SystemExit, so that no unfinished file stays. One that is ignored stays so.
+
+    Training listens to signals itself.
+    """
+
+    def end(number: int, frame: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    main_thread = threading.current_thread() is threading.main_thread()  # no other one may ask
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name) and main_thread]
+    before = {n: signal.signal(n, end) for n in numbers if signal.getsignal(n) == signal.SIG_DFL}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -22,6 +22,7 @@ from .evaluation.rules import Rule, load_rule
 from .files import atomic_write
 from .machine import best_device, prepare_command
 from .metrics.edits import nearest
+from .places import check_files
 from .pretrained import Critic, Discriminator
 from .text.conditions import Labels
 from .text.cutting import Pair
@@ -64,6 +65,7 @@ def score(options: argparse.Namespace) -> int:
     if [options.candidates, options.reference, options.nearest].count(STANDARD_INPUT) > 1:
         raise UserError("- is given twice, and standard input can be read once: write it to a file first")
     form = form_to_write(options.out)  # refuses a form before the work
+    check_files({"--out": options.out}, [options.candidates, options.reference, options.nearest, options.valid])
     rule = load_rule(options.valid) if options.valid is not None else None
     prepare_command()
     checkpoint, device = locate(options.run), best_device()

@@ -19,6 +19,7 @@ from .files import atomic_write
 from .machine import best_device, prepare
 from .modality import modality
 from .options.sample import NUM
+from .places import check_files
 
 if TYPE_CHECKING:
     from .pretrained import Critic, Generator
@@ -44,6 +45,7 @@ def sample_text(checkpoint: Path, options: argparse.Namespace) -> int:
     if Path(options.out or "").suffix.lower() in PICTURES:
         raise UserError(f"--out is {options.out}, a picture, and {options.run} writes text: name a file such as s.txt")
     form = form_of(options.out)  # refuses a form before the work
+    check_files({"--out": options.out}, [options.context])
     if options.fix_by == "draw" and options.fix is None:
         raise UserError("--fix-by says how samples keep to a pattern: pass --fix PATTERN with it, or leave it out")
     if options.fix_by == "draw" and options.context is not None:

@@ -82,8 +82,8 @@ class Table:
 
     def markdown(self) -> str:
         numeric = [self._numeric(place) for place in range(len(self.heads))]
-        lines = [list(self.heads), ["---:" if column else "---" for column in numeric]]
-        lines += [[str(cell).replace("|", r"\|") for cell in row] for row in self.rows]
+        heads, *rows = ([str(cell).replace("|", r"\|") for cell in row] for row in (self.heads, *self.rows))
+        lines = [heads, ["---:" if column else "---" for column in numeric], *rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
     def terminal(self) -> str:

@@ -95,6 +95,9 @@ def test_windows_add_to_the_score_of_the_sequence():
     critic.window_score = None
     torch.testing.assert_close(both, critic.score(embedded) + local)
     assert local.std() > 0
+    for vocabulary, length in ((20, 0), (0, 8)):
+        with pytest.raises(ValueError, match=f"not {vocabulary} and {length}"):
+            CriticNetwork(vocabulary, length)
     with pytest.raises(ValueError, match="windows of 7 positions"):
         CriticNetwork(vocabulary=11, length=6, windows=7)
 

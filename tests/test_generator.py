@@ -60,3 +60,9 @@ def test_positions_are_told_apart_without_shared_noise():
 def test_generator_without_noise_is_refused():
     with pytest.raises(ValueError, match="noise"):
         GeneratorNetwork(vocabulary=11, length=6, noise=0)
+
+
+@pytest.mark.parametrize("shape", [(2, 15), (2, 17), (16,), (2, 8, 16)])
+def test_noise_of_another_shape_is_refused(shape):
+    with pytest.raises(ValueError, match=r"noise \(B, 16\) is needed"):
+        GeneratorNetwork(20, 8, noise=16)(torch.randn(shape))

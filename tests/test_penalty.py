@@ -9,9 +9,11 @@ from conftest import critic_loss
 from critics import batch, critic
 from torch import nn
 
+from seqgan_gp.adversarial.game import CriticLoss
 from seqgan_gp.adversarial.objectives import OBJECTIVES
 from seqgan_gp.adversarial.penalty import (
     SIDES,
+    Penalty,
     convex,
     crossover,
     gradient_norm,
@@ -172,3 +174,24 @@ def test_a_lazy_penalty_is_the_same_on_average():
     losses = [lazy(*sample, penalised=i % 4 == 0)["critic_loss"] for i in range(8)]
     torch.testing.assert_close(torch.stack(losses).mean(), full)
     assert "penalty" not in lazy(*sample, penalised=False)
+
+
+@pytest.mark.parametrize(
+    "reduce", [torch.mean, torch.sum, lambda scores: scores[:2], lambda scores: scores.expand(3, 4)]
+)
+def test_a_penalty_needs_one_score_for_each_point(reduce):
+    points = torch.randn(4, 3, requires_grad=True)
+    with pytest.raises(ValueError, match="one score for each point"):
+        gradient_penalty(reduce((points * 3).sum(1)), points)
+    with pytest.raises(ValueError, match="require no gradient"):
+        gradient_penalty(torch.ones(4, requires_grad=True), points.detach())
+    norm = gradient_norm((points * 3).sum(1, keepdim=True), points)
+    torch.testing.assert_close(norm, torch.full((4,), 27**0.5))
+
+
+@pytest.mark.parametrize("wrong", [{"weight": -1.0}, {"weight": math.nan}, {"at": frozenset(["fake"])}, {"every": 0}])
+def test_a_penalty_that_is_none_is_refused(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Penalty(**wrong)
+    with pytest.raises(ValueError, match="an Objective is needed"):
+        CriticLoss(critic(), "wasserstein", Penalty())

@@ -142,3 +142,10 @@ def test_many_tokens_are_drawn_in_pieces_like_all_at_once(monkeypatch):
     whole = sample_ids(logits, 0.8, chance)
     monkeypatch.setattr(relaxations, "BLOCK", 30)
     assert torch.equal(sample_ids(logits, 0.8, chance), whole)
+
+
+@pytest.mark.parametrize("temperature", [0, -1.0, float("nan")])
+@pytest.mark.parametrize("name", RELAXATIONS)
+def test_a_temperature_must_be_over_zero(name, temperature):
+    with pytest.raises(ValueError, match=f"temperature is {temperature}"):
+        RELAXATIONS[name](temperature)

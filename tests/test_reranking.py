@@ -359,3 +359,9 @@ def test_the_commands_take_a_number_of_candidates(chosen, run, tmp_path, capsys)
     assert main(["sweep", str(chosen), "--candidates", "1", *out]) == 0
     plain = list(Generator.from_pretrained(chosen).sample(20, temperature=0, candidates=1))
     assert next((tmp_path / "sweep" / "samples").glob("*-0.txt")).read_text().splitlines() == plain
+
+
+@pytest.mark.parametrize("choose", [resample, lambda ratios, chance: accepted(ratios, chance, 2.0)])
+def test_each_ratio_has_an_exponential_variable(choose):
+    with pytest.raises(ValueError, match=r"not \(3, 4\) and \(3, 2\)"):
+        choose(torch.zeros(3, 4), torch.ones(3, 2))

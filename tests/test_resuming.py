@@ -1,5 +1,6 @@
 """Test checkpoints and runs that resume from them, also after a crash."""
 
+import json
 import shutil
 import subprocess
 
@@ -75,8 +76,10 @@ def test_a_damaged_checkpoint_is_named(tmp_path, capsys):
 
 
 def test_a_run_resumed_before_its_first_checkpoint_names_real_scores_once(tmp_path):
-    assert train(tmp_path / "run", "--train.steps=3") == 0
+    assert train(tmp_path / "run", "--train.checkpoint_every=6") == 0
     shutil.rmtree(artefacts.checkpoints(tmp_path / "run")[0])
+    early = [json.dumps(row) for row in rows(tmp_path / "run") if row["step"] <= 3]
+    (tmp_path / "run" / folder.METRICS).write_text("\n".join([*early, ""]))
     assert train(tmp_path / "run", "--resume") == 0
     assert [row["step"] for row in rows(tmp_path / "run") if "real/jsd_4" in row] == [0]
 
@@ -127,3 +130,28 @@ def test_a_run_resumed_without_a_config_takes_its_own_options(tmp_path, capsys):
     capsys.readouterr()
     assert main(["train", "--resume", str(tmp_path / "parts")]) == 2
     assert f"a run folder is --output {tmp_path / 'parts'}\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("lost", ["moved", "emptied"])
+def test_a_run_that_lost_its_checkpoints_is_not_trained_anew(run, tmp_path, capsys, lost):
+    copy = shutil.copytree(run, tmp_path / "run")
+    if lost == "moved":
+        (copy / "checkpoints").rename(tmp_path / "elsewhere")
+    else:
+        shutil.rmtree(copy / "checkpoints")
+        (copy / "checkpoints").mkdir()
+    before = {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()}
+    assert train(copy, "--resume") == 2
+    error = capsys.readouterr().err
+    assert "holds no checkpoint: put it back" in error and "--overwrite" in error
+    assert {path: path.read_bytes() for path in copy.rglob("*") if path.is_file()} == before
+
+
+def test_a_run_killed_before_its_first_checkpoint_begins_anew_and_says_so(run, tmp_path, capsys):
+    copy = shutil.copytree(run, tmp_path / "run")
+    shutil.rmtree(copy / "checkpoints")
+    rows_before = [row for row in rows(copy) if row["step"] < 3]
+    (copy / folder.METRICS).write_text("".join(f"{json.dumps(row)}\n" for row in rows_before))
+    assert train(copy, "--resume") == 0
+    assert "it has no checkpoint yet, and begins anew" in capsys.readouterr().out
+    assert all(torch.equal(v, weights(copy)[k]) for k, v in weights(run).items())

@@ -11,7 +11,10 @@ import time
 import pytest
 import torch
 from conftest import LONG, ROOT, TINY, steps, train, weights
+from untrained import choosing
 
+from seqgan_gp.cli import main
+from seqgan_gp.pretrained import Generator
 from seqgan_gp.training import folder, stopping
 
 INTERRUPTED = """
@@ -150,3 +153,22 @@ def test_a_signal_from_outside_is_a_wish_to_stop(tmp_path):
     _, error = process.communicate(timeout=300)
     assert process.returncode == 130 and "--resume" in error and "Traceback" not in error
     assert len(steps(tmp_path / "run")) == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_a_signal_ends_leaves_no_unfinished_file(tmp_path, monkeypatch, number):
+    def interrupted(self, *args, **kwargs):
+        yield "one"
+        os.kill(os.getpid(), number)
+        yield "two"
+
+    choosing(tmp_path / "run")
+    out = tmp_path / "out" / "samples.txt"
+    out.parent.mkdir()
+    out.write_text("mine\n")
+    monkeypatch.setattr(Generator, "sample", interrupted)
+    before = signal.getsignal(number)
+    with pytest.raises(SystemExit) as end:
+        main(["sample", str(tmp_path / "run"), "--num", "2", "--out", str(out)])
+    assert end.value.code == 128 + number and signal.getsignal(number) == before
+    assert [path.name for path in out.parent.iterdir()] == ["samples.txt"] and out.read_text() == "mine\n"

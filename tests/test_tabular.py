@@ -57,3 +57,7 @@ def test_another_suffix_is_refused():
     check_suffix("--table", "a.csv")
     with pytest.raises(UserError, match=r"--table a.xlsx: its name must end in .md, .csv or .tex"):
         check_suffix("--table", "a.xlsx")
+
+
+def test_markdown_escapes_heads_like_cells():
+    assert Table(["a|b", "c"], [["d|e", "f"]]).markdown().splitlines()[::2] == [r"| a\|b | c |", r"| d\|e | f |"]

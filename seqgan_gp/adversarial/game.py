@@ -65,12 +65,17 @@ class CriticLoss(nn.Module):
         critic: a critic as described at the head of this file.
         objective: the losses.
         penalty: the gradient penalty; None for a critic without one.
+
+    Raises:
+        ValueError: the objective is none, such as the name of one.
     """
 
     critic: Any
 
     def __init__(self, critic: nn.Module, objective: Objective, penalty: Penalty | None = None):
         super().__init__()
+        if not isinstance(objective, Objective):
+            raise ValueError(f"objective is {objective!r}: an Objective is needed, such as OBJECTIVES['wasserstein']")
         self.critic, self.objective = critic, objective
         self.penalty = penalty or Penalty(weight=0.0)
 

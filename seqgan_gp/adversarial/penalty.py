@@ -73,10 +73,20 @@ def gradient_norm(scores: Tensor, points: Tensor) -> Tensor:
     Args:
         scores: scores (B,), each computed from its own point alone.
         points: points (B, ...), which require a gradient.
+
+    Raises:
+        ValueError: there is not one score for each point, or the points require no gradient.
     """
+    if scores.shape[:1] != points.shape[:1] or scores.numel() != len(points):
+        raise ValueError(
+            f"one score for each point is needed: scores (B,) of points (B, ...), not {tuple(scores.shape)} of "
+            f"{tuple(points.shape)}"
+        )
+    if not points.requires_grad:
+        raise ValueError("the points require no gradient: call requires_grad_() on them before they are scored")
     (gradient,) = torch.autograd.grad(scores.sum(), points, create_graph=True)
     gradient = gradient.to(torch.promote_types(gradient.dtype, torch.float32))
-    return torch.linalg.vector_norm(gradient.flatten(1), dim=1)
+    return torch.linalg.vector_norm(gradient.reshape(len(points), -1), dim=1)
 
 
 def gradient_penalty(
@@ -89,9 +99,15 @@ def gradient_penalty(
         scores: D(u), (B,).
         points: u, (B, ...), which require a gradient: interpolates (WGAN-GP), real (R1) or generated samples (R2).
         side: norms (B,) to penalties (B,).
+
+    Raises:
+        ValueError: see `gradient_norm`.
     """
     norm = gradient_norm(scores, points)
     return side(norm).mean(), norm
+
+
+PLACES = {"interpolates", "real", "generated"}
 
 
 @dataclass(frozen=True)
@@ -106,6 +122,9 @@ class Penalty:
         mix: function from a stream, B and L to the alphas of interpolates, (B,) or (B, L).
         every: k: only every k-th critic step has the penalty, with k times the weight (lazy regularisation; Karras et
             al. 2020, section 3.1).
+
+    Raises:
+        ValueError: the weight is under 0, a place is none of these, or k is under 1.
     """
 
     weight: float = 10.0
@@ -114,6 +133,14 @@ class Penalty:
     one_hot: bool = False
     mix: Callable[[np.random.Generator, int, int], np.ndarray] = convex
     every: int = 1
+
+    def __post_init__(self) -> None:
+        if not self.weight >= 0:
+            raise ValueError(f"weight is {self.weight}: give 0 or more")
+        if unknown := set(self.at) - PLACES:
+            raise ValueError(f"at has {', '.join(sorted(unknown))}: the places are {', '.join(sorted(PLACES))}")
+        if self.every < 1:
+            raise ValueError(f"every is {self.every}: give 1 or more")
 
 
 MIXINGS = {"convex": convex, "crossover": crossover}

@@ -27,7 +27,11 @@ def accepted(log_ratios: Tensor, chance: Tensor, bound: float) -> Tensor:
         log_ratios: log p(x) / q(x) of the candidates, (...).
         chance: independent standard exponential variables, (...).
         bound: M, over 0.
+
+    Raises:
+        ValueError: log_ratios and chance differ in shape.
     """
+    _check_shapes(log_ratios, chance)
     return chance > math.log(bound) - log_ratios  # an exponential variable is over t with the probability exp(-t)
 
 
@@ -40,9 +44,19 @@ def resample(log_ratios: Tensor, chance: Tensor) -> Tensor:
     Args:
         log_ratios: log p(x) / q(x) of the candidates, (B, k), up to a constant.
         chance: independent standard exponential variables, (B, k).
+
+    Raises:
+        ValueError: log_ratios and chance differ in shape.
     """
+    _check_shapes(log_ratios, chance)
     # Minus the logarithm of an exponential variable is a Gumbel variable.
     return (log_ratios - chance.log()).argmax(dim=1)
+
+
+def _check_shapes(log_ratios: Tensor, chance: Tensor) -> None:
+    if log_ratios.shape != chance.shape:
+        shapes = f"{tuple(log_ratios.shape)} and {tuple(chance.shape)}"
+        raise ValueError(f"one exponential variable for each ratio is needed, not {shapes}")
 
 
 class WordDropout(nn.Module):

@@ -15,6 +15,7 @@ from ..files import atomic_write
 from ..metrics.differences import LEAST_SEEDS
 from ..names import nearest
 from ..notices import notify
+from ..places import check_files, check_folder
 from ..tabular import check_suffix
 from ..text.reading import notify_of_column, read_sentences
 from ..text.words import characters, some, words
@@ -36,9 +37,9 @@ def evaluate(options: argparse.Namespace) -> int:
     many sentences as there are samples. Several files are seeds of one system, at equal size.
     """
     once(options.samples)
-    _check_files(options, options.samples)
     if options.table:
         check_suffix("--table", options.table)
+    _check_files(options, options.samples)
     texts = {file: _read_samples(file, options.column, options.size) for file in options.samples}
     fewest = min(map(len, texts.values()))
     compared = comparison.from_options(options)
@@ -85,6 +86,7 @@ def compare(options: argparse.Namespace) -> int:
     systems = seeds_of_systems(options.samples)
     files = [file for seeds in systems.values() for file in seeds]
     _check_files(options, files)
+    check_folder("--out", options.out)
     texts = {file: _read_samples(file, options.column) for file in files}
     compared = comparison.from_options(options)
     _check_rank(options.rank)
@@ -133,6 +135,7 @@ def sweep(options: argparse.Namespace) -> int:
     from ..text.conditions import Contexts
 
     _check_files(options, [])
+    check_folder("--out", options.out)
     if twice := [t for t in options.temperatures if options.temperatures.count(t) > 1]:
         raise UserError(f"--temperatures has {twice[0]:g} twice: give each temperature once")
     prepare_command()
@@ -192,8 +195,14 @@ def _other_corpora(runs: Sequence[str]) -> list[str]:
 
 
 def _check_files(options: argparse.Namespace, samples: Sequence[str]) -> None:
-    """Raise a UserError if standard input, which can be read once, is named twice. Warn of a column in no file."""
+    """Check the files that a command reads, and those that it writes beside a folder. Warn of a column in no file.
+
+    Raises:
+        UserError: standard input, which can be read once, is named twice; or see `check_files`.
+    """
     named = [*filter(None, [*samples, options.reference, options.train, getattr(options, "real", None)])]
+    outputs = {"--json": options.json, "--table": getattr(options, "table", None)}
+    check_files(outputs, [*named, options.grammar, options.valid])
     notify_of_column(named, options.column)
     if named.count(STANDARD_INPUT) > 1:
         raise UserError("- is given twice, and standard input can be read once: write it to a file first")

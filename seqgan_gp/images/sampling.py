@@ -11,6 +11,7 @@ from tqdm import tqdm
 from ..errors import UserError
 from ..machine import best_device
 from ..memory import check
+from ..places import check_files
 from .grid import save_grid
 from .pretrained import ImageGenerator
 
@@ -33,6 +34,7 @@ def sample_images(checkpoint: Path, options: argparse.Namespace) -> int:
         raise UserError("--label and --context are for text: images are given neither; leave them out")
     if options.out in (None, "-") or Path(options.out).suffix.lower() != ".png":
         raise UserError(f"--out is {options.out or 'not given'}: images need the name of a file that ends in .png")
+    check_files({"--out": options.out})
     generator = ImageGenerator.from_pretrained(checkpoint, best_device())
     height, width = 4 * generator.network.grid[1], 4 * generator.network.grid[2]
     check(2 * options.num * height * width, "a picture of all images", f"lower --num, which is {options.num:,}")

@@ -105,6 +105,8 @@ class CriticNetwork(nn.Module):
         **options: Any,
     ):
         super().__init__()
+        if min(vocabulary, length) < 1:
+            raise ValueError(f"a vocabulary and a length of at least 1 are needed, not {vocabulary} and {length}")
         if windows > length:
             raise ValueError(f"windows of {windows} positions are longer than a sequence of {length}")
         self.vocabulary, self.length = vocabulary, length

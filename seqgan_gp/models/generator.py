@@ -107,8 +107,11 @@ class GeneratorNetwork(NoiseModel):
         """Logits (B, L, V) of noise (B, noise_size), given a condition (B, ...).
 
         Raises:
-            ValueError: a conditional generator gets no condition, or an unconditional one gets one.
+            ValueError: a conditional generator gets no condition, or an unconditional one gets one; or the noise has
+                another shape.
         """
+        if noise.shape[1:] != (self.noise_size,):
+            raise ValueError(f"noise (B, {self.noise_size}) is needed, not {tuple(noise.shape)}")
         return self._logits(self._hidden(noise), condition)
 
     def _hidden(self, noise: Tensor) -> Tensor:

@@ -90,6 +90,9 @@ class Relaxation(ABC):
 
     Args:
         temperature: temperature of the softmax, over 0. Soft tokens approach one-hot ones as it approaches 0.
+
+    Raises:
+        ValueError: the temperature is not over 0.
     """
 
     sampling_temperature: ClassVar[float] = 0.0
@@ -97,6 +100,8 @@ class Relaxation(ABC):
     those that take the most probable one."""
 
     def __init__(self, temperature: float = 1.0):
+        if not temperature > 0:
+            raise ValueError(f"temperature is {temperature}: give a number over 0")
         self.temperature = temperature
 
     @abstractmethod

@@ -18,6 +18,7 @@ from ..files import atomic_write
 from ..machine import prepare_command
 from ..metrics.bootstrap import subset
 from ..notices import silenced
+from ..places import check_folder
 from .acceptability import acceptability
 from .against import against
 from .calibration import calibration
@@ -226,8 +227,8 @@ def probe(options: argparse.Namespace) -> int:
     if options.samples and len(options.runs) > 1:
         raise UserError("--samples is for one run: leave it out, and each run draws its own")
     _check_parts(parts)
-    if (out := Path(options.out)).exists() and not out.is_dir():
-        raise UserError(f"--out {out} is a file: give the name of a folder")
+    check_folder("--out", options.out)
+    out = Path(options.out)
     if options.checkpoints == "all":
         for run in options.runs:
             _check_checkpoints(run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 import time
@@ -13,6 +12,7 @@ from pathlib import Path
 from ..errors import UserError, one_line, told
 from ..files import atomic_write
 from ..machine import prepare_command
+from ..places import check_files
 from ..training.replacing import REPORT
 from . import page, story
 from .runs import read_all
@@ -50,11 +50,7 @@ def _check_out(out: Path) -> None:
     """Raise a UserError, before the work, if the page cannot be written there."""
     if out.is_dir():
         raise UserError(f"--out {out} is a folder: give the name of a file, such as {out / REPORT}")
-    above = next(folder for folder in out.absolute().parents if folder.exists())
-    if not above.is_dir():
-        raise UserError(f"--out {out}: {above} is a file, not a folder; give another place")
-    if not os.access(above, os.W_OK):
-        raise UserError(f"--out {out}: {above} cannot be written to; give another place")
+    check_files({"--out": str(out)})
 
 
 def at_end(run: Path) -> None:

@@ -240,8 +240,8 @@ class Tokenizer:
         hidden = self._hidden(sentences)
         encoded = self.backend.encode_batch(hidden, add_special_tokens=False)
         for sentence, encoding in zip(hidden, encoded, strict=True):
-            strange = np.flatnonzero(self.unknown_at(np.array(encoding.ids)))
-            for piece in (sentence[slice(*encoding.offsets[place])] for place in strange):
+            strange, offsets = np.flatnonzero(self.unknown_at(np.array(encoding.ids))), encoding.offsets
+            for piece in (sentence[slice(*offsets[place])] for place in strange):
                 piece = piece.replace(NOBODY_KNOWS, self._unknown_text)
                 bare = piece.strip()
                 found.append(piece if not bare or bare in known else bare)

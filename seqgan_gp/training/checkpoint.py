@@ -174,7 +174,7 @@ def load(accelerator: Accelerator, run: Path, state: State, progress: Progress) 
     """
     found = artefacts.checkpoints(run)
     if not found:
-        return []
+        return ["it has no checkpoint yet, and begins anew"]
     checkpoint, folder = found[-1], found[-1] / STATE
     if accelerator.is_main_process:  # a run that has no step left saves nothing more
         with contextlib.suppress(OSError):

@@ -25,7 +25,7 @@ from typing import Any
 
 from .. import config as configs
 from .. import manifest
-from ..artefacts import CONFIG, checkpoints
+from ..artefacts import CHECKPOINTS, CONFIG, UNFINISHED, checkpoints
 from ..config import Experiment
 from ..errors import UserError
 from ..files import atomic_write, failing, sync_tree
@@ -50,6 +50,7 @@ def check_free(output: Path, config: Experiment, resume: bool, overwrite: bool) 
         if not is_run(output):
             raise UserError(f"{output} holds no run to resume: {_remedy(output)}")
         saved = configs.load(output / CONFIG)
+        _check_checkpoints(output, saved)
         _check_same(saved, config.settled(saved) if type(saved) is type(config) else config, output)
     elif is_run(output):
         if not overwrite:
@@ -79,6 +80,20 @@ def _remedy(output: Path) -> str:
     if mend:
         return f"it has checkpoints, but has lost files that belong to a run; {' && '.join(mend)} brings them back"
     return "leave out --resume, or give the run's folder with --output"
+
+
+def _check_checkpoints(output: Path, saved: Experiment) -> None:
+    """Raise a UserError if a run has no checkpoints, and is past its first. One killed before it may begin anew."""
+    first = min(saved.train.checkpoint_every, saved.train.steps)
+    unfinished = any(UNFINISHED.fullmatch(path.name) for path in (output / CHECKPOINTS).glob(".*"))
+    if checkpoints(output) or unfinished:
+        return
+    last = max((row["step"] for row in sort_metrics(output / METRICS)[0]), default=0)
+    if last >= first:
+        raise UserError(
+            f"{output} has measured up to step {last}, and {output / CHECKPOINTS} holds no checkpoint: put it back, or "
+            "start anew with --overwrite in place of --resume"
+        )
 
 
 def _check_same(saved: Experiment, asked: Experiment, output: Path) -> None:
