@@ -106,6 +106,8 @@ def _given(generator: Generator, checkpoint: Path, options: argparse.Namespace) 
     for option, kind, key in (("label", Labels, "corpus.label"), ("context", Contexts, "corpus.context")):
         if getattr(options, option) is not None and not isinstance(condition, kind):
             raise UserError(f"{options.run} takes no {option}: leave out --{option}, or give a run trained with {key}")
+    if options.column is not None and options.context is None:
+        print("--column has no effect: it names a column of --context, which is not given", file=sys.stderr)
     if options.label is not None:
         return [options.label] * options.num
     if options.context is None:

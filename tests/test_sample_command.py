@@ -114,6 +114,11 @@ def test_sampling_takes_the_threads_that_the_user_asks_for(chosen, tmp_path, mon
         torch.set_num_threads(before)
 
 
+def test_a_column_without_contexts_is_said_to_have_no_effect(chosen, tmp_path, capsys):
+    sampled(chosen, tmp_path / "a.txt", "--column", "text")
+    assert "--column has no effect" in capsys.readouterr().err
+
+
 def test_a_label_and_a_context_are_not_given_together(labelled, capsys):
     assert main(["sample", str(labelled), "--label", "question", "--context", "questions.txt"]) == 2
     assert "not allowed with argument" in capsys.readouterr().err
