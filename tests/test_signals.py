@@ -167,8 +167,11 @@ def test_a_command_that_a_signal_ends_leaves_no_unfinished_file(tmp_path, monkey
     out.parent.mkdir()
     out.write_text("mine\n")
     monkeypatch.setattr(Generator, "sample", interrupted)
-    before = signal.getsignal(number)
-    with pytest.raises(SystemExit) as end:
-        main(["sample", str(tmp_path / "run"), "--num", "2", "--out", str(out)])
-    assert end.value.code == 128 + number and signal.getsignal(number) == before
+    before = signal.signal(number, signal.SIG_DFL)  # as in a terminal; nohup ignores SIGHUP
+    try:
+        with pytest.raises(SystemExit) as end:
+            main(["sample", str(tmp_path / "run"), "--num", "2", "--out", str(out)])
+        assert end.value.code == 128 + number and signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
     assert [path.name for path in out.parent.iterdir()] == ["samples.txt"] and out.read_text() == "mine\n"

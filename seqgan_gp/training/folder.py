@@ -25,7 +25,7 @@ from typing import Any
 
 from .. import config as configs
 from .. import manifest
-from ..artefacts import CHECKPOINTS, CONFIG, UNFINISHED, checkpoints
+from ..artefacts import CHECKPOINTS, CONFIG, checkpoints
 from ..config import Experiment
 from ..errors import UserError
 from ..files import atomic_write, failing, sync_tree
@@ -83,13 +83,11 @@ def _remedy(output: Path) -> str:
 
 
 def _check_checkpoints(output: Path, saved: Experiment) -> None:
-    """Raise a UserError if a run has no checkpoints, and is past its first. One killed before it may begin anew."""
-    first = min(saved.train.checkpoint_every, saved.train.steps)
-    unfinished = any(UNFINISHED.fullmatch(path.name) for path in (output / CHECKPOINTS).glob(".*"))
-    if checkpoints(output) or unfinished:
+    """Raise a UserError if a run went on after its first checkpoint, and has none now."""
+    if checkpoints(output):
         return
     last = max((row["step"] for row in sort_metrics(output / METRICS)[0]), default=0)
-    if last >= first:
+    if last > saved.train.checkpoint_every:  # up to there a full disk may have left none
         raise UserError(
             f"{output} has measured up to step {last}, and {output / CHECKPOINTS} holds no checkpoint: put it back, or "
             "start anew with --overwrite in place of --resume"
