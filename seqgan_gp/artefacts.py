@@ -25,7 +25,7 @@ from .config import Experiment
 from .errors import UserError
 from .files import PART_ENDING, failing
 
-CONFIG, TOKENIZER, WEIGHTS = FILES = (configs.SAVED, "tokenizer.json", "model.safetensors")
+CONFIG, TOKENIZER, WEIGHTS = FILES = (configs.CONFIG, "tokenizer.json", "model.safetensors")
 LABELS = "labels.json"  # only in runs with labels
 CHECKPOINTS = "checkpoints"
 UNFINISHED = re.compile(rf"\.step-\d+{PART_ENDING}")  # the folder of a checkpoint that is being written or deleted

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .errors import UserError
 
-STANDARD = (None, "-")  # standard input and output
+TERMINAL = (None, "-")  # places that are no files
 
 
 def check_files(outputs: Mapping[str, str | None], reads: Iterable[str | None] = ()) -> None:
@@ -20,10 +20,10 @@ def check_files(outputs: Mapping[str, str | None], reads: Iterable[str | None] =
     Raises:
         UserError: a place is a folder or cannot be written to, or it is a file that the command reads or writes.
     """
-    inputs = {name: Path(name) for name in reads if name is not None and os.path.isfile(name)}
+    inputs = [name for name in reads if name is not None and os.path.isfile(name)]
     written: dict[Path, str] = {}
     for option, place in outputs.items():
-        if place in STANDARD:
+        if place in TERMINAL:
             continue
         path = Path(place)
         if path.is_dir():
@@ -31,7 +31,7 @@ def check_files(outputs: Mapping[str, str | None], reads: Iterable[str | None] =
         _check_above(option, path)
         if path.exists() and not path.is_file():  # a device or a pipe
             continue
-        if any(path.exists() and path.samefile(read) for read in inputs.values()):
+        if any(path.exists() and path.samefile(read) for read in inputs):
             raise UserError(f"{option} {place} is a file that this command reads, and would be lost: give another name")
         if other := written.get(path.resolve()):
             raise UserError(f"{option} {place} is the file of {other}, too: give another name")

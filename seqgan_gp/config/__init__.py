@@ -13,11 +13,11 @@ from .experiment import (
     RevisionConfig,
     TrainConfig,
 )
-from .files import SAVED, load, modality_of, save
+from .files import CONFIG, load, modality_of, save
 from .schema import flat
 
 __all__ = [
-    "SAVED",
+    "CONFIG",
     "EvaluationConfig",
     "Experiment",
     "Invocation",

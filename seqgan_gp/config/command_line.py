@@ -17,7 +17,7 @@ from ..errors import UserError
 from ..fields import is_text
 from ..modality import TEXT
 from .experiment import Experiment
-from .files import SAVED, default, known_modality, naming, read, read_yaml
+from .files import CONFIG, default, known_modality, naming, read, read_yaml
 from .help import explain
 from .schema import changed, flat, keys, sections, unknown
 
@@ -72,8 +72,8 @@ def parse(arguments: list[str], prog: str = "run.py") -> Invocation:
     parser = new_parser(prog)
     given, rest = parser.parse_known_args(arguments)
     output = None if given.output is None else Path(_path("output", given.output))
-    if given.resume and not given.config and output is not None and os.path.isfile(output / SAVED):
-        given.config = [str(output / SAVED)]
+    if given.resume and not given.config and output is not None and os.path.isfile(output / CONFIG):
+        given.config = [str(output / CONFIG)]
     paths = [shipped.find(_path("config", f), "configs", ".yaml", "config") for f in given.config]
     files = {path: read(path) for path in paths}
     named = [name for values in files.values() for name in _list(values.get("imports"))]
@@ -191,7 +191,7 @@ def _pairs(arguments: list[str]) -> Iterator[tuple[str, str]]:
     for argument in left:
         name, equals, text = argument.partition("=")
         if not name.startswith("--"):
-            run = f"; a run folder is --output {argument}" if os.path.isfile(os.path.join(argument, SAVED)) else ""
+            run = f"; a run folder is --output {argument}" if os.path.isfile(os.path.join(argument, CONFIG)) else ""
             raise UserError(f"{argument} stands alone: options are --key value, or --key=value{run}")
         if not equals:
             text = next(left, "--")

@@ -19,7 +19,7 @@ from ..modality import MODALITIES, TEXT, modality
 from .experiment import Experiment
 from .schema import changed
 
-SAVED = "config.yaml"  # in every run and checkpoint
+CONFIG = "config.yaml"  # in every run and checkpoint
 DEEPEST = 20  # values within values: no key needs as many
 MOST_VALUES = 10_000  # of a text, with those that aliases repeat: ten lines of aliases can stand for 10**10 values
 
